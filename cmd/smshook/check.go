@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/smshook/smshook/internal/app"
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/all"
+)
+
+var checkCommand = command{
+	name:    "check",
+	summary: "check the settings and the carriers' credentials",
+	help: `
+Reads the settings as serve does and reports every problem, prints the text that phones get and the order of the carriers,
+and tries each carrier's credentials, which costs nothing. It exits with 1 if anything is wrong.`,
+	run: check,
+}
+
+func check(ctx context.Context, sh *shell, c command, args []string) int {
+	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
+		return code
+	}
+	settings, err := config.Load(sh.env, all.Drivers(), false, nil)
+	for _, warning := range settings.Warnings {
+		fmt.Fprintf(sh.stdout, "warning   %s\n", warning)
+	}
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	a, err := app.New(settings, zerolog.Nop(), sh.stdout)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	fmt.Fprintln(sh.stdout, "settings  ok")
+	text := settings.Template.Render(settings.App, providers.NewSecret("123456"))
+	fmt.Fprintf(sh.stdout, "text      %q, %d segment(s)\n", text.Text.Reveal(), text.Segments)
+	fmt.Fprintf(sh.stdout, "route *   %s\n", strings.Join(carrierNames(settings), ", "))
+
+	code := exitOK
+	for _, carrier := range a.Dispatcher.Carriers {
+		if err := checkCarrier(ctx, carrier); err != nil {
+			fmt.Fprintf(sh.stdout, "carrier   %s: %v\n", carrier.Name, err)
+			code = exitFail
+			continue
+		}
+		fmt.Fprintf(sh.stdout, "carrier   %s: ok\n", carrier.Name)
+	}
+	return code
+}
+
+func checkCarrier(ctx context.Context, carrier race.Carrier) error {
+	checker, ok := carrier.Provider.(providers.Checker)
+	if !ok {
+		return errors.New("can't be checked without sending")
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return checker.Check(ctx)
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers/all"
+)
+
+var demoCommand = command{
+	name:    "demo",
+	args:    "[-dir DIR]",
+	summary: "show every flow, from the signed call to the text and the answer",
+	help: `
+Starts a server of its own with a new secret, on a free port, whose messages are shown instead of sent. Then it makes each
+call of the folder, signed as Supabase Auth signs it, and prints the flow, the number, the text and the answer. It exits
+with 1 if one differs from what the folder says it should be.`,
+	run: demo,
+}
+
+func demo(ctx context.Context, sh *shell, c command, args []string) int {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	dir := flags.String("dir", filepath.Join("testdata", "hook"), "the `FOLDER` with the calls (*.json) and what should come of them (*.golden)")
+	if code, ok := sh.parse(c, flags, args, 0); !ok {
+		return code
+	}
+	files, err := filepath.Glob(filepath.Join(*dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		return sh.fail(c, fmt.Errorf("there are no calls in %s; run it where smshook's source is", *dir))
+	}
+	d, err := startDemo(ctx, sh)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	wrong := 0
+	for _, file := range files {
+		flow := strings.TrimSuffix(filepath.Base(file), ".json")
+		ended, err := d.play(ctx, file)
+		if err != nil {
+			return sh.fail(c, fmt.Errorf("%s: %w", flow, err))
+		}
+		fmt.Fprintf(sh.stdout, "%-40s %s\n%40s → %s\n", flow, ended.sent, "", ended.answer)
+		if ended.problem != "" {
+			fmt.Fprintf(sh.stdout, "%40s WRONG: %s\n", "", ended.problem)
+			wrong++
+		}
+	}
+	if err := d.stop(); err != nil {
+		return sh.fail(c, err)
+	}
+	if wrong > 0 {
+		return sh.fail(c, fmt.Errorf("%d of %d flows went wrong", wrong, len(files)))
+	}
+	fmt.Fprintf(sh.stdout, "\nall %d flows as they should be\n", len(files))
+	return exitOK
+}
+
+// demonstration is a running server and a client that calls it as Auth does.
+type demonstration struct {
+	phones *screen
+	caller hook.Caller
+	url    string
+	stop   func() error
+}
+
+func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
+	// The environment is left out: what is shown shouldn't depend on it.
+	settings, err := config.Load(nil, all.Drivers(), true, config.Defaults{
+		"PROVIDERS": "console", "SECRETS": newSecret(), "LOG_LEVEL": "warn",
+	})
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	d := &demonstration{
+		phones: &screen{},
+		caller: hook.Caller{HTTP: &http.Client{Transport: &http.Transport{}}, Secrets: settings.Secrets},
+		url:    "http://" + listener.Addr().String() + server.HookPath,
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	quiet := &shell{stdout: d.phones, stderr: sh.stderr}
+	go func() { ended <- quiet.serve(ctx, settings, listener) }()
+	d.stop = func() error {
+		cancel()
+		return <-ended
+	}
+	return d, nil
+}
+
+// flowEnd is how a flow ended.
+type flowEnd struct {
+	sent    string // number and text
+	answer  string
+	problem string // how it differs from what it should be
+}
+
+func (d *demonstration) play(ctx context.Context, file string) (flowEnd, error) {
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return flowEnd{}, err
+	}
+	golden, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".golden")
+	if err != nil {
+		return flowEnd{}, err
+	}
+	seen, err := d.caller.Call(ctx, d.url, body)
+	if err != nil {
+		return flowEnd{}, err
+	}
+	if seen.Reply == nil {
+		return flowEnd{}, errors.New(seen.Message)
+	}
+	shown := d.phones.take()
+	end := flowEnd{sent: oneLine(shown), answer: fmt.Sprintf("%d %s", seen.Reply.Status, seen.Reply.Body)}
+	if want := section(golden, "phone"); shown != want {
+		end.problem = "the phone should show: " + oneLine(want)
+	}
+	if want := section(golden, "reply"); end.answer+"\n" != want {
+		end.problem = "the answer should be " + want
+	}
+	return end, nil
+}
+
+// section returns the lines of a golden file between "-- name --" and the next such line.
+func section(golden []byte, name string) string {
+	_, rest, _ := strings.Cut("\n"+string(golden), "\n-- "+name+" --\n")
+	content, _, _ := strings.Cut("\n"+rest, "\n-- ")
+	content = strings.TrimPrefix(content, "\n")
+	if content != "" && !strings.HasSuffix(content, "\n") {
+		content += "\n"
+	}
+	return content
+}
+
+// screen keeps what the console carrier prints.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+// take returns what was printed since it was last called, without empty lines.
+func (s *screen) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []string
+	for _, line := range strings.Split(s.text.String(), "\n") {
+		if strings.TrimSpace(line) != "" {
+			lines = append(lines, line+"\n")
+		}
+	}
+	s.text.Reset()
+	return strings.Join(lines, "")
+}
+
+func oneLine(shown string) string {
+	if shown == "" {
+		return "(no message)"
+	}
+	return strings.Join(strings.Fields(shown), " ")
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/smshook/smshook/internal/config"
+)
+
+var healthcheckCommand = command{
+	name:    "healthcheck",
+	summary: "ask a running smshook on this machine whether it lives (for containers)",
+	help: `
+Asks GET /healthz of the smshook that listens here, at the port of SMSHOOK_ADDR or PORT, and exits with 0 if it answers
+within two seconds. The image's HEALTHCHECK runs it.`,
+	run: healthcheck,
+}
+
+func healthcheck(ctx context.Context, sh *shell, c command, args []string) int {
+	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
+		return code
+	}
+	addr, err := config.Lookup(sh.env, "ADDR")
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return sh.fail(c, fmt.Errorf("%sADDR: want host:port or :port", config.Prefix))
+	}
+	switch host {
+	case "", "0.0.0.0":
+		host = "127.0.0.1"
+	case "::":
+		host = "::1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/healthz", nil)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	client := http.Client{Transport: &http.Transport{}} // no proxy: it is this machine
+	response, err := client.Do(request)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return sh.fail(c, fmt.Errorf("it answers %s", response.Status))
+	}
+	return exitOK
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"io"
+	"math/big"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/smshook/smshook/internal/app"
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/all"
+)
+
+var sendCommand = command{
+	name:    "send",
+	args:    "[-code CODE] PHONE",
+	summary: "send a test message to a phone, for real",
+	help: `
+Sends a message with a code to PHONE, such as +447700900123, with the settings that serve has, and prints each carrier's
+attempt. It costs what a message costs. Auth knows nothing of it: the code signs nobody in.`,
+	run: send,
+}
+
+func send(ctx context.Context, sh *shell, c command, args []string) int {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	code := flags.String("code", "", "the `CODE` in the message; a random one of six digits if it is not given")
+	if exit, ok := sh.parse(c, flags, args, 1); !ok {
+		return exit
+	}
+	if *code == "" {
+		*code = randomDigits(6)
+	}
+	// No hook is called, so no secret is needed.
+	settings, err := config.Load(sh.env, all.Drivers(), false, config.Defaults{"SECRETS": newSecret()})
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	a, err := app.New(settings, zerolog.Nop(), sh.stdout)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	outcome := a.Dispatcher.Send(ctx, dispatch.Request{
+		ID:      hook.NewUUID(),
+		Phone:   providers.NewSecret(flags.Arg(0)),
+		Code:    providers.NewSecret(*code),
+		Arrived: time.Now(),
+	})
+	for _, attempt := range outcome.Attempts {
+		printAttempt(sh.stdout, attempt)
+	}
+	if outcome.Reason != nil {
+		fmt.Fprintln(sh.stdout, outcome.Reason)
+	}
+	fmt.Fprintln(sh.stdout, outcome.Result)
+	if outcome.Result != dispatch.Accepted {
+		return exitFail
+	}
+	return exitOK
+}
+
+func printAttempt(w io.Writer, t race.Attempt) {
+	took := t.Took.Round(time.Millisecond)
+	if t.Err != nil {
+		fmt.Fprintf(w, "%s  %v  %v\n", t.Carrier, took, t.Err)
+		return
+	}
+	fmt.Fprintf(w, "%s  %v  accepted as %v\n", t.Carrier, took, t.Sent.IDs)
+}
+
+// randomDigits returns n digits, as Auth makes its codes.
+func randomDigits(n int) string {
+	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
+	number, err := rand.Int(rand.Reader, limit)
+	if err != nil {
+		panic(err) // the reader never fails
+	}
+	return fmt.Sprintf("%0*d", n, number)
+}

@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+)
+
+var signCommand = command{
+	name:    "sign",
+	args:    "[-curl URL | -send URL] [-keep] FILE|-",
+	summary: "sign a call as Auth does, and send it",
+	help: `
+Reads the body of a call from FILE, or from standard input, and prints the webhook-* headers that Supabase Auth would send
+with it. They are valid for five minutes.
+
+With -curl it prints a whole curl command instead. With -send it posts the call itself, as Auth would: at most 5 s for at
+most three attempts. It prints the answer and what the app's user would see of it, and exits with 1 if that is no success.
+Both make it a new call first, by a new metadata.uuid or, where there is no metadata, a new code of the same length: a
+repeated call is answered as before, without a second message. -keep leaves the body as it is.
+
+The secret is SMSHOOK_SECRETS, or else the one that smshook dev keeps in this folder.`,
+	run: sign,
+}
+
+func sign(ctx context.Context, sh *shell, c command, args []string) int {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	curl := flags.String("curl", "", "print a curl command that calls the hook at `URL`")
+	post := flags.String("send", "", "call the hook at `URL`")
+	keep := flags.Bool("keep", false, "leave the body as it is")
+	if code, ok := sh.parse(c, flags, args, 1); !ok {
+		return code
+	}
+	body, err := sh.readFile(flags.Arg(0))
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	secrets, err := sh.secrets()
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	caller := hook.Caller{HTTP: http.DefaultClient, Secrets: secrets}
+	if !*keep && (*curl != "" || *post != "") {
+		if body, err = renewed(body); err != nil {
+			return sh.fail(c, err)
+		}
+	}
+	switch {
+	case *curl != "" && *post != "":
+		return sh.fail(c, errors.New("want -curl or -send, not both"))
+	case *post != "":
+		return sh.call(ctx, c, caller, *post, body)
+	case *curl != "":
+		fmt.Fprintln(sh.stdout, curlCommand(secrets, *curl, body))
+	default:
+		fmt.Fprint(sh.stdout, strings.Join(signedHeaders(secrets, body), "\n"), "\n")
+	}
+	return exitOK
+}
+
+// call posts the call and prints what comes of it.
+func (sh *shell) call(ctx context.Context, c command, caller hook.Caller, url string, body []byte) int {
+	seen, err := caller.Call(ctx, url, body)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	answer := "none"
+	if seen.Reply != nil {
+		answer = fmt.Sprintf("%d %s", seen.Reply.Status, seen.Reply.Body)
+	}
+	fmt.Fprintf(sh.stdout, "attempts  %d in %v\nanswer    %s\nthe user  ", seen.Attempts, seen.Took.Round(time.Millisecond), answer)
+	if !seen.OK() {
+		fmt.Fprintf(sh.stdout, "sees %d %s\n", seen.Status, seen.Message)
+		return exitFail
+	}
+	fmt.Fprintln(sh.stdout, "sees a success")
+	return exitOK
+}
+
+// maxFile is far above what a hook takes, so that its limit can be tried.
+const maxFile = 16 << 20
+
+func (sh *shell) readFile(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(sh.stdin, maxFile))
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, maxFile))
+}
+
+// secrets are those of the environment, or else of development in this folder.
+func (sh *shell) secrets() (hook.Secrets, error) {
+	text, err := config.Lookup(sh.env, "SECRETS")
+	if err != nil {
+		return nil, err
+	}
+	where := config.Prefix + "SECRETS"
+	if text == "" {
+		kept, err := os.ReadFile(devSecretFile)
+		if err != nil {
+			return nil, fmt.Errorf("%s is not set, and `smshook dev` has kept no secret in this folder", where)
+		}
+		text, where = strings.TrimSpace(string(kept)), devSecretFile
+	}
+	var secrets hook.Secrets
+	if err := secrets.UnmarshalText([]byte(text)); err != nil {
+		return nil, fmt.Errorf("%s: %w", where, err)
+	}
+	return secrets, nil
+}
+
+// renewed returns the body as another call of the same content.
+func renewed(body []byte) ([]byte, error) {
+	var call map[string]json.RawMessage
+	if err := json.Unmarshal(body, &call); err != nil {
+		return nil, errors.New("the body is not a JSON object; with -keep it is sent as it is")
+	}
+	part, field, value := "sms", "otp", ""
+	if _, ok := call["metadata"]; ok {
+		part, field, value = "metadata", "uuid", hook.NewUUID()
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(call[part], &fields); err != nil {
+		return nil, fmt.Errorf("%s is not an object; with -keep the body is sent as it is", part)
+	}
+	if value == "" {
+		var old string
+		if err := json.Unmarshal(fields[field], &old); err != nil || old == "" {
+			return nil, fmt.Errorf("%s.%s is not a text; with -keep the body is sent as it is", part, field)
+		}
+		value = randomDigits(len(old))
+	}
+	fields[field], _ = json.Marshal(value) // texts and raw JSON always marshal
+	call[part], _ = json.Marshal(fields)
+	return json.Marshal(call)
+}
+
+// signedHeaders returns the headers as lines.
+func signedHeaders(secrets hook.Secrets, body []byte) []string {
+	header := http.Header{}
+	secrets.Sign(header, hook.NewUUID(), time.Now(), body)
+	var lines []string
+	for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
+		lines = append(lines, name+": "+header.Get(name))
+	}
+	return lines
+}
+
+// curlCommand returns a command for a POSIX shell.
+func curlCommand(secrets hook.Secrets, url string, body []byte) string {
+	lines := []string{"curl -i " + quoted(url), "-H 'content-type: application/json'"}
+	for _, header := range signedHeaders(secrets, body) {
+		lines = append(lines, "-H "+quoted(header))
+	}
+	lines = append(lines, "--data-binary "+quoted(string(body)))
+	return strings.Join(lines, " \\\n  ")
+}
+
+// quoted makes one word of a text for a POSIX shell.
+func quoted(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

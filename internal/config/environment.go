@@ -1,0 +1,234 @@
+package config
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// environment is a set of variables, and which of them are settings.
+type environment struct {
+	values map[string]string
+	names  map[string]bool // of every setting there is, as fill has met them
+}
+
+func newEnvironment(entries []string) *environment {
+	env := &environment{values: map[string]string{}, names: map[string]bool{}}
+	for _, entry := range entries {
+		name, value, _ := strings.Cut(entry, "=")
+		env.values[name] = value
+	}
+	return env
+}
+
+// setDefault sets a variable that is set neither itself nor by its file.
+func (env *environment) setDefault(name, value string) {
+	if env.values[name] == "" && env.values[name+fileSuffix] == "" {
+		env.values[name] = value
+	}
+}
+
+// honourPort takes the port to listen on from where many platforms put it.
+func (env *environment) honourPort() {
+	if port := env.values["PORT"]; port != "" {
+		env.setDefault(Prefix+"ADDR", ":"+port)
+	}
+}
+
+// fileSuffix makes the name of a variable that holds the path of a file with the value, as Docker's and Kubernetes' secrets
+// are mounted.
+const (
+	fileSuffix  = "_FILE"
+	maxFileSize = 64 << 10
+)
+
+// lookup returns the value of a setting. An empty variable counts as none.
+func (env *environment) lookup(name string) (string, error) {
+	value, path := env.values[name], env.values[name+fileSuffix]
+	switch {
+	case value != "" && path != "":
+		return "", problem(name, "is set, and so is "+name+fileSuffix)
+	case path == "":
+		return value, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", problem(name+fileSuffix, "want the path of a readable file")
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	if err != nil || len(content) > maxFileSize {
+		return "", problem(name+fileSuffix, "want the path of a readable file of at most 64 KiB")
+	}
+	return strings.TrimRight(string(content), "\r\n"), nil
+}
+
+func problem(setting, want string) error { return providers.Problem{Setting: setting, Want: want} }
+
+// fill reads the settings of a struct, whose fields have the tags that [providers.Driver] describes.
+func (env *environment) fill(settings any, prefix string) []error {
+	var problems []error
+	target := reflect.ValueOf(settings).Elem()
+	for i := range target.NumField() {
+		s, ok := settingOf(target.Type().Field(i), prefix)
+		if !ok {
+			continue
+		}
+		env.names[s.Name] = true
+		value, err := env.lookup(s.Name)
+		if err == nil {
+			err = s.set(target.Field(i), value)
+		}
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	validator, ok := settings.(interface{ Validate() error })
+	if !ok || len(problems) > 0 {
+		return problems
+	}
+	return prefixed(validator.Validate(), prefix)
+}
+
+// prefixed gives the settings that Validate names their prefix.
+func prefixed(err error, prefix string) []error {
+	if err == nil {
+		return nil
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var problems []error
+		for _, one := range joined.Unwrap() {
+			problems = append(problems, prefixed(one, prefix)...)
+		}
+		return problems
+	}
+	var p providers.Problem
+	if errors.As(err, &p) {
+		return []error{problem(prefix+p.Setting, p.Want)}
+	}
+	return []error{fmt.Errorf("%s…: %w", prefix, err)}
+}
+
+// unknown returns the variables with a prefix that are no settings, sorted.
+func (env *environment) unknown(prefix string) []string {
+	var names []string
+	for name := range env.values {
+		setting := strings.TrimSuffix(name, fileSuffix)
+		if strings.HasPrefix(name, prefix) && !env.names[name] && !env.names[setting] && !injected(name, env.values[name]) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// known returns the settings with a prefix, sorted.
+func (env *environment) known(prefix string) []string {
+	var names []string
+	for name := range env.names {
+		if strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Kubernetes gives every container variables for the services of its namespace. For one called smshook, or smshook-eu:
+//
+//	SMSHOOK_SERVICE_HOST  SMSHOOK_SERVICE_PORT  SMSHOOK_SERVICE_PORT_HTTP
+//	SMSHOOK_PORT=tcp://…  SMSHOOK_PORT_8080_TCP=tcp://…  SMSHOOK_PORT_8080_TCP_PROTO  …_PORT  …_ADDR
+//
+// https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+var (
+	serviceVariable = regexp.MustCompile(`_SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)$|_PORT_\d+_(TCP|UDP|SCTP)_(PROTO|PORT|ADDR)$`)
+	serviceAddress  = regexp.MustCompile(`_PORT(_\d+_(TCP|UDP|SCTP))?$`)
+)
+
+func injected(name, value string) bool {
+	return serviceVariable.MatchString(name) || serviceAddress.MatchString(name) && strings.Contains(value, "://")
+}
+
+// setting is one field of a settings struct.
+type setting struct {
+	Name, Default, Help string
+	Required            bool
+	tag                 reflect.StructTag
+}
+
+func settingOf(field reflect.StructField, prefix string) (setting, bool) {
+	name, ok := field.Tag.Lookup("env")
+	return setting{
+		Name:     prefix + name,
+		Default:  field.Tag.Get("default"),
+		Help:     field.Tag.Get("help"),
+		Required: field.Tag.Get("required") == "true",
+		tag:      field.Tag,
+	}, ok
+}
+
+// set parses a value into a field. What it says about a bad one never quotes it.
+func (s setting) set(field reflect.Value, value string) error {
+	if value == "" {
+		value = s.Default
+	}
+	if value == "" {
+		if s.Required {
+			return problem(s.Name, "is missing: "+s.Help)
+		}
+		return nil
+	}
+	if choices := strings.Fields(s.tag.Get("oneof")); len(choices) > 0 && !slices.Contains(choices, value) {
+		return problem(s.Name, "want one of "+strings.Join(choices, ", "))
+	}
+	switch target := field.Addr().Interface().(type) {
+	case encoding.TextUnmarshaler: // its errors say what is wanted, and quote nothing
+		if err := target.UnmarshalText([]byte(value)); err != nil {
+			return problem(s.Name, err.Error())
+		}
+	case *string:
+		*target = value
+	case *bool:
+		parsed, err := strconv.ParseBool(value)
+		if err != nil {
+			return problem(s.Name, "want true or false")
+		}
+		*target = parsed
+	case *time.Duration:
+		return s.setDuration(target, value)
+	default:
+		panic(fmt.Sprintf("config: %s is of type %s, which can't be a setting", s.Name, field.Type()))
+	}
+	return nil
+}
+
+func (s setting) setDuration(target *time.Duration, value string) error {
+	parsed, err := time.ParseDuration(value)
+	if err != nil {
+		return problem(s.Name, "want a duration such as 4s or 10m")
+	}
+	lowest, _ := time.ParseDuration(s.tag.Get("min"))
+	highest, _ := time.ParseDuration(s.tag.Get("max"))
+	if parsed < lowest || parsed > highest {
+		return problem(s.Name, fmt.Sprintf("want a duration from %v to %v", lowest, highest))
+	}
+	*target = parsed
+	return nil
+}
+
+func unknownSetting(name string, known []string) error {
+	if nearest, ok := nearestName(name, known); ok {
+		return problem(name, "is no setting; is it "+nearest+"?")
+	}
+	return problem(name, "is no setting")
+}

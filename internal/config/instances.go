@@ -1,0 +1,95 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// Instance is one account of one carrier.
+type Instance struct {
+	Name   string // in lower case; in capitals, the prefix of its settings
+	Driver providers.Driver
+	Codes  providers.Codes // the operator's own classes for the carrier's codes
+	Open   func(providers.Deps) (providers.Provider, error)
+
+	driver string
+}
+
+// Instances are the configured accounts, in the order in which they are tried.
+type Instances []Instance
+
+var instanceName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+
+// UnmarshalText reads a list such as "twilio,eu=twilio".
+func (l *Instances) UnmarshalText(text []byte) error {
+	var list Instances
+	for i, entry := range strings.Split(string(text), ",") {
+		name, driver, found := strings.Cut(strings.TrimSpace(entry), "=")
+		if !found {
+			driver = name
+		}
+		if !instanceName.MatchString(name) || !instanceName.MatchString(driver) {
+			return fmt.Errorf("entry %d: want a carrier's name, or name=carrier, in small letters and digits", i+1)
+		}
+		if slices.ContainsFunc(list, func(o Instance) bool { return o.Name == name }) {
+			return fmt.Errorf("entry %d: the name is taken; write another=%s", i+1, driver)
+		}
+		list = append(list, Instance{Name: name, driver: driver})
+	}
+	*l = list
+	return nil
+}
+
+// Prefix is that of the instance's settings.
+func (i Instance) Prefix() string { return strings.ToUpper(i.Name) + "_" }
+
+// common is what every carrier has.
+type common struct {
+	Codes providers.Codes `env:"CODES" help:"your own classes for the carrier's codes: 21610=account, 30007=temporary"`
+}
+
+func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) []error {
+	problem := func(want string) []error {
+		return []error{providers.Problem{Setting: Prefix + "PROVIDERS", Want: want}}
+	}
+	at := slices.IndexFunc(drivers, func(d providers.Driver) bool { return d.Name == i.driver })
+	if at < 0 {
+		return problem("names a carrier that doesn't exist; there are: " + names(drivers, dev))
+	}
+	i.Driver = drivers[at]
+	if i.Driver.Dev && !dev {
+		return problem(fmt.Sprintf("%s sends nothing and shows codes: it is for `smshook dev` alone", i.Driver.Name))
+	}
+	if i.Prefix() == Prefix {
+		return problem("an account can't be called smshook: its settings would mix with our own")
+	}
+	var own common
+	settings, open := i.Driver.New()
+	i.Open = open
+	problems := env.fill(&own, i.Prefix())
+	i.Codes = own.Codes
+	return append(problems, env.fill(settings, i.Prefix())...)
+}
+
+func names(drivers []providers.Driver, dev bool) string {
+	var list []string
+	for _, d := range drivers {
+		if !d.Dev || dev {
+			list = append(list, d.Name)
+		}
+	}
+	return strings.Join(list, ", ")
+}
+
+// Provider opens the instance.
+func (i Instance) Provider(d providers.Deps) (providers.Provider, error) {
+	p, err := i.Open(d)
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", i.Name, err)
+	}
+	return p, nil
+}

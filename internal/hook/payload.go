@@ -1,0 +1,133 @@
+// Package hook is the wire between Supabase Auth and us: the call it signs, the answer it understands, and, for tests and
+// for trying things out, its own side of the conversation.
+//
+// What Auth sends and accepts differs by version. Statements about it here were measured on v2.196.0 and on the versions
+// named; the source is https://github.com/supabase/auth, internal/hooks.
+package hook
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB; user_metadata can make them much longer.
+const MaxBody = 1 << 20
+
+// MFA is the Flow of a second-factor challenge. All other flows have none.
+const MFA = "mfa"
+
+// Payload is the part of a call that matters here.
+type Payload struct {
+	Metadata *Metadata `json:"metadata"` // absent before Auth v2.187.0
+	User     User      `json:"user"`
+	SMS      SMS       `json:"sms"`
+}
+
+// Metadata is about the call itself.
+type Metadata struct {
+	// UUID stays the same when Auth repeats a call; the webhook-id header doesn't.
+	UUID string `json:"uuid"`
+}
+
+// User is the account that asked for the code.
+type User struct {
+	Phone    providers.Secret `json:"phone"`
+	Metadata json.RawMessage  `json:"user_metadata"` // whatever the app put there
+}
+
+// SMS is the code and where it goes.
+type SMS struct {
+	OTP   providers.Secret `json:"otp"`
+	Phone providers.Secret `json:"phone"` // absent before Auth v2.180.0
+	Type  string           `json:"sms_type"`
+}
+
+// Decode reads the body of a call. An error names the field and never quotes what it holds.
+func Decode(body []byte) (Payload, error) {
+	var p Payload
+	if err := json.Unmarshal(body, &p); err != nil {
+		return Payload{}, unreadable(err)
+	}
+	if p.SMS.OTP.Empty() {
+		return Payload{}, errors.New("sms.otp is missing")
+	}
+	if p.Phone().Empty() {
+		return Payload{}, errors.New("sms.phone is missing, and so is user.phone")
+	}
+	return p, nil
+}
+
+// unreadable says what is wrong without the parser's words, which quote the body.
+func unreadable(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("the body is not JSON, at byte %d", syntax.Offset)
+	}
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) && mismatch.Field != "" {
+		return fmt.Errorf("%s is not of the right type", mismatch.Field)
+	}
+	return errors.New("the body is not a Send SMS call")
+}
+
+// Phone is the number to send to, as Auth wrote it: without a plus, usually.
+//
+// It is sms.phone: the new number in a phone change, the factor's in a challenge. Servers before v2.180.0 send user.phone
+// alone. It is never user.new_phone, which may be left over from a change that was not completed, and was never verified.
+func (p Payload) Phone() providers.Secret {
+	if p.SMS.Phone.Empty() {
+		return p.User.Phone
+	}
+	return p.SMS.Phone
+}
+
+// uuidShape keeps an ID that ends up in logs to what Auth sends.
+var uuidShape = regexp.MustCompile(`^[0-9a-fA-F-]{1,36}$`)
+
+// ID names the call, the same for all of Auth's attempts at it: metadata.uuid, or else a hash of the body.
+func (p Payload) ID(body []byte) string {
+	if p.Metadata != nil && uuidShape.MatchString(p.Metadata.UUID) {
+		return p.Metadata.UUID
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:16])
+}
+
+// localeShape is that of a BCP 47 tag, with the underscore that many apps write.
+var localeShape = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}$`)
+
+// Locale is the language that the app noted for its user, in user_metadata.locale, .language or .lang; Auth itself sends
+// none. It is empty if there is none that looks like one.
+func (p Payload) Locale() string {
+	var noted map[string]json.RawMessage
+	if json.Unmarshal(p.User.Metadata, &noted) != nil {
+		return ""
+	}
+	for _, key := range []string{"locale", "language", "lang"} {
+		var tag string
+		if json.Unmarshal(noted[key], &tag) == nil && localeShape.MatchString(tag) {
+			return tag
+		}
+	}
+	return ""
+}
+
+// Refused answers that there will be no message, with a text for the app's user. The status is a 4xx: supabase-js drops
+// the text of a 502, 503 or 504.
+//
+// From v2.187.0 on, Auth passes the text on only if the answer itself is a 200. Versions before send no metadata, and
+// some of them (v2.174.0 to v2.186.x) take that same answer for a success: there the status has to say it.
+func (p Payload) Refused(status int, message string) Reply {
+	reply := Problem(status, message)
+	if p.Metadata != nil {
+		reply.Status = http.StatusOK
+	}
+	return reply
+}

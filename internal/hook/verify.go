@@ -1,0 +1,112 @@
+package hook
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// Secrets are the keys that Auth signs with: any of them may have signed a call.
+type Secrets []*standardwebhooks.Webhook
+
+// minKey is the shortest key in bytes. The library takes any, even an empty one, which anybody could sign with.
+const minKey = 22
+
+// NewSecret returns a setting for one new secret, from 32 random bytes.
+func NewSecret(key [32]byte) providers.Secret {
+	return providers.NewSecret("v1,whsec_" + base64.StdEncoding.EncodeToString(key[:]))
+}
+
+// UnmarshalText reads the text of Auth's own setting: "v1,whsec_…", several joined by "|".
+func (s *Secrets) UnmarshalText(text []byte) error {
+	var secrets Secrets
+	for i, entry := range strings.Split(string(text), "|") {
+		entry = strings.TrimSpace(entry)
+		if entry == "" {
+			continue // Auth skips these too
+		}
+		one, err := parseSecret(entry)
+		if err != nil {
+			return fmt.Errorf("secret %d: %w", i+1, err)
+		}
+		secrets = append(secrets, one)
+	}
+	if len(secrets) == 0 {
+		return errors.New("want v1,whsec_… as in Auth's own setting")
+	}
+	*s = secrets
+	return nil
+}
+
+func parseSecret(entry string) (*standardwebhooks.Webhook, error) {
+	if strings.HasPrefix(entry, "v1a,") {
+		return nil, errors.New("is asymmetric (v1a), which Auth can't sign with; want v1,whsec_…")
+	}
+	text, ok := strings.CutPrefix(entry, "v1,")
+	if !ok || !strings.HasPrefix(text, "whsec_") {
+		return nil, errors.New("want v1,whsec_… as in Auth's own setting")
+	}
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
+	if err != nil {
+		return nil, errors.New("what follows whsec_ is not base64")
+	}
+	if len(key) < minKey {
+		return nil, fmt.Errorf("the key has %d bytes, want %d or more", len(key), minKey)
+	}
+	return standardwebhooks.NewWebhookRaw(key)
+}
+
+// Verify returns nil if one of the secrets signed the body within five minutes of now, and otherwise what is wrong, in
+// words that are safe to log. It reads the raw body: another JSON of the same meaning has another signature.
+//
+// With several secrets Auth sends one header "v1,A=, v1,B=", of which any pairing with ours will do.
+func (s Secrets) Verify(header http.Header, body []byte) error {
+	verified, reason := false, errors.New("no secret is set")
+	for _, one := range s { // all of them: the time taken must not tell which one it was
+		err := one.Verify(body, header)
+		if err == nil {
+			verified = true
+		} else {
+			reason = err
+		}
+	}
+	if verified {
+		return nil
+	}
+	return explain(header, reason)
+}
+
+func explain(header http.Header, err error) error {
+	switch {
+	case header.Get(standardwebhooks.HeaderWebhookSignature) == "" && header.Get(standardwebhooks.HeaderWebhookID) != "":
+		return errors.New("the signature is empty: Auth has no secret for this hook")
+	case errors.Is(err, standardwebhooks.ErrRequiredHeaders):
+		return errors.New("a webhook-id, webhook-timestamp or webhook-signature header is missing")
+	case errors.Is(err, standardwebhooks.ErrInvalidHeaders):
+		return errors.New("webhook-timestamp is not a number of seconds")
+	case errors.Is(err, standardwebhooks.ErrMessageTooOld), errors.Is(err, standardwebhooks.ErrMessageTooNew):
+		return errors.New("webhook-timestamp is more than five minutes off: an old call, or one of the clocks is wrong")
+	default:
+		return errors.New("the signature is of none of our secrets")
+	}
+}
+
+// Sign adds to header what Auth would: an id, the time and a signature for each secret.
+func (s Secrets) Sign(header http.Header, id string, at time.Time, body []byte) {
+	signatures := make([]string, 0, len(s))
+	for _, one := range s {
+		signature, _ := one.Sign(id, at, body) // it has no way to fail
+		signatures = append(signatures, signature)
+	}
+	header.Set(standardwebhooks.HeaderWebhookID, id)
+	header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
+	header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, ", "))
+}

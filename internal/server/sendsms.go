@@ -1,0 +1,84 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/hook"
+)
+
+// sendSMS answers one call of the hook.
+func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
+	arrived := time.Now()
+	line := lineOf(r)
+	body, err := readBody(w, r)
+	if err != nil {
+		line.refuse(w, bodyStatus(err), err)
+		return
+	}
+	if err := s.Secrets.Verify(r.Header, body); err != nil {
+		line.refuse(w, http.StatusUnauthorized, err)
+		return
+	}
+	payload, err := hook.Decode(body)
+	if err != nil {
+		line.refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	// From here on, even a panic is answered in the form that this version of Auth passes on.
+	line.failure = s.reply(payload, dispatch.Failed)
+	line.id = payload.ID(body)
+	outcome := s.Dispatcher.Send(r.Context(), dispatch.Request{
+		ID:      line.id,
+		Phone:   payload.Phone(),
+		Code:    payload.SMS.OTP,
+		Locale:  payload.Locale(),
+		MFA:     payload.SMS.Type == hook.MFA,
+		Arrived: arrived,
+	})
+	line.outcome = &outcome
+	s.reply(payload, outcome.Result).WriteTo(w)
+}
+
+// reply is the answer that goes with a result.
+func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
+	switch result {
+	case dispatch.Accepted:
+		return hook.Accepted()
+	case dispatch.BadNumber:
+		return p.Refused(http.StatusUnprocessableEntity, s.Texts.Number)
+	default:
+		return p.Refused(http.StatusUnprocessableEntity, s.Texts.Failed)
+	}
+}
+
+var (
+	errTooLong = errors.New("the body is over 1 MiB")
+	errCutOff  = errors.New("the body could not be read to its end")
+)
+
+// readBody reads the whole body, up to the limit. Only then does net/http notice that the caller hangs up.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if r.ContentLength > hook.MaxBody {
+		return nil, errTooLong
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hook.MaxBody))
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) {
+		return nil, errTooLong
+	}
+	if err != nil {
+		return nil, errCutOff
+	}
+	return body, nil
+}
+
+func bodyStatus(err error) int {
+	if errors.Is(err, errTooLong) {
+		return http.StatusRequestEntityTooLarge
+	}
+	return http.StatusBadRequest
+}

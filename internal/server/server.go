@@ -1,0 +1,84 @@
+// Package server is the front door for Supabase Auth: it reads the call, has the hook verified and decoded, the code
+// dispatched, and gives the answer.
+package server
+
+import (
+	"log"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/hook"
+)
+
+// HookPath is where Auth calls.
+const HookPath = "/hooks/send-sms"
+
+// Server answers HTTP. All fields must be set before Handler is called.
+type Server struct {
+	Secrets    hook.Secrets
+	Dispatcher *dispatch.Dispatcher
+	Texts      Texts
+	Log        zerolog.Logger
+
+	draining atomic.Bool
+	panics   atomic.Int64 // since the start
+}
+
+// Texts are what the app's user may read. None of them is empty.
+type Texts struct {
+	Number string // nobody will reach this number
+	Failed string // no carrier took the message
+}
+
+// Handler returns the routes.
+func (s *Server) Handler() http.Handler {
+	r := chi.NewRouter()
+	r.Use(s.logged)
+	r.Post(HookPath, s.sendSMS)
+	r.Get("/healthz", s.health)
+	r.Head("/healthz", s.health)
+	r.Get("/readyz", s.ready)
+	r.Head("/readyz", s.ready)
+	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
+		hook.Problem(http.StatusNotFound, "nothing is here; the hook is at "+HookPath).WriteTo(w)
+	})
+	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
+		hook.Problem(http.StatusMethodNotAllowed, "this address doesn't take this method; Auth calls the hook by POST").WriteTo(w)
+	})
+	return r
+}
+
+// HTTP returns a server whose clients can't hold a connection by being slow.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: hook.Patience,
+		ReadTimeout:       hook.Patience, // head and body: Auth has left by then
+		WriteTimeout:      3 * hook.Patience,
+		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep a connection they don't use: whoever closes
+		// first must be the one who doesn't send, or a call is lost to a connection that is just being closed.
+		IdleTimeout:    3 * time.Minute,
+		MaxHeaderBytes: 16 << 10,
+		ErrorLog:       log.New(s.Log, "", 0),
+	}
+}
+
+// Drain makes /readyz say no, so that load balancers send nothing new.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
+	hook.Accepted().WriteTo(w)
+}
+
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	if s.draining.Load() {
+		hook.Problem(http.StatusServiceUnavailable, "shutting down").WriteTo(w)
+		return
+	}
+	hook.Accepted().WriteTo(w)
+}

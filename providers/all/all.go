@@ -1,0 +1,16 @@
+// Package all is the list of carriers.
+package all
+
+import (
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/console"
+	"github.com/smshook/smshook/providers/twilio"
+)
+
+// Drivers returns every carrier that smshook knows, in the order in which they are documented.
+func Drivers() []providers.Driver {
+	return []providers.Driver{
+		providers.NewDriver("twilio", "Twilio", twilio.New),
+		providers.NewDriver("console", "Console", console.New).DevOnly(),
+	}
+}

@@ -1,0 +1,167 @@
+package call
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// MaxAnswer is how many bytes of an answer are read. Carriers answer in one or two KiB.
+const MaxAnswer = 64 << 10
+
+// Caller calls one carrier with one set of credentials. It may be used concurrently.
+type Caller struct {
+	http    *http.Client
+	secrets []providers.Secret
+}
+
+// New returns a Caller that hides the given secrets from all it reports.
+func New(client *http.Client, secrets ...providers.Secret) *Caller {
+	return &Caller{http: client, secrets: secrets}
+}
+
+// Request is what to send. The fields other than Method and URL may be empty.
+type Request struct {
+	Method string
+	URL    string
+	Header http.Header
+	Body   string
+}
+
+// Form returns a POST of form values.
+func Form(url string, values url.Values) Request {
+	return Request{
+		Method: http.MethodPost,
+		URL:    url,
+		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
+		Body:   values.Encode(),
+	}
+}
+
+// Get returns a GET.
+func Get(url string) Request {
+	return Request{Method: http.MethodGet, URL: url, Header: http.Header{}}
+}
+
+// BasicAuth adds HTTP Basic credentials.
+func (r Request) BasicAuth(user string, password providers.Secret) Request {
+	r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password.Reveal())))
+	return r
+}
+
+// Do sends r for the message m, which may be empty, and returns the carrier's answer, whatever its status: the caller
+// judges it. An error is an [*providers.Error], final and safe to log:
+//
+//   - [providers.Temporary] if the request never left, or was answered by a status that says so and then broken off;
+//   - [providers.Unknown] if it left and no answer came, or a success came that can't be read to its end.
+//
+// Do repeats nothing. No Idempotency-Key header is ever sent: net/http would repeat written requests because of it.
+func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answer, error) {
+	hide := newScrubber(m, c.secrets)
+	if _, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
+		hide.secrets = append(hide.secrets, providers.NewSecret(credentials))
+	}
+	fail := func(kind providers.Kind, err error) (*Answer, error) {
+		return nil, &providers.Error{Kind: kind, Err: hide.error(err)}
+	}
+	ctx, watched := Watch(ctx)
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
+	if err != nil {
+		return fail(providers.Account, fmt.Errorf("making the request: %w", bare(err)))
+	}
+	for name, values := range r.Header {
+		req.Header[name] = values
+	}
+	req.Header.Set("User-Agent", "smshook")
+
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if watched.Written() {
+			return fail(providers.Unknown, fmt.Errorf("no answer: %w", bare(err)))
+		}
+		return fail(providers.Temporary, fmt.Errorf("not reached: %w", bare(err)))
+	}
+	defer resp.Body.Close()
+
+	answer := &Answer{Status: resp.StatusCode, hide: hide}
+	answer.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
+	if answer.OK() && err != nil {
+		return fail(providers.Unknown, fmt.Errorf("answer %d broken off: %w", resp.StatusCode, bare(err)))
+	}
+	if answer.OK() && len(answer.Body) > MaxAnswer {
+		return fail(providers.Unknown, fmt.Errorf("answer %d is over %d bytes", resp.StatusCode, MaxAnswer))
+	}
+	return answer, nil
+}
+
+// bare takes the URL out of an error of net/http: some carriers want their key in it.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// Answer is what a carrier said.
+type Answer struct {
+	Status int
+	Body   []byte // whole if OK; of a failure, as much as came, and at most MaxAnswer+1 bytes
+
+	hide scrubber
+}
+
+// OK reports whether the status is a success. The body may still say otherwise.
+func (a *Answer) OK() bool { return a.Status/100 == 2 }
+
+// Decode reads the body, which must be JSON, into v. Of a failed answer, what can't be read is left empty: the status says
+// enough. Of a success, it is an error of Kind [providers.Unknown], since the message may have been sent.
+func (a *Answer) Decode(v any) error {
+	err := json.Unmarshal(a.Body, v)
+	if err == nil || !a.OK() {
+		return nil
+	}
+	// The parser's own text quotes what it found.
+	return a.Fail(providers.Unknown, "", "the answer is not the JSON it should be")
+}
+
+// Fail returns the error of an answer that is a failure of the given kind, with the carrier's own code and text.
+func (a *Answer) Fail(kind providers.Kind, code, text string) error {
+	err := fmt.Errorf("answer %d", a.Status)
+	if text != "" {
+		err = fmt.Errorf("answer %d: %s", a.Status, text)
+	}
+	return &providers.Error{Kind: kind, Code: a.hide.clean(code), Err: a.hide.error(err)}
+}
+
+// Refuse returns the error of a refused message: of the Kind that codes has for the carrier's code, else of the Kind that
+// goes with the status.
+func (a *Answer) Refuse(codes providers.Codes, code, text string) error {
+	kind, known := codes[code]
+	if !known {
+		kind = KindOf(a.Status)
+	}
+	return a.Fail(kind, code, text)
+}
+
+// KindOf returns the Kind of a refusal whose code nobody knows, by its HTTP status.
+func KindOf(status int) providers.Kind {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusPaymentRequired, status == http.StatusForbidden:
+		return providers.Account
+	case status/100 == 3: // the address is wrong, and is not followed
+		return providers.Account
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status/100 == 5:
+		return providers.Temporary
+	default:
+		return providers.Rejected
+	}
+}

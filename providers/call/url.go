@@ -1,0 +1,31 @@
+package call
+
+import (
+	"errors"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// BaseURL is the address of a carrier's API, as a setting. Credentials are sent there: it must be https, or http to this
+// machine, for tests and development.
+type BaseURL string
+
+// UnmarshalText checks the address and takes a final slash away.
+func (b *BaseURL) UnmarshalText(text []byte) error {
+	wanted := errors.New("want an address such as https://api.example.com, or http:// for this machine only")
+	u, err := url.Parse(string(text))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return wanted
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
+		return wanted
+	}
+	*b = BaseURL(strings.TrimSuffix(string(text), "/"))
+	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}

@@ -1,0 +1,94 @@
+package providers
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind is the class of a failed attempt. What happens next depends on the Kind alone, never on a text.
+type Kind int
+
+const (
+	// Unknown is silence after the request was written, an answer broken off, or a success that can't be read: the
+	// message may have been sent. The next carrier is tried. It is the zero value, because it is the cautious one.
+	Unknown Kind = iota
+	// Temporary means that it was not sent, and the reason will pass: any answered 408, 429 or 5xx, a refused
+	// connection, a request that never left. The next carrier is tried.
+	Temporary
+	// Account means that an operator must act: credentials, balance, a suspended account. The next carrier is tried.
+	Account
+	// Rejected means that this carrier won't take this message: destination not enabled, sender or template not for
+	// it, too many to this number, a request they call malformed. The next carrier is tried. It says nothing about the
+	// carrier's health, since it depends on the destination, which anyone can choose.
+	Rejected
+	// Channel means that this person isn't on this channel (no WhatsApp). Carriers of other channels are tried.
+	Channel
+	// Recipient means that nobody will reach this number, that its owner opted out, or that the carrier's fraud guard
+	// stopped it. No other carrier is tried.
+	Recipient
+)
+
+var kindNames = []string{"unknown", "temporary", "account", "rejected", "channel", "recipient"}
+
+func (k Kind) String() string {
+	if k < 0 || int(k) >= len(kindNames) {
+		return fmt.Sprintf("Kind(%d)", int(k))
+	}
+	return kindNames[k]
+}
+
+// UnmarshalText reads the name of a Kind, as String writes it.
+func (k *Kind) UnmarshalText(text []byte) error {
+	i := slices.Index(kindNames, string(text))
+	if i < 0 {
+		return fmt.Errorf("want one of %s", strings.Join(kindNames, ", "))
+	}
+	*k = Kind(i)
+	return nil
+}
+
+// Codes gives a carrier's own codes their Kind.
+type Codes map[string]Kind
+
+// UnmarshalText reads pairs such as "21610=account, 30007=temporary": an operator's changes to a carrier's own table.
+func (c *Codes) UnmarshalText(text []byte) error {
+	codes := Codes{}
+	for i, pair := range strings.Split(string(text), ",") {
+		code, name, _ := strings.Cut(pair, "=")
+		code = strings.TrimSpace(code)
+		var kind Kind
+		if err := kind.UnmarshalText([]byte(strings.TrimSpace(name))); err != nil || code == "" {
+			return fmt.Errorf("entry %d: want CODE=KIND, with KIND one of %s", i+1, strings.Join(kindNames, ", "))
+		}
+		codes[code] = kind
+	}
+	*c = codes
+	return nil
+}
+
+// Error is a failed attempt.
+type Error struct {
+	Kind Kind
+	Code string // the carrier's own code; empty if it gave none
+	Err  error  // what the operator reads
+}
+
+func (e *Error) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("%v: %v", e.Kind, e.Err)
+	}
+	return fmt.Sprintf("%v (code %s): %v", e.Kind, e.Code, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the Kind of an error that Send or Check returned, [Unknown] if it has none.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Unknown
+}

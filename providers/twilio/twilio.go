@@ -1,0 +1,188 @@
+// Package twilio sends through Twilio Programmable Messaging, as SMS or, from a sender "whatsapp:+…", over WhatsApp.
+//
+// Sources: the API reference of the Message resource, https://www.twilio.com/docs/messaging/api/message-resource, and
+// Twilio's OpenAPI description, https://github.com/twilio/twilio-oai (spec/json/twilio_api_v2010.json).
+package twilio
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Settings of one Twilio account.
+type Settings struct {
+	AccountSID          string           `env:"ACCOUNT_SID" required:"true" help:"the account, AC and 32 hex digits"`
+	AuthToken           providers.Secret `env:"AUTH_TOKEN" help:"the account's auth token; or an API key instead"`
+	APIKey              string           `env:"API_KEY" help:"an API key, SK…, instead of the auth token"`
+	APISecret           providers.Secret `env:"API_SECRET" help:"the API key's secret"`
+	From                string           `env:"FROM" help:"the sender: a number such as +15005550006, a short code, a name, or whatsapp:+…"`
+	MessagingServiceSID string           `env:"MESSAGING_SERVICE_SID" help:"a Messaging Service, MG…, that picks the sender; with FROM too, one of its own senders"`
+	ContentSID          string           `env:"CONTENT_SID" help:"a content template, HX…, whose variable 1 is the code; sent instead of the text, and needed for whatsapp:"`
+	BaseURL             call.BaseURL     `env:"BASE_URL" default:"https://api.twilio.com" help:"another region, such as https://api.dublin.ie1.twilio.com"`
+}
+
+var (
+	accountSID = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
+	serviceSID = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
+	contentSID = regexp.MustCompile(`^HX[0-9a-fA-F]{32}$`)
+)
+
+// Validate reports every combination that can't work.
+func (s Settings) Validate() error {
+	var problems []error
+	want := func(ok bool, setting, text string) {
+		if !ok {
+			problems = append(problems, providers.Problem{Setting: setting, Want: text})
+		}
+	}
+	want(accountSID.MatchString(s.AccountSID), "ACCOUNT_SID", "want AC and 32 hex digits")
+	if s.APIKey == "" && s.APISecret.Empty() {
+		want(!s.AuthToken.Empty(), "AUTH_TOKEN", "is missing, and so is an API key (API_KEY and API_SECRET)")
+	} else {
+		want(s.AuthToken.Empty(), "AUTH_TOKEN", "want either the auth token or an API key, not both")
+		want(s.APIKey != "", "API_KEY", "is missing beside API_SECRET")
+		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
+	}
+	want(s.From != "" || s.MessagingServiceSID != "", "FROM", "is missing, and so is MESSAGING_SERVICE_SID")
+	want(s.MessagingServiceSID == "" || serviceSID.MatchString(s.MessagingServiceSID), "MESSAGING_SERVICE_SID", "want MG and 32 hex digits")
+	want(s.ContentSID == "" || contentSID.MatchString(s.ContentSID), "CONTENT_SID", "want HX and 32 hex digits")
+	want(s.ContentSID != "" || !s.whatsApp(), "CONTENT_SID", "is missing: WhatsApp takes a code only in an approved template")
+	return errors.Join(problems...)
+}
+
+const whatsAppPrefix = "whatsapp:"
+
+func (s Settings) whatsApp() bool { return strings.HasPrefix(s.From, whatsAppPrefix) }
+
+// Provider sends through one account.
+type Provider struct {
+	settings Settings
+	call     *call.Caller
+	user     string
+	password providers.Secret
+}
+
+var (
+	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Checker   = (*Provider)(nil)
+	_ providers.Channeler = (*Provider)(nil)
+)
+
+// New returns a Provider for validated settings.
+func New(s Settings, d providers.Deps) (*Provider, error) {
+	p := &Provider{settings: s, user: s.AccountSID, password: s.AuthToken}
+	if s.APIKey != "" {
+		p.user, p.password = s.APIKey, s.APISecret
+	}
+	p.call = call.New(d.HTTP, p.password)
+	return p, nil
+}
+
+// Channel is "whatsapp" with a WhatsApp sender, else "sms".
+func (p *Provider) Channel() string {
+	if p.settings.whatsApp() {
+		return "whatsapp"
+	}
+	return "sms"
+}
+
+// Send creates a Message. Twilio has no idempotency key for it: a create that was not answered may have been carried out.
+func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	request := call.Form(p.url("/Messages.json"), p.form(m)).BasicAuth(p.user, p.password)
+	answer, err := p.call.Do(ctx, m, request)
+	if err != nil {
+		return providers.Sent{}, err
+	}
+	if !answer.OK() {
+		return providers.Sent{}, refused(answer)
+	}
+	var message struct {
+		SID          string      `json:"sid"`
+		Status       string      `json:"status"`
+		NumSegments  json.Number `json:"num_segments"` // a string; "0" where a Messaging Service has yet to pick the sender
+		ErrorCode    json.Number `json:"error_code"`
+		ErrorMessage string      `json:"error_message"`
+	}
+	if err := answer.Decode(&message); err != nil {
+		return providers.Sent{}, err
+	}
+	switch message.Status {
+	case "failed", "undelivered", "canceled":
+		kind, known := codes[message.ErrorCode.String()]
+		if !known {
+			kind = providers.Rejected
+		}
+		return providers.Sent{}, answer.Fail(kind, message.ErrorCode.String(), "message "+message.Status+" "+message.ErrorMessage)
+	}
+	if message.SID == "" {
+		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message sid in the answer")
+	}
+	parts, _ := strconv.Atoi(message.NumSegments.String())
+	return providers.Sent{IDs: []string{message.SID}, Parts: parts}, nil
+}
+
+// Check lists the messages of a day before Twilio existed: it takes the same permission as reading messages, also of an
+// API key, and brings back nobody's text.
+func (p *Provider) Check(ctx context.Context) error {
+	request := call.Get(p.url("/Messages.json?PageSize=1&DateSent=2000-01-01")).BasicAuth(p.user, p.password)
+	answer, err := p.call.Do(ctx, providers.Message{}, request)
+	if err != nil {
+		return err
+	}
+	if !answer.OK() {
+		return refused(answer)
+	}
+	return nil
+}
+
+func (p *Provider) url(path string) string {
+	return string(p.settings.BaseURL) + "/2010-04-01/Accounts/" + p.settings.AccountSID + path
+}
+
+// maxValidity is the longest ValidityPeriod that Twilio takes.
+const maxValidity = 36000 * time.Second
+
+func (p *Provider) form(m providers.Message) url.Values {
+	to := m.To.Reveal()
+	if p.settings.whatsApp() {
+		to = whatsAppPrefix + to
+	}
+	form := url.Values{"To": {to}}
+	if p.settings.From != "" {
+		form.Set("From", p.settings.From)
+	}
+	if p.settings.MessagingServiceSID != "" {
+		form.Set("MessagingServiceSid", p.settings.MessagingServiceSID)
+	}
+	if m.Life > 0 {
+		form.Set("ValidityPeriod", strconv.Itoa(int(min(m.Life, maxValidity).Seconds())))
+	}
+	if p.settings.ContentSID == "" {
+		form.Set("Body", m.Text.Reveal())
+		return form
+	}
+	variables, _ := json.Marshal(map[string]string{"1": m.Code.Reveal()}) // a map of strings always marshals
+	form.Set("ContentSid", p.settings.ContentSID)
+	form.Set("ContentVariables", string(variables))
+	return form
+}
+
+func refused(answer *call.Answer) error {
+	var refusal struct {
+		Code    json.Number `json:"code"`
+		Message string      `json:"message"`
+	}
+	if err := answer.Decode(&refusal); err != nil {
+		return err
+	}
+	return answer.Refuse(codes, refusal.Code.String(), refusal.Message)
+}
