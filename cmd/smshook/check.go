@@ -5,10 +5,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"strings"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
@@ -37,7 +36,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	a, err := app.New(settings, zerolog.Nop(), sh.stdout)
+	a, err := app.New(settings, app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {
 		return sh.fail(c, err)
 	}

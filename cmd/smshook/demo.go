@@ -127,7 +127,7 @@ func (d *demonstration) play(ctx context.Context, file string) (flowEnd, error) 
 		return flowEnd{}, errors.New(seen.Message)
 	}
 	shown := d.phones.take()
-	end := flowEnd{sent: oneLine(shown), answer: fmt.Sprintf("%d %s", seen.Reply.Status, seen.Reply.Body)}
+	end := flowEnd{sent: oneLine(shown), answer: replyLine(seen)}
 	if want := section(golden, "phone"); shown != want {
 		end.problem = "the phone should show: " + oneLine(want)
 	}

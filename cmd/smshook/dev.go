@@ -40,7 +40,9 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	settings, err := config.Load(sh.env, all.Drivers(), true, config.Defaults{"PROVIDERS": "console", "SECRETS": secret})
+	settings, err := config.Load(sh.env, all.Drivers(), true, config.Defaults{
+		"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console",
+	})
 	if err != nil {
 		return sh.fail(c, err)
 	}

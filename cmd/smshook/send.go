@@ -9,8 +9,6 @@ import (
 	"math/big"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
@@ -44,7 +42,7 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	a, err := app.New(settings, zerolog.Nop(), sh.stdout)
+	a, err := app.New(settings, app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {
 		return sh.fail(c, err)
 	}

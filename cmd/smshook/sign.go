@@ -74,17 +74,28 @@ func (sh *shell) call(ctx context.Context, c command, caller hook.Caller, url st
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	answer := "none"
-	if seen.Reply != nil {
-		answer = fmt.Sprintf("%d %s", seen.Reply.Status, seen.Reply.Body)
-	}
-	fmt.Fprintf(sh.stdout, "attempts  %d in %v\nanswer    %s\nthe user  ", seen.Attempts, seen.Took.Round(time.Millisecond), answer)
+	fmt.Fprintf(sh.stdout, "attempts  %d in %v\nanswer    %s\nthe user  %s\n",
+		seen.Attempts, seen.Took.Round(time.Millisecond), replyLine(seen), userLine(seen))
 	if !seen.OK() {
-		fmt.Fprintf(sh.stdout, "sees %d %s\n", seen.Status, seen.Message)
 		return exitFail
 	}
-	fmt.Fprintln(sh.stdout, "sees a success")
 	return exitOK
+}
+
+// replyLine is what the hook answered.
+func replyLine(seen hook.Seen) string {
+	if seen.Reply == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%d %s", seen.Reply.Status, seen.Reply.Body)
+}
+
+// userLine is what the app's user makes of it.
+func userLine(seen hook.Seen) string {
+	if seen.OK() {
+		return "sees a success"
+	}
+	return fmt.Sprintf("sees %d %s", seen.Status, seen.Message)
 }
 
 // maxFile is far above what a hook takes, so that its limit can be tried.

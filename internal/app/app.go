@@ -88,7 +88,7 @@ func (a *App) ended(t race.Attempt) {
 	event := a.log.WithLevel(attemptLevel(t)).
 		Str("id", t.MessageID).
 		Str("carrier", t.Carrier).
-		Dur("took", t.Took)
+		Dur("took_ms", t.Took)
 	if t.Panic != nil {
 		event = event.Str("panic", fmt.Sprintf("%T", t.Panic.Value)).Str("stack", string(t.Panic.Stack))
 	}

@@ -94,10 +94,23 @@ func (env *environment) fill(settings any, prefix string) []error {
 		}
 	}
 	validator, ok := settings.(interface{ Validate() error })
-	if !ok || len(problems) > 0 {
+	if !ok {
 		return problems
 	}
-	return prefixed(validator.Validate(), prefix)
+	for _, found := range prefixed(validator.Validate(), prefix) {
+		if !slices.ContainsFunc(problems, sameSetting(found)) {
+			problems = append(problems, found)
+		}
+	}
+	return problems
+}
+
+// sameSetting returns whether another problem is of the same setting: one that couldn't be read needn't be judged too.
+func sameSetting(a error) func(error) bool {
+	return func(b error) bool {
+		var x, y providers.Problem
+		return errors.As(a, &x) && errors.As(b, &y) && x.Setting == y.Setting
+	}
 }
 
 // prefixed gives the settings that Validate names their prefix.

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -69,12 +70,13 @@ func (s *Server) write(l *line, r *http.Request, status int, took time.Duration)
 		Str("method", method(r.Method)).
 		Str("route", route(r)).
 		Int("status", status).
-		Dur("took", took)
+		Dur("took_ms", took)
 	if l.id != "" {
 		event = event.Str("id", l.id)
 	}
 	if l.reason != nil {
-		event = event.Str("reason", l.reason.Error())
+		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
+		event = event.Str("reason", l.reason.Error()).Str("remote", remote)
 	}
 	if o := l.outcome; o != nil {
 		event = event.Str("result", o.Result.String()).Str("phone", o.Number.Masked()).Int("attempts", len(o.Attempts))

@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/all"
+	"github.com/smshook/smshook/providers/providertest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	calls      = "../../testdata/hook"
+	hookSecret = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
+	authToken  = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+)
+
+// buffer may be written to while it is read.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// program is smshook as it runs for an operator, inside the test.
+type program struct {
+	url            string // of the hook
+	stdout, stderr *buffer
+	stop           func() int // ends it as a signal does, and returns its exit code
+}
+
+// starting runs a command that serves, and waits until it does.
+func starting(t *testing.T, args []string, env ...string) *program {
+	ctx, cancel := context.WithCancel(t.Context())
+	p := &program{stdout: new(buffer), stderr: new(buffer)}
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, args, env, strings.NewReader(""), p.stdout, p.stderr) }()
+	p.stop = sync.OnceValue(func() int {
+		cancel()
+		return <-code
+	})
+	t.Cleanup(func() { p.stop() })
+	p.url = "http://" + p.addr(t) + server.HookPath
+	return p
+}
+
+// addr is where the program says that it serves.
+func (p *program) addr(t *testing.T) (addr string) {
+	require.Eventually(t, func() bool {
+		for line := range strings.Lines(p.stderr.String()) {
+			var entry struct{ Message, Addr string }
+			if json.Unmarshal([]byte(line), &entry) == nil && entry.Message == "serving" {
+				addr = entry.Addr
+			}
+		}
+		return addr != ""
+	}, 10*time.Second, time.Millisecond, "%s", p.stderr)
+	return addr
+}
+
+// serveEnv is the settings of a server with one Twilio account.
+func serveEnv(twilio string, more ...string) []string {
+	return append([]string{
+		"SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_PROVIDERS=twilio", "SMSHOOK_LOG_LEVEL=debug",
+		"TWILIO_ACCOUNT_SID=AC00000000000000000000000000000000", "TWILIO_AUTH_TOKEN=" + authToken,
+		"TWILIO_FROM=+15005550006", "TWILIO_BASE_URL=" + twilio,
+	}, more...)
+}
+
+// auth returns a client that calls the hook as Supabase Auth does.
+func auth(t *testing.T, secret string) hook.Caller {
+	var secrets hook.Secrets
+	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return hook.Caller{HTTP: &http.Client{Transport: transport}, Secrets: secrets}
+}
+
+const accepted = `{"sid":"SM00000000000000000000000000000001","status":"queued","num_segments":"1","error_code":null}`
+
+// TestFlows runs every call of testdata/hook through the whole program and compares what the phone shows, what Twilio is
+// asked, what Auth is answered and what the app's user sees.
+func TestFlows(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	sending := starting(t, []string{"serve"}, serveEnv(twilio.URL)...)
+	printing := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS="+hookSecret, "SMSHOOK_LOG_FORMAT=json")
+	caller := auth(t, hookSecret)
+	files, err := filepath.Glob(filepath.Join(calls, "*.json"))
+	require.NoError(t, err)
+	require.Greater(t, len(files), 15)
+	for _, file := range files {
+		flow := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(flow, func(t *testing.T) {
+			body, err := os.ReadFile(file)
+			require.NoError(t, err)
+
+			before := len(printing.stdout.String())
+			printed, err := caller.Call(t.Context(), printing.url, body)
+			require.NoError(t, err)
+			phone := new(screen)
+			phone.Write([]byte(printing.stdout.String()[before:]))
+
+			sent, err := caller.Call(t.Context(), sending.url, body)
+			require.NoError(t, err)
+			require.Equal(t, *printed.Reply, *sent.Reply)
+			asked := ""
+			for _, request := range twilio.Requests() {
+				asked += request.String()
+			}
+			var got strings.Builder
+			writeSection(&got, "phone", phone.take())
+			writeSection(&got, "twilio", asked)
+			writeSection(&got, "reply", replyLine(sent)+"\n")
+			writeSection(&got, "app", userLine(sent)+"\n")
+			providertest.Golden(t, strings.TrimSuffix(file, ".json")+".golden", got.String())
+		})
+	}
+}
+
+func writeSection(b *strings.Builder, name, content string) {
+	b.WriteString("-- " + name + " --\n" + content)
+}
+
+// TestWhatTheUserSees plays what carriers do, to Auth of every age.
+func TestWhatTheUserSees(t *testing.T) {
+	read := func(name string) []byte {
+		body, err := os.ReadFile(filepath.Join(calls, name+".json"))
+		require.NoError(t, err)
+		return body
+	}
+	current, old, mfa := read("otp-new-user"), read("old-server-otp"), read("mfa-challenge")
+	const (
+		success  = "sees a success"
+		generic  = "sees 500 Unexpected status code returned from hook: 422"
+		inFlow   = "sees 500 error invoking hook"
+		failure  = "sees 422 The code could not be sent. Please try again."
+		noNumber = "sees 422 This number cannot receive codes."
+	)
+	for _, tt := range []struct {
+		name              string
+		answer            providertest.Answer
+		current, old, mfa string
+	}{
+		{"accepted", providertest.Answer{Status: 201, Body: accepted}, success, success, success},
+		{"accepted by a service", providertest.Answer{Status: 201, Body: strings.Replace(accepted, "queued", "accepted", 1)}, success, success, success},
+		{"accepted and failed", providertest.Answer{Status: 201, Body: strings.Replace(accepted, "queued", "failed", 1)}, failure, generic, inFlow},
+		{"no such number", providertest.Answer{Status: 400, Body: `{"code":21211,"message":"Invalid 'To'","status":400}`}, noNumber, generic, inFlow},
+		{"wrong credentials", providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate","status":401}`}, failure, generic, inFlow},
+		{"out of order", providertest.Answer{Status: 503, Body: "<html>"}, failure, generic, inFlow},
+		{"redirects", providertest.Answer{Status: 302, Header: http.Header{"Location": {"http://127.0.0.1:1/"}}}, failure, generic, inFlow},
+		{"unreadable success", providertest.Answer{Status: 201, Body: "<html>"}, success, success, success},
+		{"breaks off", providertest.Answer{Fault: providertest.Reset}, success, success, success},
+		{"hangs", providertest.Answer{Fault: providertest.Hang}, success, success, success},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			twilio := providertest.NewFake(t, tt.answer)
+			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_BUDGET=1s")...)
+			caller := auth(t, hookSecret)
+			for _, call := range []struct {
+				body []byte
+				want string
+			}{{current, tt.current}, {old, tt.old}, {mfa, tt.mfa}} {
+				seen, err := caller.Call(t.Context(), p.url, call.body)
+				require.NoError(t, err)
+				require.Equal(t, call.want, userLine(seen))
+				require.Equal(t, 1, seen.Attempts)
+				require.Len(t, twilio.Requests(), 1, "each carrier is asked once")
+			}
+			require.Equal(t, exitOK, p.stop())
+		})
+	}
+}
+
+// panicking is a carrier with a bug: it dies with everything it knows on its lips.
+type panicking struct{}
+
+func (panicking) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
+	panic(m.To.Reveal() + m.Text.Reveal())
+}
+
+// blurting is a carrier that doesn't keep to the contract: its error is none of ours, and tells all.
+type blurting struct{}
+
+func (blurting) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
+	return providers.Sent{}, &net.AddrError{Err: m.Text.Reveal(), Addr: m.To.Reveal()}
+}
+
+// TestNothingLeaks goes down every way that a call can fail and searches all that was written for the code, the number, the
+// text and the secrets.
+func TestNothingLeaks(t *testing.T) {
+	const (
+		code   = "9182736455"
+		number = "15555550142"
+	)
+	hidden := []string{
+		code, number, number[1:], "Your code is", "Your+code", "Your%20code",
+		strings.TrimPrefix(hookSecret, "v1,whsec_"), authToken,
+	}
+	call := func(phone, otp string) []byte {
+		return []byte(`{"metadata":{"uuid":"` + hook.NewUUID() + `"},"user":{"phone":"` + number + `"},"sms":{"otp":` + otp + `,"phone":"` + phone + `"}}`)
+	}
+	good := call(number, `"`+code+`"`)
+	everything := "To=%2B" + number + " (555) 555-0142 Body=Your+code+is+" + code + " Your code is " + code + " " + authToken
+	answers := func(list ...providertest.Answer) string { return providertest.NewFake(t, list...).URL }
+	quoted, _ := json.Marshal(everything)
+
+	serving := func(t *testing.T, carriers, twilio string) *program {
+		drivers := append(all.Drivers(),
+			providers.NewDriver("panicking", "", func(struct{}, providers.Deps) (panicking, error) { return panicking{}, nil }),
+			providers.NewDriver("blurting", "", func(struct{}, providers.Deps) (blurting, error) { return blurting{}, nil }))
+		settings, err := config.Load(append(serveEnv(twilio, "SMSHOOK_BUDGET=1s"), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
+		require.NoError(t, err)
+		p := &program{stdout: new(buffer), stderr: new(buffer)}
+		listener, err := net.Listen("tcp", settings.Addr)
+		require.NoError(t, err)
+		p.url = "http://" + listener.Addr().String() + server.HookPath
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		sh := &shell{stdout: p.stdout, stderr: p.stderr}
+		go func() { ended <- sh.serve(ctx, settings, listener) }()
+		t.Cleanup(func() { cancel(); <-ended })
+		return p
+	}
+
+	refusing := string(providertest.Refusing(t))
+	for _, tt := range []struct {
+		name, carriers, twilio string
+		secret                 string
+		body                   []byte
+		says                   string // what the log tells instead
+	}{
+		{"wrong secret", "twilio", refusing, newSecret(), good, "none of our secrets"},
+		{"not JSON", "twilio", refusing, hookSecret, good[:len(good)-1], "not JSON"},
+		{"code a number", "twilio", refusing, hookSecret, call(number, code), "sms.otp is not of the right type"},
+		{"number with letters", "twilio", refusing, hookSecret, call(number+"x", `"`+code+`"`), "something else than digits"},
+		{"over the limit", "twilio", refusing, hookSecret, append(good, bytes.Repeat([]byte(code), 200_000)...), "over 1 MiB"},
+		{"refused connection", "twilio", refusing, hookSecret, good, "connection refused"},
+		{"refusal that echoes", "twilio", answers(providertest.Answer{Status: 400, Body: `{"code":21211,"message":` + string(quoted) + `}`}), hookSecret, good, "21211"},
+		{"failure that echoes", "twilio", answers(providertest.Answer{Status: 201, Body: `{"status":"failed","error_code":30007,"error_message":` + string(quoted) + `}`}), hookSecret, good, "30007"},
+		{"echo in place of a code", "twilio", answers(providertest.Answer{Status: 400, Body: `{"code":` + code + `}`}), hookSecret, good, "rejected"},
+		{"HTML that echoes", "twilio", answers(providertest.Answer{Status: 500, Body: "<p>" + everything}), hookSecret, good, "answer 500"},
+		{"success that echoes", "twilio", answers(providertest.Answer{Status: 201, Body: everything}), hookSecret, good, "not the JSON it should be"},
+		{"redirect that echoes", "twilio", answers(providertest.Answer{Status: 302, Header: http.Header{"Location": {"/?" + everything}}}), hookSecret, good, "answer 302"},
+		{"half an answer", "twilio", answers(providertest.Answer{Status: 201, Body: everything, Fault: providertest.Half}), hookSecret, good, "broken off"},
+		{"garbage for HTTP", "twilio", garbage(t, everything), hookSecret, good, "no answer"},
+		{"reset", "twilio", answers(providertest.Answer{Fault: providertest.Reset}), hookSecret, good, "no answer"},
+		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "deadline"},
+		{"panic", "panicking", refusing, hookSecret, good, "panic"},
+		{"an error of its own", "blurting", refusing, hookSecret, good, "an error of type *net.AddrError"},
+		{"all after one another", "twilio,panicking,blurting", refusing, hookSecret, good, "panic"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := serving(t, tt.carriers, tt.twilio)
+			seen, err := auth(t, tt.secret).Call(t.Context(), p.url, tt.body)
+			require.NoError(t, err)
+			written := p.stdout.String() + p.stderr.String() + replyLine(seen) + seen.Message
+			require.Contains(t, written, tt.says)
+			for _, secret := range hidden {
+				require.NotContains(t, written, secret)
+			}
+		})
+	}
+}
+
+// garbage is a server that answers with a text that is no HTTP.
+func garbage(t *testing.T, text string) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Read(make([]byte, 4096))
+			conn.Write([]byte(text + "\r\n\r\n"))
+			conn.Close()
+		}
+	}()
+	return "http://" + listener.Addr().String()
+}

@@ -1,0 +1,170 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// gate is a carrier that answers once it is let.
+type gate struct {
+	reached chan struct{}
+	open    chan struct{}
+}
+
+func (g *gate) Send(ctx context.Context, _ providers.Message) (providers.Sent, error) {
+	g.reached <- struct{}{}
+	select {
+	case <-g.open:
+		return providers.Sent{IDs: []string{"1"}}, nil
+	case <-ctx.Done():
+		return providers.Sent{}, ctx.Err()
+	}
+}
+
+// buffer may be written to while it is read.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+type none struct{}
+
+// serving starts a program with one carrier. end stops it and returns what Serve returned.
+func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buffer, end func(), ended chan error) {
+	driver := providers.NewDriver("gate", "Gate", func(none, providers.Deps) (*gate, error) { return p, nil })
+	settings, err := config.Load([]string{
+		"SMSHOOK_SECRETS=v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "SMSHOOK_PROVIDERS=gate",
+	}, []providers.Driver{driver}, false, nil)
+	require.NoError(t, err)
+	log = new(buffer)
+	a, err := New(settings, NewLog(settings, log), nil)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended = make(chan error, 1)
+	go func() { ended <- a.Serve(ctx, listener) }()
+	return "http://" + listener.Addr().String(), settings.Secrets, log, cancel, ended
+}
+
+func TestCallsInFlightFinishAtShutdown(t *testing.T) {
+	g := &gate{make(chan struct{}), make(chan struct{})}
+	url, secrets, log, end, ended := serving(t, g)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	seen := make(chan hook.Seen, 1)
+	go func() {
+		s, _ := hook.Caller{HTTP: client, Secrets: secrets}.Call(t.Context(), url+server.HookPath, hook.Example())
+		seen <- s
+	}()
+	<-g.reached
+	end()
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "draining") }, 5*time.Second, time.Millisecond)
+	select {
+	case err := <-ended:
+		t.Fatalf("it ended with a call in flight: %v", err)
+	default:
+	}
+	require.Eventually(t, func() bool { // nothing new is taken
+		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, 5*time.Second, time.Millisecond)
+	close(g.open)
+	require.True(t, (<-seen).OK())
+	require.NoError(t, <-ended)
+	require.Contains(t, log.String(), "drained")
+}
+
+func TestServeReportsABrokenListener(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	a, err := New(config.Config{}, zerolog.Nop(), nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, a.Serve(t.Context(), listener), net.ErrClosed)
+}
+
+func TestAttemptsAreLogged(t *testing.T) {
+	fail := func(kind providers.Kind) *providers.Error {
+		return &providers.Error{Kind: kind, Code: "7", Err: errors.New("answer 400: no")}
+	}
+	attempt := race.Attempt{MessageID: "m", Carrier: "pigeon", Took: 1500 * time.Microsecond}
+	with := func(change func(*race.Attempt)) race.Attempt {
+		changed := attempt
+		change(&changed)
+		return changed
+	}
+	for _, tt := range []struct {
+		attempt race.Attempt
+		want    string
+	}{
+		{with(func(a *race.Attempt) { a.Sent.IDs = []string{"SM1"} }),
+			`{"level":"info","id":"m","carrier":"pigeon","took_ms":1.5,"carrier_ids":["SM1"],"message":"carrier accepted"}`},
+		{with(func(a *race.Attempt) { a.Err = fail(providers.Rejected) }),
+			`{"level":"warn","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"carrier failed"}`},
+		{with(func(a *race.Attempt) { a.Err = fail(providers.Account) }),
+			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"carrier failed"}`},
+		{with(func(a *race.Attempt) {
+			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Value: "028687", Stack: []byte("stack")}
+		}),
+			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"panic":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier failed"}`},
+	} {
+		written := new(bytes.Buffer)
+		a := App{log: zerolog.New(written)}
+		a.ended(tt.attempt)
+		require.JSONEq(t, tt.want, written.String())
+	}
+}
+
+func TestLog(t *testing.T) {
+	written := new(bytes.Buffer)
+	log := NewLog(config.Config{LogLevel: "warn"}, written)
+	log.Info().Msg("unseen")
+	log.Warn().Msg("seen")
+	var entry struct{ Level, Message, Time string }
+	require.NoError(t, json.Unmarshal(written.Bytes(), &entry))
+	at, err := time.Parse(time.RFC3339Nano, entry.Time)
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), at, time.Minute)
+	require.Equal(t, "warn seen", entry.Level+" "+entry.Message)
+
+	written.Reset()
+	console := NewLog(config.Config{LogLevel: "info", LogFormat: "console"}, written)
+	console.Info().Str("a", "b").Msg("seen")
+	require.Regexp(t, `^\d\d:\d\d:\d\d INF seen a=b\n$`, written.String())
+}

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/smshook/smshook"
+)
+
+// mayImport is the plan of the house: what each package may import of ours. A carrier is any other folder of providers.
+var mayImport = map[string][]string{
+	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/race", "internal/server", "providers", "providers/all"},
+	"internal/app":           {"internal/config", "internal/dispatch", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/config":        {"internal/hook", "internal/message", "internal/race", "providers"},
+	"internal/server":        {"internal/dispatch", "internal/hook"},
+	"internal/dispatch":      {"internal/message", "internal/phone", "internal/race", "providers"},
+	"internal/race":          {"providers", "providers/call"},
+	"internal/hook":          {"providers"},
+	"internal/message":       {"providers"},
+	"internal/phone":         {"providers"},
+	"providers":              {},
+	"providers/call":         {"providers"},
+	"providers/all":          {"providers", "*"}, // the list: it alone knows the carriers
+	"a carrier":              {"providers", "providers/call"},
+	"providers/providertest": {"providers", "providers/call"},
+}
+
+// homeOf is the one package that may import a library.
+var homeOf = map[string][]string{
+	"github.com/go-chi/chi/v5":                                    {"internal/server"},
+	"github.com/go-chi/chi/v5/middleware":                         {"internal/server"},
+	"github.com/standard-webhooks/standard-webhooks/libraries/go": {"internal/hook"},
+	"github.com/nyaruka/phonenumbers":                             {"internal/phone"},
+	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
+	"github.com/stretchr/testify/require":                         {"providers/providertest"},
+}
+
+// imports returns what the Go files of every package import, tests left out.
+func imports(t *testing.T) map[string][]string {
+	graph := map[string][]string{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "testdata" || len(entry.Name()) > 2 && strings.HasPrefix(entry.Name(), ".")) {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg, err := filepath.Rel(root, filepath.Dir(name))
+		if err != nil {
+			return err
+		}
+		pkg = filepath.ToSlash(pkg)
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			graph[pkg] = append(graph[pkg], imported)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.Contains(t, graph, "internal/dispatch")
+	return graph
+}
+
+func isCarrier(pkg string) bool {
+	_, named := mayImport[pkg]
+	return path.Dir(pkg) == "providers" && !named
+}
+
+func TestImports(t *testing.T) {
+	for pkg, imported := range imports(t) {
+		allowed, known := mayImport[pkg]
+		if isCarrier(pkg) {
+			allowed, known = mayImport["a carrier"], true
+		}
+		require.True(t, known, "%s is not in the plan", pkg)
+		for _, name := range imported {
+			if ours, ok := strings.CutPrefix(name, module+"/"); ok {
+				if isCarrier(ours) && slices.Contains(allowed, "*") {
+					continue
+				}
+				require.Contains(t, allowed, ours, "%s must not import %s", pkg, ours)
+				continue
+			}
+			if !strings.Contains(name, ".") {
+				require.False(t, pkg == "internal/dispatch" && strings.HasPrefix(name, "net/http"), "dispatch knows no HTTP")
+				continue
+			}
+			require.Contains(t, homeOf[name], pkg, "%s has its home elsewhere", name)
+		}
+	}
+}
+
+// What is in the plan exists: a rule for a package that is gone holds nothing.
+func TestThePlanIsOfThisHouse(t *testing.T) {
+	graph := imports(t)
+	for pkg := range mayImport {
+		if pkg != "a carrier" {
+			require.Contains(t, graph, pkg)
+		}
+	}
+}
+
+// No code outside providers names a carrier: what is known about one is in its folder.
+func TestNoCarrierIsNamedElsewhere(t *testing.T) {
+	entries, err := os.ReadDir(filepath.Join(root, "providers"))
+	require.NoError(t, err)
+	var carriers []string
+	for _, entry := range entries {
+		if entry.IsDir() && isCarrier("providers/"+entry.Name()) {
+			carriers = append(carriers, entry.Name())
+		}
+	}
+	require.Contains(t, carriers, "twilio")
+	for pkg := range imports(t) {
+		if !strings.HasPrefix(pkg, "internal/") {
+			continue
+		}
+		files, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+		require.NoError(t, err)
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			source, err := os.ReadFile(name)
+			require.NoError(t, err)
+			for line := range strings.Lines(string(source)) {
+				code, _, _ := strings.Cut(line, "//")
+				code, _, _ = strings.Cut(code, "help:") // help texts give examples
+				for _, carrier := range carriers {
+					if carrier != "console" { // also the name of a log format
+						require.NotContains(t, strings.ToLower(code), carrier, name)
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package config
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// pigeon is a carrier with a setting of every type.
+type pigeon struct {
+	Token  providers.Secret `env:"TOKEN" required:"true" help:"the pigeon's ring"`
+	From   string           `env:"FROM" default:"loft" help:"where it starts"`
+	Loud   bool             `env:"LOUD" help:"whether it coos"`
+	Flight time.Duration    `env:"FLIGHT" default:"2h" min:"1h" max:"3h" help:"how long it flies"`
+	Kind   string           `env:"KIND" oneof:"homing fantail" help:"its breed"`
+
+	hatched bool // no setting
+}
+
+func (p pigeon) Validate() error {
+	if p.From == "nowhere" {
+		return errors.Join(
+			providers.Problem{Setting: "FROM", Want: "want a place"},
+			providers.Problem{Setting: "TOKEN", Want: "want another"},
+		)
+	}
+	return nil
+}
+
+type loft struct{ pigeon }
+
+func (loft) Send(context.Context, providers.Message) (providers.Sent, error) {
+	return providers.Sent{}, nil
+}
+
+func openLoft(p pigeon, _ providers.Deps) (loft, error) { return loft{p}, nil }
+
+type noSettings struct{}
+
+func drivers() []providers.Driver {
+	return []providers.Driver{
+		providers.NewDriver("pigeon", "Pigeon", openLoft),
+		providers.NewDriver("echo", "Echo", func(noSettings, providers.Deps) (loft, error) { return loft{}, nil }).DevOnly(),
+	}
+}
+
+const secret = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+// good is the least that works.
+func good(more ...string) []string {
+	return append([]string{"SMSHOOK_SECRETS=" + secret, "SMSHOOK_PROVIDERS=pigeon", "PIGEON_TOKEN=ring", "PATH=/bin"}, more...)
+}
+
+func TestDefaults(t *testing.T) {
+	c, err := Load(good(), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Len(t, c.Secrets, 1)
+	require.Equal(t, Config{
+		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
+		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info",
+	}, c)
+	p, err := c.Instances[0].Provider(providers.Deps{})
+	require.NoError(t, err)
+	require.Equal(t, "ring", p.(loft).Token.Reveal())
+	require.Equal(t, pigeon{Token: p.(loft).Token, From: "loft", Flight: 2 * time.Hour}, p.(loft).pigeon)
+}
+
+func TestInstances(t *testing.T) {
+	c, err := Load(append(good("EU_TOKEN=other", "EU_FROM=tower", "EU_LOUD=true", "EU_CODES=7=recipient, 8=account"),
+		"SMSHOOK_PROVIDERS= pigeon , eu=pigeon"), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Len(t, c.Instances, 2)
+	require.Equal(t, []string{"pigeon", "eu"}, []string{c.Instances[0].Name, c.Instances[1].Name})
+	p, err := c.Instances[1].Provider(providers.Deps{})
+	require.NoError(t, err)
+	require.Equal(t, pigeon{Token: p.(loft).Token, From: "tower", Loud: true, Flight: 2 * time.Hour}, p.(loft).pigeon)
+	require.Equal(t, providers.Codes{"7": providers.Recipient, "8": providers.Account}, c.Instances[1].Codes)
+}
+
+func TestProblems(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		env  []string
+		want []string
+	}{
+		{"nothing at all", nil, []string{
+			"SMSHOOK_SECRETS: is missing: the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar",
+			"SMSHOOK_PROVIDERS: is missing: carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
+		}},
+		{"all at once", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_FLIGHT=9h", "PIGEON_KIND=wood"), []string{
+			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64",
+			"SMSHOOK_BUDGET: want a duration such as 4s or 10m",
+			"SMSHOOK_UNKNOWN: want accept or fail",
+			"PIGEON_LOUD: want true or false",
+			"PIGEON_FLIGHT: want a duration from 1h0m0s to 3h0m0s",
+			"PIGEON_KIND: want one of homing, fantail",
+		}},
+		{"budget over what Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
+		{"a carrier's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
+			"PIGEON_TOKEN: is missing: the pigeon's ring", "PIGEON_FROM: want a place",
+		}},
+		{"a typo", good("SMSHOOK_BUDGTE=4s", "SMSHOOK_SECRET=x", "SMSHOOK_WHATEVER=1"), []string{
+			"SMSHOOK_BUDGTE: is no setting; is it SMSHOOK_BUDGET?",
+			"SMSHOOK_SECRET: is no setting; is it SMSHOOK_SECRETS?",
+			"SMSHOOK_WHATEVER: is no setting",
+		}},
+		{"a typo with a file", good("SMSHOOK_SECRET_FILE=/x"), []string{"SMSHOOK_SECRET_FILE: is no setting"}},
+		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_APP: is missing, and MESSAGE has {{ .App }}"}},
+		{"no such carrier", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: names a carrier that doesn't exist; there are: pigeon"}},
+		{"for development only", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and shows codes: it is for `smshook dev` alone"}},
+		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: the name is taken; write another=pigeon"}},
+		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a carrier's name, or name=carrier, in small letters and digits"}},
+		{"our own name", good("SMSHOOK_PROVIDERS=smshook=pigeon"), []string{"SMSHOOK_PROVIDERS: an account can't be called smshook: its settings would mix with our own"}},
+		{"addresses", good("SMSHOOK_ADDR=8080"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
+		{"ports", good("PORT=99999"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
+		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file"}},
+		{"value and file", good("PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load(tt.env, drivers(), false, nil)
+			require.Error(t, err)
+			require.Equal(t, tt.want, strings.Split(err.Error(), "\n"))
+		})
+	}
+}
+
+// A secret in the wrong variable must not come out in the problem.
+func TestNoProblemQuotesAValue(t *testing.T) {
+	const misplaced = "hunter2+whsec_028687"
+	var names []string
+	for _, section := range Describe(drivers()) {
+		for _, s := range section.Settings {
+			names = append(names, s.Name)
+		}
+	}
+	require.Greater(t, len(names), 15)
+	for _, name := range names {
+		for _, value := range []string{misplaced, "{{ " + misplaced + " }}", misplaced + "=" + misplaced, "v1,whsec_" + misplaced} {
+			_, err := Load(good(name+"="+value, name+"_FILE="), drivers(), false, nil)
+			if err != nil {
+				require.NotContains(t, err.Error(), "hunter2", name)
+			}
+			_, err = Load(good(name+"_FILE="+value), drivers(), false, nil)
+			require.Error(t, err, name)
+			require.NotContains(t, err.Error(), "hunter2", name)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	require.NoError(t, os.WriteFile(path, []byte(secret+"\r\n"), 0o600))
+	c, err := Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Len(t, c.Secrets, 1)
+	require.NoError(t, os.WriteFile(path, make([]byte, maxFileSize+1), 0o600))
+	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
+	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: want the path of a readable file of at most 64 KiB")
+}
+
+func TestPort(t *testing.T) {
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{nil, ":8080"},
+		{[]string{"PORT=9000"}, ":9000"},
+		{[]string{"PORT=9000", "SMSHOOK_ADDR=127.0.0.1:9001"}, "127.0.0.1:9001"},
+	} {
+		c, err := Load(good(tt.env...), drivers(), false, nil)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, c.Addr)
+		addr, err := Lookup(tt.env, "ADDR")
+		require.NoError(t, err)
+		require.Equal(t, tt.want, addr, "a command that needs no more is told the same")
+	}
+}
+
+func TestDevelopment(t *testing.T) {
+	c, err := Load(nil, drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": secret})
+	require.NoError(t, err)
+	require.Equal(t, "echo", c.Instances[0].Name)
+	c, err = Load(good(), drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": "unused"})
+	require.NoError(t, err)
+	require.Equal(t, "pigeon", c.Instances[0].Name, "what is set stands above the defaults")
+}
+
+func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
+	c, err := Load(good(
+		"SMSHOOK_SERVICE_HOST=10.0.0.1", "SMSHOOK_SERVICE_PORT=8080", "SMSHOOK_SERVICE_PORT_HTTP=8080",
+		"SMSHOOK_PORT=tcp://10.0.0.1:8080", "SMSHOOK_PORT_8080_TCP=tcp://10.0.0.1:8080", "SMSHOOK_PORT_8080_TCP_PROTO=tcp",
+		"SMSHOOK_PORT_8080_TCP_PORT=8080", "SMSHOOK_PORT_8080_TCP_ADDR=10.0.0.1",
+		"SMSHOOK_EU_SERVICE_HOST=10.0.0.2", "SMSHOOK_EU_PORT=tcp://10.0.0.2:8080",
+		"PIGEON_SERVICE_HOST=10.0.0.3",
+	), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Empty(t, c.Warnings)
+	_, err = Load(good("SMSHOOK_PORT=9000"), drivers(), false, nil)
+	require.EqualError(t, err, "SMSHOOK_PORT: is no setting")
+}
+
+func TestUnknownCarrierSettingsWarn(t *testing.T) {
+	c, err := Load(good("PIGEON_TOKN=x", "PIGEON_REGION=x", "HAWK_TOKN=x"), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"PIGEON_REGION: is no setting", "PIGEON_TOKN: is no setting; is it PIGEON_TOKEN?"}, c.Warnings)
+}
+
+func TestDescribe(t *testing.T) {
+	sections := Describe(drivers())
+	require.Len(t, sections, 2, "a carrier without settings has no section")
+	require.Equal(t, Section{"Pigeon", []Described{
+		{"PIGEON_TOKEN", "", "the pigeon's ring", true},
+		{"PIGEON_FROM", "loft", "where it starts", false},
+		{"PIGEON_LOUD", "", "whether it coos", false},
+		{"PIGEON_FLIGHT", "2h", "how long it flies", false},
+		{"PIGEON_KIND", "", "its breed", false},
+		{"PIGEON_CODES", "", "your own classes for the carrier's codes: 21610=account, 30007=temporary", false},
+	}}, sections[1])
+	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
+	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")
+}
+
+// Every setting has a help text that fits a table, and a default that it would itself accept.
+func TestOwnSettings(t *testing.T) {
+	own := reflect.TypeFor[Config]()
+	for i := range own.NumField() {
+		s, ok := settingOf(own.Field(i), Prefix)
+		if !ok {
+			continue
+		}
+		require.NotEmpty(t, s.Help, s.Name)
+		require.NotContains(t, s.Help, "|", s.Name)
+		if s.Default != "" {
+			require.NoError(t, s.set(reflect.New(own.Field(i).Type).Elem(), s.Default), s.Name)
+		}
+	}
+}

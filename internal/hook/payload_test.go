@@ -1,0 +1,154 @@
+package hook
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCapturedCallsDecode(t *testing.T) {
+	const login = "15555219508"
+	type want struct{ phone, code, sms string }
+	wants := map[string]want{
+		"otp-new-user":                  {login, "577765", ""},
+		"otp-existing-user":             {login, "416465", ""},
+		"otp-channel-whatsapp":          {login, "646007", ""},
+		"otp-number-with-spaces":        {login, "982890", ""},
+		"signup-phone-password":         {"15555219510", "028687", ""},
+		"signup-again-unconfirmed":      {"15555219510", "306734", ""},
+		"resend-sms":                    {"15555219510", "181285", ""},
+		"phone-change":                  {"15555219512", "210432", ""}, // the new number
+		"resend-phone-change":           {"15555219512", "130753", ""}, // the new number
+		"phone-change-of-email-user":    {"15555219513", "220994", ""}, // the new number
+		"reauthenticate":                {"15555219512", "527810", ""},
+		"mfa-challenge":                 {"15555219514", "619427", MFA}, // the factor's number
+		"mfa-challenge-verified-factor": {"15555219514", "548642", MFA}, // the factor's number
+		"otp-two-secrets":               {"19990000702", "045425", ""},
+	}
+	_, list := captures(t)
+	for _, c := range list {
+		t.Run(c.name, func(t *testing.T) {
+			p, err := Decode(c.body)
+			require.NoError(t, err)
+			w, known := wants[c.name]
+			require.True(t, known)
+			require.Equal(t, w, want{p.Phone().Reveal(), p.SMS.OTP.Reveal(), p.SMS.Type})
+			require.Equal(t, p.Metadata.UUID, p.ID(c.body))
+			require.Len(t, p.ID(c.body), 36)
+		})
+	}
+}
+
+func TestPhone(t *testing.T) {
+	for _, tt := range []struct{ name, body, want string }{
+		{"sms.phone", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":"2"}}`, "2"},
+		{"sms.phone before new_phone", `{"user":{"phone":"1","new_phone":"3"},"sms":{"otp":"0","phone":"2"}}`, "2"},
+		{"user.phone where sms.phone is absent", `{"user":{"phone":"1"},"sms":{"otp":"0"}}`, "1"},
+		{"user.phone where sms.phone is empty", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":""}}`, "1"},
+		{"user.phone where sms.phone is null", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":null}}`, "1"},
+		{"never a stale new_phone", `{"user":{"phone":"1","new_phone":"3"},"sms":{"otp":"0"}}`, "1"},
+		{"as it is written", `{"user":{},"sms":{"otp":"0","phone":"+44 77"}}`, "+44 77"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Decode([]byte(tt.body))
+			require.NoError(t, err)
+			require.Equal(t, tt.want, p.Phone().Reveal())
+		})
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	for _, tt := range []struct{ body, want string }{
+		{``, "the body is not JSON, at byte 0"},
+		{`{"sms":`, "the body is not JSON, at byte 7"},
+		{`{"sms":{"otp":"987654","phone":"1"}} 987654`, "the body is not JSON, at byte 38"},
+		{`[987654]`, "the body is not a Send SMS call"},
+		{`null`, "sms.otp is missing"},
+		{`{}`, "sms.otp is missing"},
+		{`{"user":{"phone":"1"},"sms":{"otp":""}}`, "sms.otp is missing"},
+		{`{"user":{"phone":"1"},"sms":{"otp":987654}}`, "sms.otp is not of the right type"},
+		{`{"user":{"phone":"1"},"sms":{"otp":["987654"]}}`, "sms.otp is not of the right type"},
+		{`{"user":{"phone":987654},"sms":{"otp":"1"}}`, "user.phone is not of the right type"},
+		{`{"user":"987654","sms":{"otp":"1"}}`, "user is not of the right type"},
+		{`{"user":{},"sms":{"otp":"987654"}}`, "sms.phone is missing, and so is user.phone"},
+		{`{"user":{"new_phone":"987654"},"sms":{"otp":"1"}}`, "sms.phone is missing, and so is user.phone"},
+		{strings.Repeat(`{"user":`, 20000), "the body is not JSON, at byte 80001"},
+	} {
+		_, err := Decode([]byte(tt.body))
+		require.EqualError(t, err, tt.want, "%.60s", tt.body)
+	}
+}
+
+func TestIDWithoutMetadata(t *testing.T) {
+	a, b := []byte(`{"user":{"phone":"1"},"sms":{"otp":"1"}}`), []byte(`{"user":{"phone":"1"},"sms":{"otp":"2"}}`)
+	var p Payload
+	require.Len(t, p.ID(a), 32)
+	require.Equal(t, p.ID(a), p.ID(bytes.Clone(a)))
+	require.NotEqual(t, p.ID(a), p.ID(b))
+	for _, uuid := range []string{"", "not a uuid\n", strings.Repeat("a", 37)} {
+		odd := Payload{Metadata: &Metadata{UUID: uuid}}
+		require.Equal(t, p.ID(a), odd.ID(a), "an odd uuid is not put into logs")
+	}
+}
+
+func TestLocale(t *testing.T) {
+	for _, tt := range []struct{ metadata, want string }{
+		{`{}`, ""}, {`null`, ""}, {`"de"`, ""}, {`{"locale":7}`, ""}, {`{"locale":""}`, ""},
+		{`{"locale":"de"}`, "de"}, {`{"language":"pt-BR"}`, "pt-BR"}, {`{"lang":"zh_Hant_TW"}`, "zh_Hant_TW"},
+		{`{"locale":"de","language":"fr","lang":"es"}`, "de"},
+		{`{"locale":"<script>","lang":"es"}`, "es"},
+		{`{"locale":"` + strings.Repeat("x", 100) + `"}`, ""},
+	} {
+		p, err := Decode(fmt.Appendf(nil, `{"user":{"phone":"1","user_metadata":%s},"sms":{"otp":"1"}}`, tt.metadata))
+		require.NoError(t, err)
+		require.Equal(t, tt.want, p.Locale(), tt.metadata)
+	}
+	require.Empty(t, Payload{}.Locale())
+}
+
+func TestReplies(t *testing.T) {
+	now, old := Payload{Metadata: &Metadata{}}, Payload{}
+	refusal := `{"error":{"http_code":422,"message":"no \"such\" number"}}`
+	for _, tt := range []struct {
+		name  string
+		reply Reply
+		want  string
+	}{
+		{"accepted", Accepted(), `200 {}`},
+		{"refused, with metadata", now.Refused(422, `no "such" number`), `200 ` + refusal},
+		{"refused, without", old.Refused(422, `no "such" number`), `422 ` + refusal},
+		{"too many, with metadata", now.Refused(429, "later"), `200 {"error":{"http_code":429,"message":"later"}}`},
+		{"bad signature", Problem(401, "no"), `401 {"error":{"http_code":401,"message":"no"}}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			require.Equal(t, tt.want, fmt.Sprintf("%d %s", tt.reply.Status, tt.reply.Body))
+		})
+	}
+}
+
+// FuzzDecode looks for a body that panics, or whose error tells what was in it.
+func FuzzDecode(f *testing.F) {
+	_, list := captures(f)
+	for _, c := range list {
+		f.Add(c.body)
+	}
+	f.Add(readCall(f, "published-example"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		p, err := Decode(body)
+		if err != nil {
+			for _, word := range bytes.Fields(body) {
+				if len(word) > 12 && bytes.ContainsAny(word, "0123456789") && strings.Contains(err.Error(), string(word)) {
+					t.Fatalf("the error %q quotes the body", err)
+				}
+			}
+			return
+		}
+		if p.SMS.OTP.Empty() || p.Phone().Empty() || p.ID(body) == "" || len(p.ID(body)) > 36 {
+			t.Fatalf("decoded without a code, a phone or an ID: %s", body)
+		}
+		p.Locale()
+	})
+}

@@ -1,0 +1,329 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// carrier is a Provider of one function.
+type carrier func(context.Context, providers.Message) (providers.Sent, error)
+
+func (c carrier) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	return c(ctx, m)
+}
+
+func accepts(context.Context, providers.Message) (providers.Sent, error) {
+	return providers.Sent{}, nil
+}
+
+const (
+	secret  = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	newCall = `{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83"},"user":{},"sms":{"otp":"028687","phone":"15555550100"}}`
+	oldCall = `{"user":{"phone":"15555550100"},"sms":{"otp":"028687"}}`
+)
+
+// newServer returns a server with one carrier, and what it logs.
+func newServer(t testing.TB, c carrier) (*Server, *bytes.Buffer) {
+	var secrets hook.Secrets
+	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
+	written := new(bytes.Buffer)
+	return &Server{
+		Secrets: secrets,
+		Dispatcher: &dispatch.Dispatcher{
+			Budget:   4 * time.Second,
+			Carriers: []race.Carrier{{Name: "pigeon", Provider: c}},
+			Race:     race.Runner{Ended: func(race.Attempt) {}},
+		},
+		Texts: Texts{Number: "bad number", Failed: "not sent"},
+		Log:   zerolog.New(written).Level(zerolog.DebugLevel),
+	}, written
+}
+
+// signed returns a call as Auth makes it.
+func signed(s *Server, body string) *http.Request {
+	request := httptest.NewRequest(http.MethodPost, HookPath, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	s.Secrets.Sign(request.Header, hook.NewUUID(), time.Now(), []byte(body))
+	return request
+}
+
+// answer is the whole of a response, but for its date.
+func answer(h http.Handler, r *http.Request) string {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return fmt.Sprintf("%d %s %s", w.Code, w.Header(), w.Body)
+}
+
+func head(length int) string {
+	return fmt.Sprintf("map[Content-Length:[%d] Content-Type:[application/json]]", length)
+}
+
+func TestAnswers(t *testing.T) {
+	fails := func(kind providers.Kind) carrier {
+		return func(context.Context, providers.Message) (providers.Sent, error) {
+			return providers.Sent{}, &providers.Error{Kind: kind, Code: "7", Err: io.ErrUnexpectedEOF}
+		}
+	}
+	panics := func(_ context.Context, m providers.Message) (providers.Sent, error) { panic(m.Code.Reveal()) }
+	problem := func(code int, text string) string {
+		return fmt.Sprintf(`{"error":{"http_code":%d,"message":%q}}`, code, text)
+	}
+	notSent, badNumber := problem(422, "not sent"), problem(422, "bad number")
+	for _, tt := range []struct {
+		name    string
+		carrier carrier
+		body    string
+		status  int
+		want    string
+	}{
+		{"accepted", accepts, newCall, 200, `{}`},
+		{"accepted, old server", accepts, oldCall, 200, `{}`},
+		{"failed", fails(providers.Temporary), newCall, 200, notSent},
+		{"failed, old server", fails(providers.Temporary), oldCall, 422, notSent},
+		{"bad number", fails(providers.Recipient), newCall, 200, badNumber},
+		{"bad number, old server", fails(providers.Recipient), oldCall, 422, badNumber},
+		{"may have been sent", fails(providers.Unknown), newCall, 200, `{}`},
+		{"a carrier panics", panics, newCall, 200, notSent},
+		{"a carrier panics, old server", panics, oldCall, 422, notSent},
+		{"no number", accepts, strings.Replace(newCall, "15555550100", "12", 1), 200, badNumber},
+		{"no JSON", accepts, newCall[1:], 400, problem(400, "the body is not JSON, at byte 11")},
+		{"no code", accepts, strings.Replace(newCall, "028687", "", 1), 400, problem(400, "sms.otp is missing")},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, _ := newServer(t, tt.carrier)
+			got := answer(s.Handler(), signed(s, tt.body))
+			require.Equal(t, fmt.Sprintf("%d %s %s", tt.status, head(len(tt.want)), tt.want), got)
+		})
+	}
+}
+
+func TestTheDoor(t *testing.T) {
+	s, _ := newServer(t, accepts)
+	request := func(method, path, body string) *http.Request {
+		return httptest.NewRequest(method, path, strings.NewReader(body))
+	}
+	long := strings.Repeat(" ", hook.MaxBody+1)
+	chunked := request("POST", HookPath, long)
+	chunked.ContentLength = -1
+	cut := httptest.NewRequest("POST", HookPath, io.MultiReader(strings.NewReader("{"), errorReader{}))
+	for _, tt := range []struct {
+		name    string
+		request *http.Request
+		status  int
+		message string
+	}{
+		{"no signature", request("POST", HookPath, newCall), 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
+		{"too long", request("POST", HookPath, long), 413, "the body is over 1 MiB"},
+		{"too long, in chunks", chunked, 413, "the body is over 1 MiB"},
+		{"cut off", cut, 400, "the body could not be read to its end"},
+		{"GET", request("GET", HookPath, ""), 405, "this address doesn't take this method; Auth calls the hook by POST"},
+		{"an odd method", request("BREW", HookPath, ""), 405, "this address doesn't take this method; Auth calls the hook by POST"},
+		{"elsewhere", request("POST", "/", newCall), 404, "nothing is here; the hook is at /hooks/send-sms"},
+		{"one slash more", request("POST", HookPath+"/", newCall), 404, "nothing is here; the hook is at /hooks/send-sms"},
+		{"two slashes", request("POST", "//hooks/send-sms", newCall), 404, "nothing is here; the hook is at /hooks/send-sms"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			body := fmt.Sprintf(`{"error":{"http_code":%d,"message":%q}}`, tt.status, tt.message)
+			require.Equal(t, fmt.Sprintf("%d %s %s", tt.status, head(len(body)), body), answer(s.Handler(), tt.request))
+		})
+	}
+}
+
+type errorReader struct{}
+
+func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+func TestBodyLimitIsExact(t *testing.T) {
+	s, _ := newServer(t, accepts)
+	body := newCall + strings.Repeat(" ", hook.MaxBody-len(newCall))
+	require.Equal(t, "200 "+head(2)+" {}", answer(s.Handler(), signed(s, body)))
+}
+
+func TestHealth(t *testing.T) {
+	s, _ := newServer(t, accepts)
+	get := func(path string) string {
+		return answer(s.Handler(), httptest.NewRequest("GET", path, nil))
+	}
+	require.Equal(t, "200 "+head(2)+" {}", get("/healthz"))
+	require.Equal(t, "200 "+head(2)+" {}", get("/readyz"))
+	s.Drain()
+	require.Equal(t, "200 "+head(2)+" {}", get("/healthz"), "a server that drains lives")
+	require.Equal(t, `503 `+head(53)+` {"error":{"http_code":503,"message":"shutting down"}}`, get("/readyz"))
+}
+
+// Of a panic, the value may quote the call: only its type is logged, and the number of panics since the start.
+func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
+	s, written := newServer(t, accepts)
+	s.Dispatcher.Race.Ended = func(race.Attempt) { panic("028687") }
+	handler := s.Handler()
+	refusal := `{"error":{"http_code":422,"message":"not sent"}}`
+	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall)))
+	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall)))
+	s.Dispatcher = nil
+	require.Contains(t, answer(handler, signed(s, newCall)), refusal)
+
+	var panics []string
+	for line := range strings.Lines(written.String()) {
+		var entry struct {
+			Message, Type, Error, Stack string
+			Panics                      int
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &entry))
+		if entry.Message == "panic" {
+			panics = append(panics, fmt.Sprint(entry.Panics, " ", entry.Type, " ", entry.Error))
+			require.Contains(t, entry.Stack, "sendSMS")
+		}
+	}
+	require.Equal(t, []string{
+		"1 string ", "2 string ",
+		"3 runtime.errorString runtime error: invalid memory address or nil pointer dereference",
+	}, panics)
+	require.NotContains(t, written.String(), "028687")
+}
+
+func TestLog(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		request func(*Server) *http.Request
+		want    string
+	}{
+		{"a call", func(s *Server) *http.Request { return signed(s, newCall) },
+			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","attempts":1,"message":"request"}`},
+		{"a number that is none", func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
+			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad number","phone":"","attempts":0,"reason":"the number has 2 digits, too few for a number with its calling code","message":"request"}`},
+		{"a forged call", func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
+			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
+		{"a stranger's path", func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
+			`{"level":"debug","method":"GET","route":"none","status":404,"message":"request"}`},
+		{"a stranger's method", func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
+			`{"level":"debug","method":"other","route":"none","status":405,"message":"request"}`},
+		{"a probe", func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
+			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, written := newServer(t, accepts)
+			answer(s.Handler(), tt.request(s))
+			var entry map[string]any
+			require.NoError(t, json.Unmarshal(written.Bytes(), &entry))
+			require.Contains(t, entry, "took_ms")
+			delete(entry, "took_ms")
+			got, err := json.Marshal(entry)
+			require.NoError(t, err)
+			require.JSONEq(t, tt.want, string(got))
+		})
+	}
+}
+
+// countingConn counts what the server writes, and how often.
+type countingConn struct {
+	net.Conn
+	writes *int
+}
+
+func (c countingConn) Write(p []byte) (int, error) {
+	*c.writes++
+	return c.Conn.Write(p)
+}
+
+// pipeListener hands over the server's ends of pipes.
+type pipeListener struct{ conns chan net.Conn }
+
+func (l pipeListener) Accept() (net.Conn, error) {
+	conn, ok := <-l.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return conn, nil
+}
+func (l pipeListener) Close() error   { return nil }
+func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
+
+// overPipe serves one connection inside a bubble and returns the client's end.
+func overPipe(t *testing.T, s *Server, writes *int) net.Conn {
+	client, server := net.Pipe()
+	listener := pipeListener{make(chan net.Conn, 1)}
+	listener.conns <- countingConn{server, writes}
+	srv := s.HTTP()
+	go srv.Serve(listener)
+	t.Cleanup(func() {
+		close(listener.conns)
+		srv.Close()
+		client.Close()
+	})
+	return client
+}
+
+func TestHeadAndBodyAreOneWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newServer(t, accepts)
+		writes := 0
+		client := overPipe(t, s, &writes)
+		for _, body := range []string{newCall, strings.Replace(newCall, "15555550100", "12", 1), "{"} {
+			writes = 0
+			request := signed(s, body)
+			request.Host = "hook.example"
+			go request.Write(client)
+			response, err := http.ReadResponse(bufio.NewReader(client), request)
+			require.NoError(t, err)
+			_, err = io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, 1, writes, response.Status)
+		}
+	})
+}
+
+func TestSlowClientsAreCutOff(t *testing.T) {
+	for _, tt := range []struct {
+		name, sends string
+		after       time.Duration
+	}{
+		{"in the head", "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nX-Slow: ", 5 * time.Second},
+		{"in the body", "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", 5 * time.Second},
+		{"before anything", "", 5 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, _ := newServer(t, accepts)
+				start, writes := time.Now(), 0
+				client := overPipe(t, s, &writes)
+				_, err := io.WriteString(client, tt.sends)
+				require.NoError(t, err)
+				_, err = io.ReadAll(client)
+				require.NoError(t, err)
+				require.LessOrEqual(t, time.Since(start), tt.after+time.Second) // net/http lingers half a second
+			})
+		})
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newServer(t, accepts)
+		writes := 0
+		client := overPipe(t, s, &writes)
+		go io.WriteString(client, "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(client), nil)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, response.StatusCode)
+		time.Sleep(time.Second) // net/http lingers half a second
+	})
+}
