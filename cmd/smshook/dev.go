@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -66,12 +64,8 @@ func (sh *shell) devSecret() (secret, note string, err error) {
 	if secret != "" {
 		return secret, "The secret is the one in SMSHOOK_SECRETS.", nil
 	}
-	kept, err := os.ReadFile(devSecretFile)
-	if err == nil {
+	if kept, err := os.ReadFile(devSecretFile); err == nil {
 		return strings.TrimSpace(string(kept)), "The secret is kept in " + devSecretFile + ".", nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
-		return "", "", err
 	}
 	secret = newSecret()
 	if keepSecret(secret) != nil {

@@ -24,7 +24,7 @@ type pigeon struct {
 	Flight time.Duration    `env:"FLIGHT" default:"2h" min:"1h" max:"3h" help:"how long it flies"`
 	Kind   string           `env:"KIND" oneof:"homing fantail" help:"its breed"`
 
-	hatched bool // no setting
+	_ bool // no setting
 }
 
 func (p pigeon) Validate() error {

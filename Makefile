@@ -1,0 +1,43 @@
+# make demo shows what smshook does; make test tells whether it does it. Both need Go and nothing else.
+
+IMAGE   ?= smshook
+VERSION ?=
+FUZZ    ?= 60s
+
+# The race detector needs a C compiler.
+RACE := $(shell command -v "$${CC:-cc}" >/dev/null 2>&1 && echo -race)
+
+.PHONY: demo test dev build lint fuzz image
+
+demo:
+	go run ./cmd/smshook demo
+
+test:
+ifeq ($(RACE),)
+	@echo "no C compiler here: the tests run without the race detector"
+endif
+	go vet ./...
+	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) ./...
+
+dev:
+	go run ./cmd/smshook dev
+
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/smshook ./cmd/smshook
+
+lint:
+	@unformatted="$$(gofmt -l cmd internal providers)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool -modfile=.ci/tools/go.mod staticcheck ./...
+
+# Every fuzz target there is, each for FUZZ.
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' "$$file"); do \
+			echo "$$target in $$(dirname "$$file")"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) "$$(dirname "$$file")" || exit 1; \
+		done; \
+	done
+
+image:
+	docker build --build-arg VERSION=$(VERSION) -t $(IMAGE) .

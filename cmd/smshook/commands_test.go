@@ -1,0 +1,336 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers/all"
+	"github.com/smshook/smshook/providers/providertest"
+)
+
+// result is what a command that ends by itself has left.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func smshook(t *testing.T, stdin string, env []string, args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), args, env, strings.NewReader(stdin), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+func TestHelp(t *testing.T) {
+	help := smshook(t, "", nil, "help")
+	require.Equal(t, exitOK, help.code)
+	require.Equal(t, result{exitUsage, "", "smshook: there is no command \"sned\"\n\n" + help.stdout}, smshook(t, "", nil, "sned"))
+	for _, c := range commands() {
+		require.Contains(t, help.stdout, "  "+c.name)
+		r := smshook(t, "", nil, c.name, "-h")
+		require.Equal(t, exitOK, r.code)
+		require.Regexp(t, "^Usage: smshook "+c.name, r.stdout)
+		require.Empty(t, r.stderr)
+		r = smshook(t, "", nil, c.name, "-nonsense")
+		require.Equal(t, exitUsage, r.code)
+		require.Contains(t, r.stderr, "smshook "+c.name+": flag provided but not defined: -nonsense\n")
+	}
+	require.Contains(t, smshook(t, "", nil, "send").stderr, "want 1 argument(s) behind the flags, got 0")
+}
+
+func TestServeReportsAllProblems(t *testing.T) {
+	r := smshook(t, "", []string{"SMSHOOK_PROVIDERS=console,twilio"}, "serve")
+	require.Equal(t, exitFail, r.code)
+	require.Equal(t, `smshook serve: SMSHOOK_SECRETS: is missing: the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar
+smshook serve: SMSHOOK_PROVIDERS: console sends nothing and shows codes: it is for `+"`smshook dev`"+` alone
+smshook serve: TWILIO_ACCOUNT_SID: is missing: the account, AC and 32 hex digits
+smshook serve: TWILIO_AUTH_TOKEN: is missing, and so is an API key (API_KEY and API_SECRET)
+smshook serve: TWILIO_FROM: is missing, and so is MESSAGING_SERVICE_SID
+`, r.stderr)
+	require.Empty(t, smshook(t, "", serveEnv("https://api.twilio.com", "TWILIO_FORM=x"), "check", "-h").stderr)
+}
+
+func TestServeWithoutACommand(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	p := starting(t, nil, serveEnv(twilio.URL, "TWILIO_FORM=x")...)
+	seen, err := auth(t, hookSecret).Call(t.Context(), p.url, hook.Example())
+	require.NoError(t, err)
+	require.True(t, seen.OK())
+	require.Contains(t, p.stderr.String(), `"message":"TWILIO_FORM: is no setting; is it TWILIO_FROM?"`)
+
+	addr := "SMSHOOK_ADDR=" + p.addr(t)
+	require.Equal(t, result{}, smshook(t, "", []string{addr}, "healthcheck"))
+	r := smshook(t, "", serveEnv(twilio.URL, addr), "serve")
+	require.Equal(t, exitFail, r.code, "the port is taken")
+	require.Contains(t, r.stderr, "address already in use")
+
+	require.Equal(t, exitOK, p.stop())
+	r = smshook(t, "", []string{addr}, "healthcheck")
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stderr, "connection refused")
+}
+
+func TestSecretCommand(t *testing.T) {
+	r := smshook(t, "", nil, "secret")
+	require.Equal(t, exitOK, r.code)
+	// What Auth itself asks of a secret (internal/conf of supabase/auth).
+	require.Regexp(t, `^v1,whsec_[A-Za-z0-9+/=]{32,88}\n$`, r.stdout)
+	require.NoError(t, new(hook.Secrets).UnmarshalText([]byte(r.stdout)))
+	require.NotEqual(t, r.stdout, smshook(t, "", nil, "secret").stdout)
+}
+
+func TestVersionCommand(t *testing.T) {
+	require.Regexp(t, `^smshook \S+ go1\.\S+ \w+/\w+\n$`, smshook(t, "", nil, "version").stdout)
+	require.Equal(t, smshook(t, "", nil, "version"), smshook(t, "", nil, "--version"))
+}
+
+func TestDemoCommand(t *testing.T) {
+	r := smshook(t, "", nil, "demo", "-dir", calls)
+	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
+	require.Contains(t, r.stdout, "to +15555219512 text Your code is 210432")
+	require.Contains(t, r.stdout, "(no message)")
+	require.Regexp(t, `\nall \d+ flows as they should be\n$`, r.stdout)
+
+	dir := t.TempDir()
+	for _, name := range []string{"phone-change.json", "phone-change.golden"} {
+		content, err := os.ReadFile(filepath.Join(calls, name))
+		require.NoError(t, err)
+		wrong := bytes.ReplaceAll(content, []byte("to    +15555219512"), []byte("to    +15555219511"))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), wrong, 0o600))
+	}
+	r = smshook(t, "", nil, "demo", "-dir", dir)
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stdout, "WRONG: the phone should show: to +15555219511 ")
+	require.Equal(t, "smshook demo: 1 of 1 flows went wrong\n", r.stderr)
+
+	r = smshook(t, "", nil, "demo", "-dir", t.TempDir())
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stderr, "there are no calls in ")
+}
+
+func TestSignCommand(t *testing.T) {
+	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
+	file := filepath.Join(calls, "otp-new-user.json")
+	body, err := os.ReadFile(file)
+	require.NoError(t, err)
+
+	r := smshook(t, "", env, "sign", file)
+	require.Equal(t, exitOK, r.code)
+	header := http.Header{}
+	for line := range strings.Lines(r.stdout) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		header.Set(name, value)
+	}
+	require.Len(t, header, 3)
+	require.NoError(t, auth(t, hookSecret).Secrets.Verify(header, body), "the headers are those of the file as it is")
+
+	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hookSecret + "|" + newSecret()}, "sign", file)
+	require.Regexp(t, `webhook-signature: v1,\S+=, v1,\S+=\n$`, r.stdout)
+
+	for _, tt := range []struct {
+		name, stdin string
+		env, args   []string
+		want        string
+	}{
+		{"no secret", "{}", nil, []string{"-"}, "SMSHOOK_SECRETS is not set, and `smshook dev` has kept no secret in this folder"},
+		{"a bad secret", "{}", []string{"SMSHOOK_SECRETS=whsec_hunter2"}, []string{"-"}, "SMSHOOK_SECRETS: secret 1: want v1,whsec_… as in Auth's own setting"},
+		{"no file", "", env, []string{"nonexistent.json"}, "open nonexistent.json: no such file or directory"},
+		{"both", string(body), env, []string{"-curl", "http://x", "-send", "http://x", "-"}, "want -curl or -send, not both"},
+		{"no JSON", "hello", env, []string{"-curl", "http://x", "-"}, "the body is not a JSON object; with -keep it is sent as it is"},
+		{"no sms", `{"sms":7}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is sent as it is"},
+		{"no otp", `{"sms":{}}`, env, []string{"-curl", "http://x", "-"}, "sms.otp is not a text; with -keep the body is sent as it is"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := smshook(t, tt.stdin, tt.env, append([]string{"sign"}, tt.args...)...)
+			require.Equal(t, result{exitFail, "", "smshook sign: " + tt.want + "\n"}, r)
+		})
+	}
+}
+
+func TestSignSends(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	p := starting(t, []string{"serve"}, serveEnv(twilio.URL)...)
+	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
+	send := func(name string, more ...string) result {
+		return smshook(t, "", env, append(append([]string{"sign", "-send", p.url}, more...), filepath.Join(calls, name))...)
+	}
+	r := send("otp-new-user.json")
+	require.Equal(t, exitOK, r.code)
+	require.Regexp(t, `^attempts  1 in \S+\nanswer    200 {}\nthe user  sees a success\n$`, r.stdout)
+
+	r = send("refused-short-number.json")
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stdout, `answer    200 {"error":{"http_code":422,"message":"This number cannot receive codes."}}`)
+	require.Contains(t, r.stdout, "the user  sees 422 This number cannot receive codes.\n")
+
+	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + newSecret()}, "sign", "-send", p.url, filepath.Join(calls, "otp-new-user.json"))
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stdout, "the user  sees 500 Hook requires authorization token\n")
+}
+
+// What is sent is a new call of the same content, unless it is to be kept.
+func TestRenewed(t *testing.T) {
+	for _, name := range []string{"otp-new-user", "old-server-otp", "published-example"} {
+		body, err := os.ReadFile(filepath.Join(calls, name+".json"))
+		require.NoError(t, err)
+		again, err := renewed(body)
+		require.NoError(t, err)
+		before, err := hook.Decode(body)
+		require.NoError(t, err)
+		after, err := hook.Decode(again)
+		require.NoError(t, err)
+		require.NotEqual(t, before.ID(body), after.ID(again))
+		require.Equal(t, before.Phone().Reveal(), after.Phone().Reveal())
+		require.Len(t, after.SMS.OTP.Reveal(), 6)
+		require.Equal(t, before.Metadata != nil, before.SMS.OTP.Reveal() == after.SMS.OTP.Reveal())
+		require.JSONEq(t, without(t, body), without(t, again))
+	}
+}
+
+// without returns the call without what makes it a new one.
+func without(t *testing.T, body []byte) string {
+	var call map[string]map[string]any
+	require.NoError(t, json.Unmarshal(body, &call))
+	delete(call["metadata"], "uuid")
+	delete(call["sms"], "otp")
+	text, err := json.Marshal(call)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// The curl commands are tried with a real shell and a real curl, where there are any.
+func TestCurlCommands(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("no curl here")
+	}
+	t.Chdir(t.TempDir())
+	dev := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")
+	curl := func(text string) string {
+		shown := regexp.MustCompile(`(?s)curl -i '.*?--data-binary '(?:[^']|'\\'')*'`).FindString(text)
+		require.NotEmpty(t, shown, text)
+		answer, err := exec.Command("sh", "-c", shown).Output()
+		require.NoError(t, err)
+		return string(answer)
+	}
+	require.Contains(t, curl(dev.stdout.String()), "HTTP/1.1 200 OK")
+	require.Contains(t, dev.stdout.String(), "to    +15555550100\n  text  Your code is 123456")
+
+	// The secret is the one that dev has kept in this folder.
+	quoted := `{"metadata":{"uuid":"1"},"user":{"user_metadata":{"name":"O'Hara & $HOME \\\"x\\\""}},"sms":{"otp":"028687","phone":"15555550101"}}`
+	signed := smshook(t, quoted, nil, "sign", "-curl", dev.url, "-")
+	require.Equal(t, exitOK, signed.code, signed.stderr)
+	require.Contains(t, curl(signed.stdout), "HTTP/1.1 200 OK")
+	require.Contains(t, dev.stdout.String(), "to    +15555550101\n  text  Your code is 028687")
+}
+
+func TestDevKeepsOneSecret(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dev := func(env ...string) string {
+		p := starting(t, []string{"dev"}, append(env, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")...)
+		require.Equal(t, exitOK, p.stop())
+		return p.stdout.String()
+	}
+	secret := func(guide string) string {
+		return regexp.MustCompile(`secrets = "(v1,whsec_\S+)"`).FindStringSubmatch(guide)[1]
+	}
+	first := dev()
+	require.Contains(t, first, "The secret is new, and is kept in .smshook/secret.")
+	for _, line := range []string{
+		"[auth.sms]", "enable_signup = true", "enable_confirmations = true", "[auth.hook.send_sms]", "enabled = true",
+		`uri = "http://host.docker.internal:`, "GOTRUE_EXTERNAL_PHONE_ENABLED=true", "GOTRUE_HOOK_SEND_SMS_ENABLED=true",
+		"GOTRUE_HOOK_SEND_SMS_URI=http://localhost:", "GOTRUE_HOOK_SEND_SMS_SECRETS='" + secret(first) + "'",
+	} {
+		require.Contains(t, first, line)
+	}
+	second := dev()
+	require.Contains(t, second, "The secret is kept in .smshook/secret.")
+	require.Equal(t, secret(first), secret(second))
+	third := dev("SMSHOOK_SECRETS=" + hookSecret)
+	require.Contains(t, third, "The secret is the one in SMSHOOK_SECRETS.")
+	require.Equal(t, hookSecret, secret(third))
+
+	ignored, err := os.ReadFile(".smshook/.gitignore")
+	require.NoError(t, err)
+	require.Equal(t, "*\n", string(ignored))
+	info, err := os.Stat(devSecretFile)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
+// In a container whose file system is read-only, or where a file stands in the way, the secret is told instead.
+func TestDevWhereNothingCanBeKept(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile(".smshook", nil, 0o600))
+	p := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")
+	require.Regexp(t, `could not be kept here\. To keep it, start with\n  -e SMSHOOK_SECRETS='v1,whsec_\S+'\n`, p.stdout.String())
+}
+
+func TestSendCommand(t *testing.T) {
+	twilio := providertest.NewFake(t)
+	env := serveEnv(twilio.URL, "SMSHOOK_SECRETS=", "SMSHOOK_PROVIDERS=first=twilio,twilio", "SMSHOOK_APP=Acme",
+		"FIRST_ACCOUNT_SID=AC00000000000000000000000000000001", "FIRST_AUTH_TOKEN="+authToken, "FIRST_FROM=Acme", "FIRST_BASE_URL="+twilio.URL)
+	twilio.Answer(
+		providertest.Answer{Status: 503, Body: `{"code":20503,"message":"later"}`},
+		providertest.Answer{Status: 201, Body: accepted},
+	)
+	r := smshook(t, "", env, "send", "+15555550100")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Regexp(t, `^first  \S+  temporary \(code 20503\): answer 503: later\ntwilio  \S+  accepted as \[SM00000000000000000000000000000001\]\naccepted\n$`, r.stdout)
+	require.Regexp(t, `(?m)^Body=Your Acme code is \d{6}$`, twilio.Requests()[1].String())
+
+	twilio.Answer(providertest.Answer{Status: 400, Body: `{"code":21211,"message":"bad"}`})
+	r = smshook(t, "", env, "send", "-code", "007", "+15555550100")
+	require.Equal(t, exitFail, r.code)
+	require.Regexp(t, `^first  \S+  recipient \(code 21211\): answer 400: bad\nbad number\n$`, r.stdout)
+	require.Contains(t, twilio.Requests()[0].String(), "Body=Your Acme code is 007\n")
+
+	r = smshook(t, "", env, "send", "07700900123")
+	require.Equal(t, result{exitFail, "the number starts with 0: it is not in international form\nbad number\n", ""}, r)
+}
+
+func TestCheckCommand(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
+	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,away=twilio", "TWILIO_FORM=x",
+		"AWAY_ACCOUNT_SID=AC00000000000000000000000000000001", "AWAY_AUTH_TOKEN="+authToken, "AWAY_FROM=Acme", "AWAY_BASE_URL="+string(providertest.Refusing(t)))
+	r := smshook(t, "", env, "check")
+	require.Equal(t, exitFail, r.code)
+	require.Empty(t, r.stderr)
+	require.Regexp(t, `^warning   TWILIO_FORM: is no setting; is it TWILIO_FROM\?
+settings  ok
+text      "Your code is 123456", 1 segment\(s\)
+route \*   twilio, away
+carrier   twilio: ok
+carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
+$`, r.stdout)
+
+	r = smshook(t, "", serveEnv(twilio.URL), "check")
+	require.Equal(t, exitOK, r.code, r.stdout)
+	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
+	r = smshook(t, "", serveEnv(twilio.URL), "check")
+	require.Equal(t, exitFail, r.code)
+	require.Contains(t, r.stdout, "carrier   twilio: account (code 20003): answer 401: Authenticate\n")
+}
+
+// The README's table is printed from the settings themselves.
+func TestREADME(t *testing.T) {
+	const file = "../../README.md"
+	readme, err := os.ReadFile(file)
+	require.NoError(t, err)
+	begin, end := "<!-- settings: go test ./cmd/smshook -run TestREADME -update -->\n\n", "<!-- settings end -->"
+	before, rest, found := strings.Cut(string(readme), begin)
+	require.True(t, found)
+	_, after, found := strings.Cut(rest, end)
+	require.True(t, found)
+	providertest.Golden(t, file, fmt.Sprint(before, begin, config.Markdown(config.Describe(all.Drivers())), end, after))
+}
