@@ -42,9 +42,9 @@ func (s scrubber) clean(text string) string {
 	text = strings.NewReplacer(pairs...).Replace(text)
 	text = digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
 	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+		text = text[:maxText] + "…"
 	}
-	return text
+	return strings.ToValidUTF8(text, "")
 }
 
 // forms returns the ways in which a text is written in URLs, JSON, HTML and headers.

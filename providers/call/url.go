@@ -15,7 +15,7 @@ type BaseURL string
 func (b *BaseURL) UnmarshalText(text []byte) error {
 	wanted := errors.New("want an address such as https://api.example.com, or http:// for this machine only")
 	u, err := url.Parse(string(text))
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Hostname() == "" || u.User != nil || strings.ContainsAny(string(text), "?#") {
 		return wanted
 	}
 	if u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {

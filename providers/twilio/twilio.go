@@ -108,25 +108,26 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	var message struct {
 		SID          string      `json:"sid"`
 		Status       string      `json:"status"`
-		NumSegments  json.Number `json:"num_segments"` // a string; "0" where a Messaging Service has yet to pick the sender
-		ErrorCode    json.Number `json:"error_code"`
-		ErrorMessage string      `json:"error_message"`
+		NumSegments  call.Scalar `json:"num_segments"` // "0" where a Messaging Service has yet to pick the sender
+		ErrorCode    call.Scalar `json:"error_code"`
+		ErrorMessage call.Scalar `json:"error_message"`
 	}
 	if err := answer.Decode(&message); err != nil {
 		return providers.Sent{}, err
 	}
 	switch message.Status {
 	case "failed", "undelivered", "canceled":
-		kind, known := codes[message.ErrorCode.String()]
+		code := string(message.ErrorCode)
+		kind, known := codes[code]
 		if !known {
 			kind = providers.Rejected
 		}
-		return providers.Sent{}, answer.Fail(kind, message.ErrorCode.String(), "message "+message.Status+" "+message.ErrorMessage)
+		return providers.Sent{}, answer.Fail(kind, code, "message "+message.Status+" "+string(message.ErrorMessage))
 	}
 	if message.SID == "" {
 		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message sid in the answer")
 	}
-	parts, _ := strconv.Atoi(message.NumSegments.String())
+	parts, _ := strconv.Atoi(string(message.NumSegments))
 	return providers.Sent{IDs: []string{message.SID}, Parts: parts}, nil
 }
 
@@ -178,11 +179,11 @@ func (p *Provider) form(m providers.Message) url.Values {
 
 func refused(answer *call.Answer) error {
 	var refusal struct {
-		Code    json.Number `json:"code"`
-		Message string      `json:"message"`
+		Code    call.Scalar `json:"code"`
+		Message call.Scalar `json:"message"`
 	}
 	if err := answer.Decode(&refusal); err != nil {
 		return err
 	}
-	return answer.Refuse(codes, refusal.Code.String(), refusal.Message)
+	return answer.Refuse(codes, string(refusal.Code), string(refusal.Message))
 }
