@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/smshook/smshook/providers"
 )
@@ -33,18 +34,27 @@ func newScrubber(m providers.Message, secrets []providers.Secret) scrubber {
 func (s scrubber) error(err error) error { return errors.New(s.clean(err.Error())) }
 
 func (s scrubber) clean(text string) string {
+	text = strings.Map(printable, strings.ToValidUTF8(text, "")) // before anything is looked for: what this joins must be found
 	var pairs []string
 	for _, secret := range s.secrets {
 		for _, form := range forms(secret.Reveal()) {
-			pairs = append(pairs, form, "[secret]")
+			pairs = append(pairs, strings.Map(printable, form), "[secret]")
 		}
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
 	text = digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
 	if len(text) > maxText {
-		text = text[:maxText] + "…"
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
-	return strings.ToValidUTF8(text, "")
+	return text
+}
+
+// printable makes a space of what could draw on the operator's terminal.
+func printable(r rune) rune {
+	if unicode.IsControl(r) {
+		return ' '
+	}
+	return r
 }
 
 // forms returns the ways in which a text is written in URLs, JSON, HTML and headers.
@@ -64,7 +74,7 @@ func forms(text string) []string {
 }
 
 // digitRun is a number as people and machines write it: digits with at most two separators in between.
-var digitRun = regexp.MustCompile(`\d(?:[ ().\-/]{0,2}\d)+`)
+var digitRun = regexp.MustCompile(`\d(?:[ ().\-/+\x{a0}\x{202f}]{0,2}\d)+`)
 
 // cleanDigits judges one run of digits: numbers come back without their plus, grouped, in national form, cut short.
 func (s scrubber) cleanDigits(run string) string {
@@ -82,8 +92,7 @@ func (s scrubber) cleanDigits(run string) string {
 	if len(digits) < telling || len(number) < telling {
 		return run
 	}
-	if strings.Contains(number, digits) || strings.Contains(digits, number) ||
-		strings.HasSuffix(digits, number[len(number)-telling:]) {
+	if strings.Contains(number, digits) || strings.Contains(digits, number[len(number)-telling:]) {
 		return "[number]"
 	}
 	return run

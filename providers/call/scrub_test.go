@@ -1,0 +1,180 @@
+package call
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
+)
+
+const (
+	testNumber = "+447700900123"
+	testCode   = "482913"
+	testText   = `Ma & Pa's <shop>: "482913" is your code/clé`
+	testSecret = "t0ken+with/odd=chars&"
+)
+
+func testScrubber() scrubber {
+	return newScrubber(providers.Message{
+		To:   providers.NewSecret(testNumber),
+		Code: providers.NewSecret(testCode),
+		Text: providers.NewSecret(testText),
+	}, []providers.Secret{providers.NewSecret(testSecret), {}})
+}
+
+func TestClean(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"", ""},
+		{"nothing of ours, 400, 21211, +15555550100", "nothing of ours, 400, 21211, +15555550100"},
+
+		{"to +447700900123.", "to [secret]."},
+		{"to 447700900123.", "to [number]."},
+		{"to=%2B447700900123&", "to=[secret]&"},
+		{"to=%2b447700900123&", "to=%2b[number]&"},
+		{"to +44 7700 900123", "to +[number]"},
+		{"to +44 (0)7700 900123", "to +[number]"},
+		{"to +44 (0) 7700-900-123", "to +[number]"},
+		{"to 0044 7700.900.123", "to [number]"},
+		{"to 07700 900123, please", "to [number], please"},
+		{"to 07700900123", "to [number]"},
+		{"to 7700900123", "to [number]"},
+		{"07700 900123 400 Bad Request", "[number] Bad Request"}, // one run with what follows it
+		{"400 07700900123-1", "[number]"},
+		{"to +4477009001XX", "to +[number]XX"},
+		{"to XXXXXX900123", "to XXXXXX[number]"},
+		{"to XXXX0123", "to XXXX0123"},
+
+		{"code 482913", "code [secret]"},
+		{"code 482 913", "code [code]"},
+		{"code 482-913", "code [code]"},
+		{"code 4-8-2-9-1-3", "code [code]"},
+		{"code 00482913", "code 00[secret]"},
+		{"code 48291", "code 48291"},
+
+		{testText, "[secret]"},
+		{"body=" + url.QueryEscape(testText), "body=[secret]"},
+		{"/" + url.PathEscape(testText), "/[secret]"},
+		{`{"body":"Ma \u0026 Pa's \u003cshop\u003e: \"482913\" is your code/clé"}`, `{"body":"[secret]"}`},
+		{"<p>Ma &amp; Pa&#39;s &lt;shop&gt;: &#34;482913&#34; is your code/clé</p>", "<p>[secret]</p>"},
+		{base64.StdEncoding.EncodeToString([]byte(testText)), "[secret]"},
+		{"Pa's <shop>: \"482913\" is your…", "Pa's <shop>: \"[secret]\" is your…"},
+
+		{"key " + testSecret, "key [secret]"},
+		{"key " + url.QueryEscape(testSecret), "key [secret]"},
+		{"key " + base64.StdEncoding.EncodeToString([]byte(testSecret)), "key [secret]"},
+		{testSecret + testSecret, "[secret][secret]"},
+	} {
+		require.Equal(t, test.want, testScrubber().clean(test.text), test.text)
+		require.EqualError(t, testScrubber().error(errors.New(test.text)), test.want)
+	}
+}
+
+// An empty secret, or a call without a message, hides nothing and disturbs nothing.
+func TestCleanWithoutMessage(t *testing.T) {
+	s := newScrubber(providers.Message{}, []providers.Secret{{}, providers.NewSecret("")})
+	for _, text := range []string{"", "answer 400: +447700900123 and 482913", "a1 23-45"} {
+		require.Equal(t, text, s.clean(text))
+	}
+}
+
+// Codes and numbers are not always digits of the usual length.
+func TestCleanShortNumbers(t *testing.T) {
+	s := newScrubber(providers.Message{To: providers.NewSecret("+12345"), Code: providers.NewSecret("99")}, nil)
+	require.Equal(t, "[secret], [secret], 12345, 654321", s.clean("+12345, 99, 12345, 654321"))
+	letters := newScrubber(providers.Message{Code: providers.NewSecret("AB-12")}, nil)
+	require.Equal(t, "is [secret]", letters.clean("is AB-12"))
+}
+
+func TestCleanLength(t *testing.T) {
+	const end = "…"
+	for _, test := range []struct{ text, want string }{
+		{strings.Repeat("x", maxText), strings.Repeat("x", maxText)},
+		{strings.Repeat("x", maxText+1), strings.Repeat("x", maxText) + end},
+		{strings.Repeat("é", maxText), strings.Repeat("é", maxText/2) + end},
+		{"x" + strings.Repeat("é", maxText), "x" + strings.Repeat("é", maxText/2-1) + end},
+		{strings.Repeat("😀", maxText), strings.Repeat("😀", maxText/4) + end},
+		// It is cut after it was cleaned: half a secret would not be recognised.
+		{strings.Repeat("x", maxText-3) + testSecret, strings.Repeat("x", maxText-3) + "[se" + end},
+		{strings.Repeat("x", maxText-3) + testCode, strings.Repeat("x", maxText-3) + "[se" + end},
+		{strings.Repeat(testSecret, maxText), strings.Repeat("[secret]", maxText/8) + end},
+	} {
+		got := testScrubber().clean(test.text)
+		require.Equal(t, test.want, got)
+		require.LessOrEqual(t, len(got), maxText+len(end))
+	}
+}
+
+// A carrier's text may be anything; a log is UTF-8.
+func TestCleanIsUTF8(t *testing.T) {
+	for _, text := range []string{"\xff", "caf\xe9", "a\xc3", strings.Repeat("\xff", maxText+1), strings.Repeat("x", maxText-1) + "é"} {
+		got := testScrubber().clean(text)
+		require.True(t, utf8.ValidString(got), "%q", got)
+	}
+	// What isn't UTF-8 must not be taken out from between two halves that nobody has recognised.
+	for _, text := range []string{"482\xff913", "+4477009\xff00123", "07700900\xc3123", testSecret[:9] + "\xff" + testSecret[9:]} {
+		got := testScrubber().clean(text)
+		for _, secret := range []string{testCode, "7700900123", testSecret} {
+			require.NotContains(t, got, secret)
+		}
+	}
+}
+
+// Whatever stands around them, the number, the code and the secrets don't come through.
+func FuzzScrub(f *testing.F) {
+	for i, around := range []string{"", " ", "+", "0", "48291", "44", "t0ken", "\xff", "%2B", "[secret]", "é", "\"", "-", "1 2"} {
+		f.Add(around, "", around, uint8(i))
+		f.Add("", around, "", uint8(i+10))
+		f.Add("482"+around+"913", testSecret[:9]+around+testSecret[9:], "07700900"+around+"123", uint8(i))
+		f.Add(strings.Repeat("x", maxText-i), around, around, uint8(i+20))
+	}
+	forbidden := []string{testText, testNumber, testNumber[1:], "7700900123", testCode, testSecret}
+	var parts []string
+	for _, secret := range []string{testText, testNumber, testCode, testSecret} {
+		parts = append(parts, forms(secret)...)
+	}
+	parts = append(parts, testNumber[1:], "0"+testNumber[3:], "+44 7700 900123", "+44 (0)7700 900123", "482 913")
+
+	f.Fuzz(func(t *testing.T, before, between, after string, which uint8) {
+		one, two := parts[int(which)%len(parts)], parts[int(which)/len(parts)%len(parts)]
+		text := before + one + between + two + after
+		got := testScrubber().clean(text)
+		for _, secret := range forbidden {
+			for _, form := range forms(secret) {
+				if strings.Contains(got, form) {
+					t.Fatalf("%q became %q, which holds %q", text, got, form)
+				}
+			}
+		}
+		if limit := maxText + len("…"); len(got) > limit {
+			t.Errorf("%d bytes, over %d", len(got), limit)
+		}
+		if !utf8.ValidString(got) {
+			t.Errorf("%q became %q, which isn't UTF-8", text, got)
+		}
+	})
+}
+
+// The scrubber of one call doesn't take along what another one's hides.
+func TestScrubbersAreApart(t *testing.T) {
+	secrets := make([]providers.Secret, 0, 8)
+	for i := range 3 {
+		s := newScrubber(providers.Message{}, secrets)
+		s.secrets = append(s.secrets, providers.NewSecret(fmt.Sprint("secret-", i)))
+		require.Equal(t, "secret-9 [secret]", s.clean(fmt.Sprint("secret-9 secret-", i)))
+	}
+	require.Empty(t, secrets)
+}
+
+// A secret of several lines is found although line ends are shown as spaces.
+func TestCleanSeveralLines(t *testing.T) {
+	key := "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----"
+	s := newScrubber(providers.Message{}, []providers.Secret{providers.NewSecret(key)})
+	require.Equal(t, "bad key [secret] [31m", s.clean("bad key "+key+"\x1b[31m"))
+}

@@ -1,0 +1,171 @@
+package twilio
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+	"github.com/smshook/smshook/providers/providertest"
+)
+
+const (
+	testAccount = "AC0123456789abcdef0123456789abcdef"
+	testToken   = "auth+token/0123=="
+	testService = "MG0123456789abcdef0123456789abcdef"
+	testContent = "HX0123456789abcdef0123456789abcdef"
+	testMessage = "SM00000000000000000000000000000001"
+)
+
+// basic is what an account can't do without.
+func basic() Settings {
+	return Settings{
+		AccountSID: testAccount,
+		AuthToken:  providers.NewSecret(testToken),
+		From:       "+15555550100",
+		BaseURL:    "https://api.twilio.com",
+	}
+}
+
+// with returns how to open a Provider of the basic settings, changed.
+func with(change func(*Settings)) providertest.Open {
+	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
+		s := basic()
+		s.BaseURL = base
+		change(&s)
+		if err := s.Validate(); err != nil {
+			return nil, err
+		}
+		return New(s, d)
+	}
+}
+
+func asIs(*Settings) {}
+
+// message returns the suite's message, changed.
+func message(change func(*providers.Message)) providers.Message {
+	m := providertest.Message()
+	change(&m)
+	return m
+}
+
+// created is what Twilio answers when it takes a message; with nil, a field is null.
+func created(fields map[string]any) providertest.Answer {
+	body := map[string]any{
+		"sid": testMessage, "account_sid": testAccount, "status": "queued", "to": "+447700900123", "from": "+15555550100",
+		"messaging_service_sid": nil, "num_segments": "1", "error_code": nil, "error_message": nil,
+		"direction": "outbound-api", "price": nil,
+	}
+	for name, value := range fields {
+		body[name] = value
+	}
+	text, _ := json.Marshal(body)
+	return providertest.Answer{Status: http.StatusCreated, Body: string(text)}
+}
+
+// refusedWith is what Twilio answers when it doesn't. The code is a number in their documentation.
+func refusedWith(code, text string) providertest.Answer {
+	body := map[string]any{"message": text, "more_info": "https://www.twilio.com/docs/errors/" + code, "status": 400}
+	if code != "" {
+		body["code"] = code
+	}
+	if number, err := strconv.Atoi(code); err == nil && strconv.Itoa(number) == code {
+		body["code"] = number
+	}
+	encoded, _ := json.Marshal(body)
+	return providertest.Answer{Status: http.StatusBadRequest, Body: string(encoded)}
+}
+
+func carrier() providertest.Carrier {
+	long := strings.Repeat("0123456789", 159) + " is 482913" // 1600 characters: the most that Twilio takes
+	return providertest.Carrier{
+		Open:     with(asIs),
+		Secrets:  []string{testToken},
+		Codes:    codes,
+		Accepted: created(nil),
+		Sent:     providers.Sent{IDs: []string{testMessage}, Parts: 1},
+		Refused:  refusedWith,
+		Checked:  providertest.Answer{Status: http.StatusOK, Body: `{"messages":[],"page":0,"page_size":1}`},
+		Requests: []providertest.Case{
+			{Name: "from", Open: with(asIs), Message: providertest.Message()},
+			{Name: "sender-name", Open: with(func(s *Settings) { s.From = "My Shop" }), Message: providertest.Message()},
+			{Name: "service", Open: with(func(s *Settings) {
+				s.From, s.MessagingServiceSID = "", testService
+			}), Message: providertest.Message()},
+			{Name: "service-and-from", Open: with(func(s *Settings) {
+				s.MessagingServiceSID = testService
+			}), Message: providertest.Message()},
+			{Name: "api-key", Open: with(func(s *Settings) {
+				s.AuthToken = providers.Secret{}
+				s.APIKey, s.APISecret = "SK0123456789abcdef0123456789abcdef", providers.NewSecret("key+secret/=:")
+			}), Message: providertest.Message()},
+			{Name: "life-unknown", Open: with(asIs), Message: message(func(m *providers.Message) { m.Life = 0 })},
+			{Name: "life-longest", Open: with(asIs), Message: message(func(m *providers.Message) { m.Life = 10 * time.Hour })},
+			{Name: "life-too-long", Open: with(asIs), Message: message(func(m *providers.Message) { m.Life = 24 * time.Hour })},
+			{Name: "text-long", Open: with(asIs), Message: message(func(m *providers.Message) {
+				m.Text = providers.NewSecret(long)
+			})},
+			{Name: "text-unicode", Open: with(asIs), Message: message(func(m *providers.Message) {
+				m.Text = providers.NewSecret("Ваш код: 482913\n🔑 कोड\n\n@shop.example #482913")
+			})},
+			{Name: "whatsapp", Open: with(func(s *Settings) {
+				s.From, s.ContentSID = "whatsapp:+15555550100", testContent
+			}), Message: providertest.Message()},
+			{Name: "whatsapp-code-quoted", Open: with(func(s *Settings) {
+				s.From, s.ContentSID = "whatsapp:+15555550100", testContent
+			}), Message: message(func(m *providers.Message) { m.Code = providers.NewSecret(`4"8\2&<é`) })},
+			{Name: "template-by-sms", Open: with(func(s *Settings) { s.ContentSID = testContent }), Message: providertest.Message()},
+		},
+	}
+}
+
+func TestSuite(t *testing.T) { providertest.Run(t, carrier()) }
+
+func TestBaseURL(t *testing.T) {
+	for _, test := range []struct{ base, want string }{
+		{"https://api.twilio.com", "https://api.twilio.com/2010-04-01/Accounts/" + testAccount + "/Messages.json"},
+		{"https://api.dublin.ie1.twilio.com", "https://api.dublin.ie1.twilio.com/2010-04-01/Accounts/" + testAccount + "/Messages.json"},
+		{"https://api.dublin.ie1.twilio.com/", "https://api.dublin.ie1.twilio.com/2010-04-01/Accounts/" + testAccount + "/Messages.json"},
+		{"https://proxy.example/twilio", "https://proxy.example/twilio/2010-04-01/Accounts/" + testAccount + "/Messages.json"},
+	} {
+		s := basic()
+		require.NoError(t, s.BaseURL.UnmarshalText([]byte(test.base)))
+		var called string
+		client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			called = r.URL.String()
+			return nil, errors.New("not sent")
+		})}
+		p, err := New(s, providers.Deps{HTTP: client})
+		require.NoError(t, err)
+		_, err = p.Send(t.Context(), providertest.Message())
+		require.Error(t, err)
+		require.Equal(t, test.want, called)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestChannel(t *testing.T) {
+	for _, test := range []struct {
+		change func(*Settings)
+		want   string
+	}{
+		{asIs, "sms"},
+		{func(s *Settings) { s.From, s.MessagingServiceSID = "", testService }, "sms"},
+		{func(s *Settings) { s.ContentSID = testContent }, "sms"},
+		{func(s *Settings) { s.From, s.ContentSID = "whatsapp:+15555550100", testContent }, "whatsapp"},
+	} {
+		p, err := with(test.change)("https://api.twilio.com", providers.Deps{})
+		require.NoError(t, err)
+		require.Equal(t, test.want, p.(providers.Channeler).Channel())
+	}
+}
