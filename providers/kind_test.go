@@ -1,7 +1,6 @@
 package providers_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -100,18 +99,4 @@ func TestError(t *testing.T) {
 	}
 	// An Error made without a cause is a mistake, but it must not bring the log down.
 	require.NotPanics(t, func() { _ = (&providers.Error{Kind: providers.Account}).Error() })
-}
-
-func TestKindOf(t *testing.T) {
-	for kind := range kinds {
-		err := &providers.Error{Kind: kind, Err: errors.New("x")}
-		require.Equal(t, kind, providers.KindOf(err))
-		require.Equal(t, kind, providers.KindOf(fmt.Errorf("checking: %w", fmt.Errorf("twilio: %w", err))))
-		require.Equal(t, kind, providers.KindOf(errors.Join(errors.New("other"), err)))
-	}
-	nested := &providers.Error{Kind: providers.Rejected, Err: &providers.Error{Kind: providers.Recipient, Err: errors.New("x")}}
-	require.Equal(t, providers.Rejected, providers.KindOf(nested), "the outer one has the last word")
-	for _, err := range []error{nil, errors.New("plain"), context.DeadlineExceeded} {
-		require.Equal(t, providers.Unknown, providers.KindOf(err))
-	}
 }

@@ -70,8 +70,10 @@ type Message struct {
 
 // Sent is what a carrier says when it accepts a message.
 type Sent struct {
-	IDs   []string // the carrier's names for it, more than one if it names the parts; receipts refer to them
-	Parts int      // segments the carrier counted; 0 if it didn't say
+	// IDs are the carrier's names for the message, more than one if it names the parts; receipts refer to them. They reach
+	// the log: a carrier passes on only what has the shape of its names.
+	IDs   []string
+	Parts int // segments the carrier counted; 0 if it didn't say
 }
 
 // Receipt is one report about one message.

@@ -7,15 +7,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/smshook/smshook/providers"
 )
 
 // MaxAnswer is how many bytes of an answer are read. Carriers answer in one or two KiB.
 const MaxAnswer = 64 << 10
+
+// refusalWait is how long the body of a failure may take: it tells why, while the status tells what to do.
+const refusalWait = 500 * time.Millisecond
 
 // Caller calls one carrier with one set of credentials. It may be used concurrently.
 type Caller struct {
@@ -48,11 +53,15 @@ func Form(url string, values url.Values) Request {
 
 // Get returns a GET.
 func Get(url string) Request {
-	return Request{Method: http.MethodGet, URL: url, Header: http.Header{}}
+	return Request{Method: http.MethodGet, URL: url}
 }
 
 // BasicAuth adds HTTP Basic credentials.
 func (r Request) BasicAuth(user string, password providers.Secret) Request {
+	r.Header = maps.Clone(r.Header)
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
 	r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user+":"+password.Reveal())))
 	return r
 }
@@ -60,8 +69,10 @@ func (r Request) BasicAuth(user string, password providers.Secret) Request {
 // Do sends r for the message m, which may be empty, and returns the carrier's answer, whatever its status: the caller
 // judges it. An error is an [*providers.Error], final and safe to log:
 //
-//   - [providers.Temporary] if the request never left, or was answered by a status that says so and then broken off;
+//   - [providers.Temporary] if the request never left;
 //   - [providers.Unknown] if it left and no answer came, or a success came that can't be read to its end.
+//
+// A failure that breaks off behind its status is an answer: the status says enough.
 //
 // Do repeats nothing. No Idempotency-Key header is ever sent: net/http would repeat written requests because of it.
 func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answer, error) {
@@ -72,14 +83,14 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	fail := func(kind providers.Kind, err error) (*Answer, error) {
 		return nil, &providers.Error{Kind: kind, Err: hide.error(err)}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	ctx, watched := Watch(ctx)
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {
 		return fail(providers.Account, fmt.Errorf("making the request: %w", bare(err)))
 	}
-	for name, values := range r.Header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, r.Header)
 	req.Header.Set("User-Agent", "smshook")
 
 	resp, err := c.http.Do(req)
@@ -91,7 +102,13 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	}
 	defer resp.Body.Close()
 
+	if resp.StatusCode < 200 { // it wants another protocol on a connection that ctx has then no hold of
+		return fail(providers.Unknown, fmt.Errorf("answer %d is no answer", resp.StatusCode))
+	}
 	answer := &Answer{Status: resp.StatusCode, hide: hide}
+	if !answer.OK() { // the status decides; what the body adds isn't worth a long wait
+		defer time.AfterFunc(refusalWait, cancel).Stop()
+	}
 	answer.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	if answer.OK() && err != nil {
 		return fail(providers.Unknown, fmt.Errorf("answer %d broken off: %w", resp.StatusCode, bare(err)))
@@ -143,7 +160,7 @@ func (a *Answer) Fail(kind providers.Kind, code, text string) error {
 }
 
 // Refuse returns the error of a refused message: of the Kind that codes has for the carrier's code, else of the Kind that
-// goes with the status.
+// goes with the status. A refusal inside a success is [providers.Rejected].
 func (a *Answer) Refuse(codes providers.Codes, code, text string) error {
 	kind, known := codes[code]
 	if !known {

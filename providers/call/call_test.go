@@ -1,9 +1,11 @@
 package call_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -168,7 +170,7 @@ func TestSlowAnswers(t *testing.T) {
 		{"late", providertest.Answer{Delay: 5 * time.Second}, 4 * time.Second, "unknown: no answer: context deadline exceeded"},
 		{"slow header", slow, 20 * time.Second, "unknown: no answer: context deadline exceeded"},
 		{"slow body", slow, 80 * time.Second, "unknown: answer 201 broken off: context deadline exceeded"},
-		{"slow body of a failure", failing, 80 * time.Second, ""},
+		{"slow body of a failure: the status says enough", failing, 38500 * time.Millisecond, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -219,3 +221,28 @@ type closeCounter struct {
 }
 
 func (c closeCounter) Close() error { *c.count++; return c.ReadCloser.Close() }
+
+// A carrier that switches protocols takes the connection out of the deadline's hands.
+func TestSwitchingProtocols(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	hold := make(chan struct{})
+	t.Cleanup(func() { close(hold); listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.Copy(io.Discard, r.Body)
+		}
+		io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")
+		<-hold
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, err = call.New(call.NewClient()).Do(ctx, providertest.Message(), post(call.BaseURL("http://"+listener.Addr().String())))
+	requireFailure(t, err, providers.Unknown, "answer 101 is no answer")
+	require.NoError(t, ctx.Err(), "at once")
+}

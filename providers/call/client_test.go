@@ -106,7 +106,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 			require.Empty(t, other.Requests())
 			if location == "http://[bad" {
 				// net/http gives up on such an answer. It is cautious to call that Unknown.
-				require.Equal(t, providers.Unknown, providers.KindOf(err))
+				require.Equal(t, providers.Unknown, providertest.KindOf(t, err))
 				continue
 			}
 			require.NoError(t, err)

@@ -1,6 +1,9 @@
 package call
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // Scalar is a JSON text or number, as text: carriers write the same code now as 21211 and now as "21211". Anything else is
 // empty, since no answer should become unreadable because of a field that only tells more.
@@ -12,7 +15,7 @@ func (s *Scalar) UnmarshalJSON(data []byte) error {
 	var number json.Number
 	switch {
 	case json.Unmarshal(data, &text) == nil:
-		*s = Scalar(text)
+		*s = Scalar(strings.TrimSpace(text))
 	case json.Unmarshal(data, &number) == nil:
 		*s = Scalar(number)
 	}

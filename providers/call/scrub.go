@@ -7,6 +7,7 @@ import (
 	"html"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -20,13 +21,14 @@ const maxText = 400
 // out too much than too little.
 type scrubber struct {
 	secrets      []providers.Secret
-	number, code providers.Secret
+	number, code providers.Secret // the number without its plus
 }
 
 func newScrubber(m providers.Message, secrets []providers.Secret) scrubber {
+	bare := providers.NewSecret(strings.TrimPrefix(m.To.Reveal(), "+"))
 	return scrubber{
-		secrets: append([]providers.Secret{m.Text, m.To, m.Code}, secrets...),
-		number:  m.To,
+		secrets: append([]providers.Secret{m.Text, m.To, bare, m.Code}, secrets...),
+		number:  bare,
 		code:    m.Code,
 	}
 }
@@ -34,27 +36,61 @@ func newScrubber(m providers.Message, secrets []providers.Secret) scrubber {
 func (s scrubber) error(err error) error { return errors.New(s.clean(err.Error())) }
 
 func (s scrubber) clean(text string) string {
-	text = strings.Map(printable, strings.ToValidUTF8(text, "")) // before anything is looked for: what this joins must be found
-	var pairs []string
-	for _, secret := range s.secrets {
-		for _, form := range forms(secret.Reveal()) {
-			pairs = append(pairs, strings.Map(printable, form), "[secret]")
-		}
+	text = s.mask(plain(text))
+	if decoded := plain(unescape(text)); s.mask(decoded) != decoded {
+		return "[a text that repeats the message, escaped]"
 	}
-	text = strings.NewReplacer(pairs...).Replace(text)
-	text = digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
 	return text
 }
 
-// printable makes a space of what could draw on the operator's terminal.
-func printable(r rune) rune {
-	if unicode.IsControl(r) {
-		return ' '
+// plain makes of a text one that can be searched, and that can't draw on the operator's terminal.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r):
+			return ' '
+		case unicode.Is(unicode.Cf, r): // zero-width and other marks between letters
+			return -1
+		}
+		for _, zero := range []rune{'\u0660', '\u06f0', '\uff10'} { // Arabic, Persian, full-width digits
+			if zero <= r && r < zero+10 {
+				return '0' + r - zero
+			}
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+}
+
+// escape is one character in the notation of JSON, of a URL, or of HTML.
+var escape = regexp.MustCompile(`\\u([0-9a-fA-F]{4})|%([0-9a-fA-F]{2})|&#[xX]([0-9a-fA-F]{1,6});|&#([0-9]{1,7});`)
+
+func unescape(text string) string {
+	return escape.ReplaceAllStringFunc(text, func(found string) string {
+		groups := escape.FindStringSubmatch(found)
+		base, digits := 16, groups[1]+groups[2]+groups[3]
+		if digits == "" {
+			base, digits = 10, groups[4]
+		}
+		r, err := strconv.ParseInt(digits, base, 32)
+		if err != nil {
+			return found
+		}
+		return string(rune(r))
+	})
+}
+
+func (s scrubber) mask(text string) string {
+	var pairs []string
+	for _, secret := range s.secrets {
+		for _, form := range forms(secret.Reveal()) {
+			pairs = append(pairs, plain(form), "[secret]")
+		}
 	}
-	return r
+	text = strings.NewReplacer(pairs...).Replace(text)
+	return digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
 }
 
 // forms returns the ways in which a text is written in URLs, JSON, HTML and headers.
@@ -69,12 +105,13 @@ func forms(text string) []string {
 		url.PathEscape(text),
 		string(quoted[1 : len(quoted)-1]),
 		html.EscapeString(text),
-		base64.StdEncoding.EncodeToString([]byte(text)),
+		base64.RawStdEncoding.EncodeToString([]byte(text)),
+		base64.RawURLEncoding.EncodeToString([]byte(text)),
 	}
 }
 
-// digitRun is a number as people and machines write it: digits with at most two separators in between.
-var digitRun = regexp.MustCompile(`\d(?:[ ().\-/+\x{a0}\x{202f}]{0,2}\d)+`)
+// digitRun is a number as people and machines write it: digits with a few marks in between that are no letters.
+var digitRun = regexp.MustCompile(`\d(?:[^\pL\d]{0,4}\d)+`)
 
 // cleanDigits judges one run of digits: numbers come back without their plus, grouped, in national form, cut short.
 func (s scrubber) cleanDigits(run string) string {
@@ -84,7 +121,7 @@ func (s scrubber) cleanDigits(run string) string {
 		}
 		return r
 	}, run)
-	number := strings.TrimPrefix(s.number.Reveal(), "+")
+	number := s.number.Reveal()
 	if code := s.code.Reveal(); code != "" && strings.Contains(digits, code) {
 		return "[code]"
 	}

@@ -29,15 +29,17 @@ func testScrubber() scrubber {
 	}, []providers.Secret{providers.NewSecret(testSecret), {}})
 }
 
+const escaped = "[a text that repeats the message, escaped]"
+
 func TestClean(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", ""},
 		{"nothing of ours, 400, 21211, +15555550100", "nothing of ours, 400, 21211, +15555550100"},
 
 		{"to +447700900123.", "to [secret]."},
-		{"to 447700900123.", "to [number]."},
+		{"to 447700900123.", "to [secret]."},
 		{"to=%2B447700900123&", "to=[secret]&"},
-		{"to=%2b447700900123&", "to=%2b[number]&"},
+		{"to=%2b447700900123&", "to=%2b[secret]&"},
 		{"to +44 7700 900123", "to +[number]"},
 		{"to +44 (0)7700 900123", "to +[number]"},
 		{"to +44 (0) 7700-900-123", "to +[number]"},
@@ -56,6 +58,20 @@ func TestClean(t *testing.T) {
 		{"code 482-913", "code [code]"},
 		{"code 4-8-2-9-1-3", "code [code]"},
 		{"code 00482913", "code 00[secret]"},
+		{"code 4, 8, 2, 9, 1, 3", "code [code]"},
+		{"code 482,913", "code [code]"},
+		{"code 4\u00a08\u200b2\u20139\u00b71_3", "code [code]"},
+		{"code 4\t8\n2:9 .. 1 - 3", "code [code]"},
+		{"code \uff14\uff18\uff12\uff19\uff11\uff13", "code [secret]"},
+		{"code \u0664\u0668\u0662\u0669\u0661\u0663", "code [secret]"},
+		{`code \u0034\u0038\u0032\u0039\u0031\u0033`, escaped},
+		{"code &#52;&#56;&#50;&#57;&#49;&#51;", escaped},
+		{"code &#x34;&#x38;&#x32;&#x39;&#x31;&#x33;", escaped},
+		{"code %34%38%32%39%31%33", escaped},
+		{"to 44,7700,900,123", "to [number]"},
+		{"to 44 - 7700 - 900 - 123", "to [number]"},
+		{"to %2B44%207700%20900%20123", escaped},
+		{"50%25 off, &#39;quoted&#39;", "50%25 off, &#39;quoted&#39;"},
 		{"code 48291", "code 48291"},
 
 		{testText, "[secret]"},
@@ -63,12 +79,13 @@ func TestClean(t *testing.T) {
 		{"/" + url.PathEscape(testText), "/[secret]"},
 		{`{"body":"Ma \u0026 Pa's \u003cshop\u003e: \"482913\" is your code/clé"}`, `{"body":"[secret]"}`},
 		{"<p>Ma &amp; Pa&#39;s &lt;shop&gt;: &#34;482913&#34; is your code/clé</p>", "<p>[secret]</p>"},
-		{base64.StdEncoding.EncodeToString([]byte(testText)), "[secret]"},
+		{base64.StdEncoding.EncodeToString([]byte(testText)), "[secret]="},
 		{"Pa's <shop>: \"482913\" is your…", "Pa's <shop>: \"[secret]\" is your…"},
 
 		{"key " + testSecret, "key [secret]"},
 		{"key " + url.QueryEscape(testSecret), "key [secret]"},
 		{"key " + base64.StdEncoding.EncodeToString([]byte(testSecret)), "key [secret]"},
+		{"key " + base64.RawURLEncoding.EncodeToString([]byte(testSecret)), "key [secret]"},
 		{testSecret + testSecret, "[secret][secret]"},
 	} {
 		require.Equal(t, test.want, testScrubber().clean(test.text), test.text)
@@ -87,7 +104,7 @@ func TestCleanWithoutMessage(t *testing.T) {
 // Codes and numbers are not always digits of the usual length.
 func TestCleanShortNumbers(t *testing.T) {
 	s := newScrubber(providers.Message{To: providers.NewSecret("+12345"), Code: providers.NewSecret("99")}, nil)
-	require.Equal(t, "[secret], [secret], 12345, 654321", s.clean("+12345, 99, 12345, 654321"))
+	require.Equal(t, "[secret], [secret], [secret], 654321", s.clean("+12345, 99, 12345, 654321"))
 	letters := newScrubber(providers.Message{Code: providers.NewSecret("AB-12")}, nil)
 	require.Equal(t, "is [secret]", letters.clean("is AB-12"))
 }

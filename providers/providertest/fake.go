@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -78,8 +80,8 @@ func NewFake(t testing.TB, answers ...Answer) *Fake {
 func NewPipeFake(t testing.TB, answers ...Answer) *Fake {
 	t.Helper()
 	f := newFake(t, answers)
-	pipes := newPipes()
-	f.client.Transport.(*http.Transport).DialContext = pipes.dial
+	pipes := NewPipes()
+	f.client.Transport.(*http.Transport).DialContext = pipes.Dial
 	server := httptest.NewUnstartedServer(f)
 	server.Listener.Close()
 	server.Listener = pipes
@@ -179,9 +181,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if answer.Fault == NoFault && answer.Drip == 0 || answer.Fault == Hang {
-		for name, values := range answer.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), answer.Header)
 		w.WriteHeader(answer.status())
 		io.WriteString(w, answer.Body)
 		return
@@ -197,17 +197,18 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Fake) record(r Request) Answer {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	var answer Answer
+	if len(f.answers) > 0 {
+		answer = f.answers[0]
+	}
+	if len(f.answers) > 1 {
+		f.answers = f.answers[1:]
+	}
+	r.Taken = answer.status()/100 == 2
 	f.requests = append(f.requests, r)
 	select {
 	case f.arrived <- r:
 	default: // a test that doesn't call Next
-	}
-	if len(f.answers) == 0 {
-		return Answer{}
-	}
-	answer := f.answers[0]
-	if len(f.answers) > 1 {
-		f.answers = f.answers[1:]
 	}
 	return answer
 }
@@ -262,17 +263,18 @@ func (f *Fake) misbehave(conn net.Conn, a Answer) {
 
 // raw returns the answer as it goes over the wire.
 func (a Answer) raw() string {
-	text := fmt.Sprintf("HTTP/1.1 %d \r\nContent-Length: %d\r\n", a.status(), len(a.Body))
+	var text strings.Builder
+	text.WriteString(fmt.Sprintf("HTTP/1.1 %d \r\nContent-Length: %d\r\n", a.status(), len(a.Body)))
 	for name, values := range a.Header {
 		for _, value := range values {
-			text += name + ": " + value + "\r\n"
+			text.WriteString(name + ": " + value + "\r\n")
 		}
 	}
-	text += "\r\n" + a.Body
+	text.WriteString("\r\n" + a.Body)
 	if a.Fault == Half {
-		return text[:len(text)-(len(a.Body)+1)/2]
+		return text.String()[:len(text.String())-(len(a.Body)+1)/2]
 	}
-	return text
+	return text.String()
 }
 
 // Refusing returns an address on loopback where connections are refused.

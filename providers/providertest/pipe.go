@@ -7,20 +7,22 @@ import (
 	"sync"
 )
 
-// pipes is a listener whose connections are pairs of net.Pipe.
-type pipes struct {
+// Pipes is a listener whose connections are pairs of net.Pipe: with it, a client and a server can talk in a synctest bubble.
+type Pipes struct {
 	accepted chan net.Conn
 	closed   chan struct{}
 	close    func()
 }
 
-func newPipes() *pipes {
-	p := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
+// NewPipes returns a listener that only its own Dial reaches.
+func NewPipes() *Pipes {
+	p := &Pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
 	p.close = sync.OnceFunc(func() { close(p.closed) })
 	return p
 }
 
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+// Dial connects to the listener, whatever the address.
+func (p *Pipes) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
 	case p.accepted <- server:
@@ -33,7 +35,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 }
 
 // Accept implements net.Listener.
-func (p *pipes) Accept() (net.Conn, error) {
+func (p *Pipes) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.accepted:
 		return conn, nil
@@ -43,10 +45,10 @@ func (p *pipes) Accept() (net.Conn, error) {
 }
 
 // Close implements net.Listener.
-func (p *pipes) Close() error { p.close(); return nil }
+func (p *Pipes) Close() error { p.close(); return nil }
 
 // Addr implements net.Listener. The address can't be dialled but by p itself.
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
+func (p *Pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 

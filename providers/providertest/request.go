@@ -26,6 +26,8 @@ type Request struct {
 	Proto  string
 	Header http.Header
 	Body   string
+
+	Taken bool // the Fake accepted it, or said nothing: a message may have gone out
 }
 
 // String writes r for people, so that two requests which mean the same read the same: headers and form fields sorted,

@@ -2,6 +2,7 @@ package twilio
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -142,6 +143,15 @@ func TestCheck(t *testing.T) {
 	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	err = p.(providers.Checker).Check(t.Context())
-	require.Equal(t, providers.Temporary, providers.KindOf(err))
+	require.Equal(t, providers.Temporary, providertest.KindOf(t, err))
 	require.ErrorContains(t, err, "connection refused")
+}
+
+// A name that isn't one isn't passed on: names are logged.
+func TestNamesOfMessages(t *testing.T) {
+	for _, sid := range []string{"+447700900123", "SM482913", strings.Repeat("S", 60<<10)} {
+		sent, err := send(t, created(map[string]any{"sid": sid}))
+		require.NoError(t, err, "it is accepted all the same")
+		require.Equal(t, providers.Sent{}, sent)
+	}
 }

@@ -34,6 +34,7 @@ var (
 	accountSID = regexp.MustCompile(`^AC[0-9a-fA-F]{32}$`)
 	serviceSID = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
 	contentSID = regexp.MustCompile(`^HX[0-9a-fA-F]{32}$`)
+	messageSID = regexp.MustCompile(`^(SM|MM)[0-9a-fA-F]{32}$`)
 )
 
 // Validate reports every combination that can't work.
@@ -115,17 +116,15 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	if err := answer.Decode(&message); err != nil {
 		return providers.Sent{}, err
 	}
-	switch message.Status {
+	switch strings.ToLower(message.Status) {
 	case "failed", "undelivered", "canceled":
-		code := string(message.ErrorCode)
-		kind, known := codes[code]
-		if !known {
-			kind = providers.Rejected
-		}
-		return providers.Sent{}, answer.Fail(kind, code, "message "+message.Status+" "+string(message.ErrorMessage))
+		return providers.Sent{}, answer.Refuse(codes, string(message.ErrorCode), "message "+message.Status+" "+string(message.ErrorMessage))
 	}
 	if message.SID == "" {
 		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message sid in the answer")
+	}
+	if !messageSID.MatchString(message.SID) {
+		return providers.Sent{}, nil // accepted, but by a name that isn't one: who knows what it echoes
 	}
 	parts, _ := strconv.Atoi(string(message.NumSegments))
 	return providers.Sent{IDs: []string{message.SID}, Parts: parts}, nil
@@ -182,8 +181,6 @@ func refused(answer *call.Answer) error {
 		Code    call.Scalar `json:"code"`
 		Message call.Scalar `json:"message"`
 	}
-	if err := answer.Decode(&refusal); err != nil {
-		return err
-	}
+	_ = answer.Decode(&refusal) // what can't be read of a refusal is left empty
 	return answer.Refuse(codes, string(refusal.Code), string(refusal.Message))
 }

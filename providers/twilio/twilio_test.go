@@ -3,6 +3,7 @@ package twilio
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -63,9 +64,7 @@ func created(fields map[string]any) providertest.Answer {
 		"messaging_service_sid": nil, "num_segments": "1", "error_code": nil, "error_message": nil,
 		"direction": "outbound-api", "price": nil,
 	}
-	for name, value := range fields {
-		body[name] = value
-	}
+	maps.Copy(body, fields)
 	text, _ := json.Marshal(body)
 	return providertest.Answer{Status: http.StatusCreated, Body: string(text)}
 }
