@@ -22,15 +22,16 @@ const (
 
 // mayImport is the plan of the house: what each package may import of ours. A carrier is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/race", "internal/server", "providers", "providers/all"},
-	"internal/app":           {"internal/config", "internal/dispatch", "internal/race", "internal/server", "providers", "providers/call"},
-	"internal/config":        {"internal/hook", "internal/message", "internal/race", "providers"},
+	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/race", "internal/route", "internal/server", "providers", "providers/all"},
+	"internal/app":           {"internal/config", "internal/dispatch", "internal/hook", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/config":        {"internal/hook", "internal/message", "internal/phone", "internal/race", "internal/route", "providers"},
 	"internal/server":        {"internal/dispatch", "internal/hook"},
-	"internal/dispatch":      {"internal/message", "internal/phone", "internal/race", "providers"},
+	"internal/dispatch":      {"internal/message", "internal/phone", "internal/race", "internal/route", "providers"},
 	"internal/race":          {"providers", "providers/call"},
 	"internal/hook":          {"providers"},
 	"internal/message":       {"providers"},
 	"internal/phone":         {"providers"},
+	"internal/route":         {},
 	"providers":              {},
 	"providers/call":         {"providers"},
 	"providers/all":          {"providers", "*"}, // the list: it alone knows the carriers
@@ -44,6 +45,7 @@ var homeOf = map[string][]string{
 	"github.com/go-chi/chi/v5/middleware":                         {"internal/server"},
 	"github.com/standard-webhooks/standard-webhooks/libraries/go": {"internal/hook"},
 	"github.com/nyaruka/phonenumbers":                             {"internal/phone"},
+	"github.com/sony/gobreaker/v2":                                {"internal/race"},
 	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest"},
 }
