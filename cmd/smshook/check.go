@@ -6,14 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/all"
 )
 
 var checkCommand = command{
@@ -29,12 +28,12 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
 		return code
 	}
-	settings, err := config.Load(sh.env, all.Drivers(), false, nil)
+	settings, ok := sh.load(c, false, nil)
+	if !ok {
+		return exitFail
+	}
 	for _, warning := range settings.Warnings {
 		fmt.Fprintf(sh.stdout, "warning   %s\n", warning)
-	}
-	if err != nil {
-		return sh.fail(c, err)
 	}
 	a, err := app.New(settings, app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {
@@ -43,7 +42,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	text := settings.Template.Render(settings.App, providers.NewSecret("123456"))
 	fmt.Fprintf(sh.stdout, "text      %q, %d segment(s)\n", text.Text.Reveal(), text.Segments)
-	fmt.Fprintf(sh.stdout, "route *   %s\n", strings.Join(carrierNames(settings), ", "))
+	printRoutes(sh.stdout, settings)
 
 	code := exitOK
 	for _, carrier := range a.Dispatcher.Carriers {
@@ -57,7 +56,20 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	return code
 }
 
-func checkCarrier(ctx context.Context, carrier race.Carrier) error {
+// printRoutes prints the order of the carriers for each destination that the settings name, and for all others.
+func printRoutes(w io.Writer, settings config.Config) {
+	anywhere := route.Route{Instances: carrierNames(settings)}
+	for _, r := range settings.Routes.Routes() {
+		if r.To == anywhere.To {
+			anywhere = r
+			continue
+		}
+		fmt.Fprintf(w, "route     %v\n", r)
+	}
+	fmt.Fprintf(w, "route     %v\n", anywhere)
+}
+
+func checkCarrier(ctx context.Context, carrier *race.Carrier) error {
 	checker, ok := carrier.Provider.(providers.Checker)
 	if !ok {
 		return errors.New("can't be checked without sending")

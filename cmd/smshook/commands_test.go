@@ -46,7 +46,7 @@ func TestHelp(t *testing.T) {
 		require.Equal(t, exitUsage, r.code)
 		require.Contains(t, r.stderr, "smshook "+c.name+": flag provided but not defined: -nonsense\n")
 	}
-	require.Contains(t, smshook(t, "", nil, "send").stderr, "want 1 argument(s) behind the flags, got 0")
+	require.Contains(t, smshook(t, "", nil, "send").stderr, "want 1 argument(s), got 0; flags go before them")
 }
 
 func TestServeReportsAllProblems(t *testing.T) {
@@ -58,7 +58,8 @@ smshook serve: TWILIO_ACCOUNT_SID: is missing: the account, AC and 32 hex digits
 smshook serve: TWILIO_AUTH_TOKEN: is missing, and so is an API key (API_KEY and API_SECRET)
 smshook serve: TWILIO_FROM: is missing, and so is MESSAGING_SERVICE_SID
 `, r.stderr)
-	require.Empty(t, smshook(t, "", serveEnv("https://api.twilio.com", "TWILIO_FORM=x"), "check", "-h").stderr)
+	r = smshook(t, "", []string{"SMSHOOK_PROVIDERS=twilio", "SMSHOOK_SECRETS=" + hookSecret, "TWILIO_FORM=x"}, "serve")
+	require.Contains(t, r.stderr, "smshook serve: TWILIO_FORM: is not a setting; did you mean TWILIO_FROM?\n", "the hint is there when it is needed")
 }
 
 func TestServeWithoutACommand(t *testing.T) {
@@ -67,7 +68,7 @@ func TestServeWithoutACommand(t *testing.T) {
 	seen, err := auth(t, hookSecret).Call(t.Context(), p.url, hook.Example())
 	require.NoError(t, err)
 	require.True(t, seen.OK())
-	require.Contains(t, p.stderr.String(), `"message":"TWILIO_FORM: is no setting; is it TWILIO_FROM?"`)
+	require.Contains(t, p.stderr.String(), `"message":"TWILIO_FORM: is not a setting; did you mean TWILIO_FROM?"`)
 
 	addr := "SMSHOOK_ADDR=" + p.addr(t)
 	require.Equal(t, result{}, smshook(t, "", []string{addr}, "healthcheck"))
@@ -107,11 +108,13 @@ func TestDemoCommand(t *testing.T) {
 		content, err := os.ReadFile(filepath.Join(calls, name))
 		require.NoError(t, err)
 		wrong := bytes.ReplaceAll(content, []byte("to    +15555219512"), []byte("to    +15555219511"))
+		wrong = bytes.ReplaceAll(wrong, []byte("200 {}"), []byte("200 []"))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), wrong, 0o600))
 	}
 	r = smshook(t, "", nil, "demo", "-dir", dir)
 	require.Equal(t, exitFail, r.code)
 	require.Contains(t, r.stdout, "WRONG: the phone should show: to +15555219511 ")
+	require.Contains(t, r.stdout, "WRONG: the answer should be 200 []")
 	require.Equal(t, "smshook demo: 1 of 1 flows went wrong\n", r.stderr)
 
 	r = smshook(t, "", nil, "demo", "-dir", t.TempDir())
@@ -121,7 +124,9 @@ func TestDemoCommand(t *testing.T) {
 
 func TestSignCommand(t *testing.T) {
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
-	file := filepath.Join(calls, "otp-new-user.json")
+	file, err := filepath.Abs(filepath.Join(calls, "otp-new-user.json"))
+	require.NoError(t, err)
+	t.Chdir(t.TempDir()) // where no dev has kept a secret
 	body, err := os.ReadFile(file)
 	require.NoError(t, err)
 
@@ -135,7 +140,7 @@ func TestSignCommand(t *testing.T) {
 	require.Len(t, header, 3)
 	require.NoError(t, auth(t, hookSecret).Secrets.Verify(header, body), "the headers are those of the file as it is")
 
-	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hookSecret + "|" + newSecret()}, "sign", file)
+	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hookSecret + "|" + hook.NewSecret()}, "sign", file)
 	require.Regexp(t, `webhook-signature: v1,\S+=, v1,\S+=\n$`, r.stdout)
 
 	for _, tt := range []struct {
@@ -146,15 +151,29 @@ func TestSignCommand(t *testing.T) {
 		{"no secret", "{}", nil, []string{"-"}, "SMSHOOK_SECRETS is not set, and `smshook dev` has kept no secret in this folder"},
 		{"a bad secret", "{}", []string{"SMSHOOK_SECRETS=whsec_hunter2"}, []string{"-"}, "SMSHOOK_SECRETS: secret 1: want v1,whsec_… as in Auth's own setting"},
 		{"no file", "", env, []string{"nonexistent.json"}, "open nonexistent.json: no such file or directory"},
-		{"both", string(body), env, []string{"-curl", "http://x", "-send", "http://x", "-"}, "want -curl or -send, not both"},
 		{"no JSON", "hello", env, []string{"-curl", "http://x", "-"}, "the body is not a JSON object; with -keep it is sent as it is"},
 		{"no sms", `{"sms":7}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is sent as it is"},
+		{"null for sms", `{"metadata":null,"sms":null}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is sent as it is"},
 		{"no otp", `{"sms":{}}`, env, []string{"-curl", "http://x", "-"}, "sms.otp is not a text; with -keep the body is sent as it is"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := smshook(t, tt.stdin, tt.env, append([]string{"sign"}, tt.args...)...)
 			require.Equal(t, result{exitFail, "", "smshook sign: " + tt.want + "\n"}, r)
 		})
+	}
+}
+
+func TestSignWithWrongFlags(t *testing.T) {
+	for _, tt := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-curl", "http://x", "-send", "http://x", "-"}, "want -curl or -send, not both"},
+		{[]string{"-send", "ftp://x", "-"}, "want a URL such as http://localhost:8080/hooks/send-sms"},
+		{[]string{"-curl", "localhost:8080", "-"}, "want a URL such as http://localhost:8080/hooks/send-sms"},
+	} {
+		r := smshook(t, "{}", nil, append([]string{"sign"}, tt.args...)...)
+		require.Equal(t, result{exitUsage, "", "smshook sign: " + tt.want + "\n"}, r)
 	}
 }
 
@@ -174,7 +193,19 @@ func TestSignSends(t *testing.T) {
 	require.Contains(t, r.stdout, `answer    200 {"error":{"http_code":422,"message":"This number cannot receive codes."}}`)
 	require.Contains(t, r.stdout, "the user  sees 422 This number cannot receive codes.\n")
 
-	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + newSecret()}, "sign", "-send", p.url, filepath.Join(calls, "otp-new-user.json"))
+	before := len(twilio.Requests())
+	require.Equal(t, 1, before)
+	r = send("otp-new-user.json", "-keep")
+	require.Contains(t, r.stdout, "sees a success")
+	require.Len(t, twilio.Requests(), 1, "kept as it is, it is another call than the renewed one")
+	send("otp-new-user.json", "-keep")
+	require.Empty(t, twilio.Requests(), "and the same again is a repeat")
+
+	r = smshook(t, "", env, "sign", "-send", string(providertest.Refusing(t)), filepath.Join(calls, "otp-new-user.json"))
+	require.Equal(t, exitFail, r.code)
+	require.Regexp(t, `cause     .*connection refused\n$`, r.stdout)
+
+	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hook.NewSecret()}, "sign", "-send", p.url, filepath.Join(calls, "otp-new-user.json"))
 	require.Equal(t, exitFail, r.code)
 	require.Contains(t, r.stdout, "the user  sees 500 Hook requires authorization token\n")
 }
@@ -217,7 +248,7 @@ func TestCurlCommands(t *testing.T) {
 	t.Chdir(t.TempDir())
 	dev := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")
 	curl := func(text string) string {
-		shown := regexp.MustCompile(`(?s)curl -i '.*?--data-binary '(?:[^']|'\\'')*'`).FindString(text)
+		shown := regexp.MustCompile(`(?s)curl -i '.*?--data-raw '(?:[^']|'\\'')*'`).FindString(text)
 		require.NotEmpty(t, shown, text)
 		answer, err := exec.Command("sh", "-c", shown).Output()
 		require.NoError(t, err)
@@ -268,6 +299,25 @@ func TestDevKeepsOneSecret(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 }
 
+func TestDevWithABrokenSecretFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Mkdir(".smshook", 0o700))
+	require.NoError(t, os.WriteFile(devSecretFile, []byte("hunter2"), 0o600))
+	for _, args := range [][]string{{"dev"}, {"sign", "-"}} {
+		r := smshook(t, "{}", nil, args...)
+		require.Equal(t, exitFail, r.code)
+		require.Equal(t, "smshook "+args[0]+": .smshook/secret: secret 1: want v1,whsec_… as in Auth's own setting; without the file, there will be a new one\n", r.stderr)
+	}
+}
+
+// With a carrier set, dev says that it sends.
+func TestDevWithACarrier(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	p := starting(t, []string{"dev"}, serveEnv(twilio.URL, "SMSHOOK_LOG_FORMAT=json")...)
+	require.Contains(t, p.stdout.String(), "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through twilio.\n")
+	require.NotContains(t, p.stdout.String(), "not sent")
+}
+
 // In a container whose file system is read-only, or where a file stands in the way, the secret is told instead.
 func TestDevWhereNothingCanBeKept(t *testing.T) {
 	t.Chdir(t.TempDir())
@@ -290,11 +340,12 @@ func TestSendCommand(t *testing.T) {
 	require.Regexp(t, `(?m)^Body=Your Acme code is \d{6}$`, twilio.Requests()[1].String())
 
 	twilio.Answer(providertest.Answer{Status: 400, Body: `{"code":21211,"message":"bad"}`})
-	r = smshook(t, "", env, "send", "-code", "007", "+15555550100")
+	r = smshook(t, "", env, "send", "-code", "0070", "+15555550100")
 	require.Equal(t, exitFail, r.code)
 	require.Regexp(t, `^first  \S+  recipient \(code 21211\): answer 400: bad\nbad number\n$`, r.stdout)
-	require.Contains(t, twilio.Requests()[0].String(), "Body=Your Acme code is 007\n")
+	require.Contains(t, twilio.Requests()[0].String(), "Body=Your Acme code is 0070\n")
 
+	require.Equal(t, result{exitUsage, "", "smshook send: -code: want 4 to 10 digits\n"}, smshook(t, "", env, "send", "-code", "1", "+15555550100"))
 	r = smshook(t, "", env, "send", "07700900123")
 	require.Equal(t, result{exitFail, "the number starts with 0: it is not in international form\nbad number\n", ""}, r)
 }
@@ -306,10 +357,10 @@ func TestCheckCommand(t *testing.T) {
 	r := smshook(t, "", env, "check")
 	require.Equal(t, exitFail, r.code)
 	require.Empty(t, r.stderr)
-	require.Regexp(t, `^warning   TWILIO_FORM: is no setting; is it TWILIO_FROM\?
+	require.Regexp(t, `^warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
 text      "Your code is 123456", 1 segment\(s\)
-route \*   twilio, away
+route     \*: twilio, away
 carrier   twilio: ok
 carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
 $`, r.stdout)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -40,20 +41,24 @@ func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil || len(files) == 0 {
 		return sh.fail(c, fmt.Errorf("there are no calls in %s; run it where smshook's source is", *dir))
 	}
+	slices.SortFunc(files, func(a, b string) int { return strings.Compare(flowName(a), flowName(b)) })
 	d, err := startDemo(ctx, sh)
 	if err != nil {
 		return sh.fail(c, err)
 	}
+	defer d.stop()
 	wrong := 0
 	for _, file := range files {
-		flow := strings.TrimSuffix(filepath.Base(file), ".json")
+		flow := flowName(file)
 		ended, err := d.play(ctx, file)
 		if err != nil {
 			return sh.fail(c, fmt.Errorf("%s: %w", flow, err))
 		}
 		fmt.Fprintf(sh.stdout, "%-40s %s\n%40s → %s\n", flow, ended.sent, "", ended.answer)
-		if ended.problem != "" {
-			fmt.Fprintf(sh.stdout, "%40s WRONG: %s\n", "", ended.problem)
+		for _, problem := range ended.problems {
+			fmt.Fprintf(sh.stdout, "%40s WRONG: %s\n", "", problem)
+		}
+		if len(ended.problems) > 0 {
 			wrong++
 		}
 	}
@@ -67,6 +72,8 @@ func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	return exitOK
 }
 
+func flowName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".json") }
+
 // demonstration is a running server and a client that calls it as Auth does.
 type demonstration struct {
 	phones *screen
@@ -78,7 +85,7 @@ type demonstration struct {
 func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
 	// The environment is left out: what is shown shouldn't depend on it.
 	settings, err := config.Load(nil, all.Drivers(), true, config.Defaults{
-		"PROVIDERS": "console", "SECRETS": newSecret(), "LOG_LEVEL": "warn",
+		"PROVIDERS": "console", "SECRETS": hook.NewSecret(), "LOG_LEVEL": "warn",
 	})
 	if err != nil {
 		return nil, err
@@ -95,19 +102,19 @@ func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	quiet := &shell{stdout: d.phones, stderr: sh.stderr}
-	go func() { ended <- quiet.serve(ctx, settings, listener) }()
-	d.stop = func() error {
+	go func() { ended <- quiet.serve(ctx, settings, listener, 0) }()
+	d.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
-	}
+	})
 	return d, nil
 }
 
 // flowEnd is how a flow ended.
 type flowEnd struct {
-	sent    string // number and text
-	answer  string
-	problem string // how it differs from what it should be
+	sent     string // number and text
+	answer   string
+	problems []string // how it differs from what it should be
 }
 
 func (d *demonstration) play(ctx context.Context, file string) (flowEnd, error) {
@@ -129,10 +136,10 @@ func (d *demonstration) play(ctx context.Context, file string) (flowEnd, error) 
 	shown := d.phones.take()
 	end := flowEnd{sent: oneLine(shown), answer: replyLine(seen)}
 	if want := section(golden, "phone"); shown != want {
-		end.problem = "the phone should show: " + oneLine(want)
+		end.problems = append(end.problems, "the phone should show: "+oneLine(want))
 	}
 	if want := section(golden, "reply"); end.answer+"\n" != want {
-		end.problem = "the answer should be " + want
+		end.problems = append(end.problems, "the answer should be "+strings.TrimSpace(want))
 	}
 	return end, nil
 }
@@ -165,7 +172,7 @@ func (s *screen) take() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var lines []string
-	for _, line := range strings.Split(s.text.String(), "\n") {
+	for line := range strings.SplitSeq(s.text.String(), "\n") {
 		if strings.TrimSpace(line) != "" {
 			lines = append(lines, line+"\n")
 		}

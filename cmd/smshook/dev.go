@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -12,7 +15,6 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
-	"github.com/smshook/smshook/providers/all"
 )
 
 var devCommand = command{
@@ -23,7 +25,7 @@ Runs as serve does, but needs no settings: messages are printed instead of sent.
 told, for the CLI and for a server of your own, and a curl command to try it with.
 
 The secret is SMSHOOK_SECRETS if that is set, and otherwise one that is kept in .smshook/secret of this folder, so that the
-Supabase side stays valid when you start again. All settings of serve apply.`,
+Supabase side stays valid when you start again. All settings of serve apply; with SMSHOOK_PROVIDERS, messages are sent.`,
 	run: dev,
 }
 
@@ -38,18 +40,16 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	settings, err := config.Load(sh.env, all.Drivers(), true, config.Defaults{
-		"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console",
-	})
-	if err != nil {
-		return sh.fail(c, err)
+	settings, ok := sh.load(c, true, config.Defaults{"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console"})
+	if !ok {
+		return exitFail
 	}
 	listener, err := net.Listen("tcp", settings.Addr)
 	if err != nil {
-		return sh.fail(c, err)
+		return sh.fail(c, listenError("ADDR", err))
 	}
-	fmt.Fprint(sh.stdout, devGuide(listener.Addr().(*net.TCPAddr).Port, secret, note, settings.Secrets))
-	if err := sh.serve(ctx, settings, listener); err != nil {
+	fmt.Fprint(sh.stdout, devGuide(listener.Addr().(*net.TCPAddr).Port, whereMessagesGo(settings), secret, note, settings.Secrets))
+	if err := sh.serve(ctx, settings, listener, 0); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK
@@ -64,14 +64,35 @@ func (sh *shell) devSecret() (secret, note string, err error) {
 	if secret != "" {
 		return secret, "The secret is the one in SMSHOOK_SECRETS.", nil
 	}
-	if kept, err := os.ReadFile(devSecretFile); err == nil {
-		return strings.TrimSpace(string(kept)), "The secret is kept in " + devSecretFile + ".", nil
+	if secret, err = keptSecret(); err != nil {
+		return "", "", err
 	}
-	secret = newSecret()
+	if secret != "" {
+		return secret, "The secret is kept in " + devSecretFile + ".", nil
+	}
+	secret = hook.NewSecret()
 	if keepSecret(secret) != nil {
 		return secret, "The secret is new, and could not be kept here. To keep it, start with\n  -e SMSHOOK_SECRETS='" + secret + "'", nil
 	}
 	return secret, "The secret is new, and is kept in " + devSecretFile + ".", nil
+}
+
+// keptSecret returns the secret that development has kept in this folder; none if there is no file that can be read.
+func keptSecret() (string, error) {
+	file, err := os.Open(devSecretFile)
+	if err != nil {
+		return "", nil
+	}
+	defer file.Close()
+	kept, err := io.ReadAll(io.LimitReader(file, 4<<10))
+	if err != nil {
+		return "", nil
+	}
+	secret := strings.TrimSpace(string(kept))
+	if err := new(hook.Secrets).UnmarshalText([]byte(secret)); err != nil {
+		return "", fmt.Errorf("%s: %w; without the file, there will be a new one", devSecretFile, err)
+	}
+	return secret, nil
 }
 
 func keepSecret(secret string) error {
@@ -79,17 +100,37 @@ func keepSecret(secret string) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, ".gitignore"), []byte("*\n"), 0o600); err != nil {
+	if err := create(filepath.Join(folder, ".gitignore"), "*\n"); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return os.WriteFile(devSecretFile, []byte(secret+"\n"), 0o600)
+	return create(devSecretFile, secret+"\n")
+}
+
+// create writes a file that isn't there yet: it follows no link out of the folder.
+func create(name, content string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(content)
+	return errors.Join(err, file.Close())
+}
+
+// whereMessagesGo says it in one line: the operator may have set a carrier that sends.
+func whereMessagesGo(settings config.Config) string {
+	for _, instance := range settings.Instances {
+		if !instance.Driver.Dev {
+			return "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through " + instance.Name + "."
+		}
+	}
+	return "smshook dev: messages are printed here, not sent."
 }
 
 // devGuide is what there is to do on the Supabase side.
-func devGuide(port int, secret, note string, secrets hook.Secrets) string {
+func devGuide(port int, messages, secret, note string, secrets hook.Secrets) string {
 	fromContainer := fmt.Sprintf("http://host.docker.internal:%d%s", port, server.HookPath)
 	fromHere := fmt.Sprintf("http://localhost:%d%s", port, server.HookPath)
-	return fmt.Sprintf(`smshook dev: messages are printed here, not sent.
+	return fmt.Sprintf(`%s
 %s
 
 Supabase CLI, in supabase/config.toml:
@@ -114,5 +155,5 @@ Without Supabase, within five minutes:
 
 %s
 
-`, note, fromContainer, secret, fromHere, secret, curlCommand(secrets, fromHere, hook.Example()))
+`, messages, note, fromContainer, secret, fromHere, secret, curlCommand(secrets, fromHere, hook.Example()))
 }

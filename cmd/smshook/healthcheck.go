@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
@@ -29,7 +30,7 @@ func healthcheck(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
+	if _, portErr := strconv.ParseUint(port, 10, 16); err != nil || portErr != nil {
 		return sh.fail(c, fmt.Errorf("%sADDR: want host:port or :port", config.Prefix))
 	}
 	switch host {

@@ -7,13 +7,19 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/providers/all"
 )
 
 func main() {
+	// net/http's client has no logger but the global one, and quotes there what a carrier sends without being asked.
+	log.SetOutput(io.Discard)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
@@ -65,9 +71,12 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
+		if len(args) > 1 {
+			return run(ctx, []string{args[1], "-h"}, env, stdin, stdout, stderr)
+		}
 		sh.usage(stdout)
 		return exitOK
-	case "-version", "--version":
+	case "-v", "-version", "--version":
 		return versionCommand.run(ctx, sh, versionCommand, nil)
 	}
 	for _, c := range commands() {
@@ -97,7 +106,7 @@ func (sh *shell) parse(c command, flags *flag.FlagSet, args []string, wantArgs i
 		return exitOK, false
 	}
 	if err == nil && flags.NArg() != wantArgs {
-		err = fmt.Errorf("want %d argument(s) behind the flags, got %d", wantArgs, flags.NArg())
+		err = fmt.Errorf("want %d argument(s), got %d; flags go before them", wantArgs, flags.NArg())
 	}
 	if err != nil {
 		fmt.Fprintf(sh.stderr, "smshook %s: %v\n\n", c.name, err)
@@ -120,9 +129,22 @@ func (sh *shell) commandHelp(w io.Writer, c command, flags *flag.FlagSet) {
 	})
 }
 
+// load reads the settings. What is wrong with them, and what is odd about them, is told; then it returns false.
+func (sh *shell) load(c command, dev bool, defaults config.Defaults) (config.Config, bool) {
+	settings, err := config.Load(sh.env, all.Drivers(), dev, defaults)
+	if err == nil {
+		return settings, true
+	}
+	for _, warning := range settings.Warnings {
+		fmt.Fprintf(sh.stderr, "smshook %s: %s\n", c.name, warning)
+	}
+	sh.fail(c, err)
+	return config.Config{}, false
+}
+
 // fail reports what went wrong, a line each.
 func (sh *shell) fail(c command, err error) int {
-	for _, line := range strings.Split(err.Error(), "\n") {
+	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(sh.stderr, "smshook %s: %s\n", c.name, line)
 	}
 	return exitFail

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,7 +28,17 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(wholeProgram) != "" {
+		main()
+		return
+	}
+	if kind := os.Getenv(benchServer); kind != "" {
+		serveBench(kind) // this process is the server of a benchmark
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	calls      = "../../testdata/hook"
@@ -131,13 +145,13 @@ func TestFlows(t *testing.T) {
 			sent, err := caller.Call(t.Context(), sending.url, body)
 			require.NoError(t, err)
 			require.Equal(t, *printed.Reply, *sent.Reply)
-			asked := ""
+			var asked strings.Builder
 			for _, request := range twilio.Requests() {
-				asked += request.String()
+				asked.WriteString(request.String())
 			}
 			var got strings.Builder
 			writeSection(&got, "phone", phone.take())
-			writeSection(&got, "twilio", asked)
+			writeSection(&got, "twilio", asked.String())
 			writeSection(&got, "reply", replyLine(sent)+"\n")
 			writeSection(&got, "app", userLine(sent)+"\n")
 			providertest.Golden(t, strings.TrimSuffix(file, ".json")+".golden", got.String())
@@ -230,7 +244,11 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	good := call(number, `"`+code+`"`)
 	everything := "To=%2B" + number + " (555) 555-0142 Body=Your+code+is+" + code + " Your code is " + code + " " + authToken
-	answers := func(list ...providertest.Answer) string { return providertest.NewFake(t, list...).URL }
+	var fakes []*providertest.Fake
+	answers := func(answer providertest.Answer) string {
+		fakes = append(fakes, providertest.NewFake(t, answer))
+		return fakes[len(fakes)-1].URL
+	}
 	quoted, _ := json.Marshal(everything)
 
 	serving := func(t *testing.T, carriers, twilio string) *program {
@@ -246,8 +264,13 @@ func TestNothingLeaks(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		sh := &shell{stdout: p.stdout, stderr: p.stderr}
-		go func() { ended <- sh.serve(ctx, settings, listener) }()
-		t.Cleanup(func() { cancel(); <-ended })
+		go func() { ended <- sh.serve(ctx, settings, listener, 0) }()
+		p.stop = sync.OnceValue(func() int {
+			cancel()
+			<-ended
+			return exitOK
+		})
+		t.Cleanup(func() { p.stop() })
 		return p
 	}
 
@@ -258,10 +281,10 @@ func TestNothingLeaks(t *testing.T) {
 		body                   []byte
 		says                   string // what the log tells instead
 	}{
-		{"wrong secret", "twilio", refusing, newSecret(), good, "none of our secrets"},
+		{"wrong secret", "twilio", refusing, hook.NewSecret(), good, "matches none of our secrets"},
 		{"not JSON", "twilio", refusing, hookSecret, good[:len(good)-1], "not JSON"},
 		{"code a number", "twilio", refusing, hookSecret, call(number, code), "sms.otp is not of the right type"},
-		{"number with letters", "twilio", refusing, hookSecret, call(number+"x", `"`+code+`"`), "something else than digits"},
+		{"number with letters", "twilio", refusing, hookSecret, call(number+"x", `"`+code+`"`), "something other than digits"},
 		{"over the limit", "twilio", refusing, hookSecret, append(good, bytes.Repeat([]byte(code), 200_000)...), "over 1 MiB"},
 		{"refused connection", "twilio", refusing, hookSecret, good, "connection refused"},
 		{"refusal that echoes", "twilio", answers(providertest.Answer{Status: 400, Body: `{"code":21211,"message":` + string(quoted) + `}`}), hookSecret, good, "21211"},
@@ -273,7 +296,7 @@ func TestNothingLeaks(t *testing.T) {
 		{"half an answer", "twilio", answers(providertest.Answer{Status: 201, Body: everything, Fault: providertest.Half}), hookSecret, good, "broken off"},
 		{"garbage for HTTP", "twilio", garbage(t, everything), hookSecret, good, "no answer"},
 		{"reset", "twilio", answers(providertest.Answer{Fault: providertest.Reset}), hookSecret, good, "no answer"},
-		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "deadline"},
+		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "late"},
 		{"panic", "panicking", refusing, hookSecret, good, "panic"},
 		{"an error of its own", "blurting", refusing, hookSecret, good, "an error of type *net.AddrError"},
 		{"all after one another", "twilio,panicking,blurting", refusing, hookSecret, good, "panic"},
@@ -282,6 +305,12 @@ func TestNothingLeaks(t *testing.T) {
 			p := serving(t, tt.carriers, tt.twilio)
 			seen, err := auth(t, tt.secret).Call(t.Context(), p.url, tt.body)
 			require.NoError(t, err)
+			for _, fake := range fakes {
+				if fake.URL == tt.twilio {
+					fake.Release()
+				}
+			}
+			p.stop() // what ends late is logged too
 			written := p.stdout.String() + p.stderr.String() + replyLine(seen) + seen.Message
 			require.Contains(t, written, tt.says)
 			for _, secret := range hidden {
@@ -289,6 +318,34 @@ func TestNothingLeaks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// wholeProgram is the variable that makes this test binary be smshook itself.
+const wholeProgram = "WHOLE_PROGRAM"
+
+// What a carrier sends behind its answer, net/http's client writes to the one place that is no logger of ours.
+func TestNothingLeaksPastTheLog(t *testing.T) {
+	const echo = "HTTP/1.1 400 028687 15555550142\r\n\r\n"
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			io.Copy(io.Discard, r.Body)
+		}
+		fmt.Fprintf(conn, "HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s%s", len(accepted), accepted, echo)
+		conn.Read(make([]byte, 1)) // until the client has seen it, and closes
+	}()
+	program := exec.Command(os.Args[0], "send", "-code", "028687", "+15555550142")
+	program.Env = append(serveEnv("http://"+listener.Addr().String()), wholeProgram+"=1")
+	written, err := program.CombinedOutput()
+	require.NoError(t, err, "%s", written)
+	require.Regexp(t, `^twilio  \S+  accepted as \[SM0+1\]\naccepted\n$`, string(written))
 }
 
 // garbage is a server that answers with a text that is no HTTP.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"flag"
 	"fmt"
 
@@ -22,13 +21,7 @@ the old one away here.`,
 		if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
 			return code
 		}
-		fmt.Fprintln(sh.stdout, newSecret())
+		fmt.Fprintln(sh.stdout, hook.NewSecret())
 		return exitOK
 	},
-}
-
-func newSecret() string {
-	var key [32]byte
-	rand.Read(key[:]) // it never fails
-	return hook.NewSecret(key).Reveal()
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"regexp"
 	"time"
 
 	"github.com/smshook/smshook/internal/app"
@@ -15,7 +16,6 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/all"
 )
 
 var sendCommand = command{
@@ -28,6 +28,9 @@ attempt. It costs what a message costs. Auth knows nothing of it: the code signs
 	run: send,
 }
 
+// codeShape is what Auth's codes look like, and what carriers take for one.
+var codeShape = regexp.MustCompile(`^[0-9]{4,10}$`)
+
 func send(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	code := flags.String("code", "", "the `CODE` in the message; a random one of six digits if it is not given")
@@ -37,10 +40,14 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 	if *code == "" {
 		*code = randomDigits(6)
 	}
+	if !codeShape.MatchString(*code) {
+		fmt.Fprintf(sh.stderr, "smshook %s: -code: want 4 to 10 digits\n", c.name)
+		return exitUsage
+	}
 	// No hook is called, so no secret is needed.
-	settings, err := config.Load(sh.env, all.Drivers(), false, config.Defaults{"SECRETS": newSecret()})
-	if err != nil {
-		return sh.fail(c, err)
+	settings, ok := sh.load(c, false, config.Defaults{"SECRETS": hook.NewSecret()})
+	if !ok {
+		return exitFail
 	}
 	a, err := app.New(settings, app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {

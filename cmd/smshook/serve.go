@@ -2,8 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
+	"fmt"
 	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
@@ -18,7 +24,7 @@ Answers Supabase Auth's Send SMS hook at POST /hooks/send-sms, until it gets SIG
 flight finish. GET /healthz says that the process lives, GET /readyz that it takes calls.
 
 All settings come from the environment. Each may also be in a file, whose path is in the variable of its name with _FILE
-behind it. They are:
+after it. They are:
 
 ` + config.Text(config.Describe(all.Drivers())),
 	run: serve,
@@ -28,27 +34,39 @@ func serve(ctx context.Context, sh *shell, c command, args []string) int {
 	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
 		return code
 	}
-	settings, err := config.Load(sh.env, all.Drivers(), false, nil)
-	if err != nil {
-		return sh.fail(c, err)
+	settings, ok := sh.load(c, false, nil)
+	if !ok {
+		return exitFail
 	}
 	listener, err := net.Listen("tcp", settings.Addr)
 	if err != nil {
-		return sh.fail(c, err)
+		return sh.fail(c, listenError("ADDR", err))
 	}
-	if err := sh.serve(ctx, settings, listener); err != nil {
+	if err := sh.serve(ctx, settings, listener, linger); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK
 }
 
-// serve runs the program on a listener until ctx ends. The log goes to stderr.
-func (sh *shell) serve(ctx context.Context, settings config.Config, listener net.Listener) error {
+// linger is how long the program goes on taking calls once it has been told to stop and /readyz says no: a load balancer needs
+// a moment to notice.
+const linger = time.Second
+
+// serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr.
+func (sh *shell) serve(ctx context.Context, settings config.Config, listener net.Listener, linger time.Duration) error {
+	signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: no reason to leave a call without its answer
 	log := app.NewLog(settings, sh.stderr)
 	a, err := app.New(settings, log, sh.stdout)
 	if err != nil {
 		listener.Close()
 		return err
+	}
+	var admin net.Listener
+	if settings.AdminAddr != "" {
+		if admin, err = net.Listen("tcp", settings.AdminAddr); err != nil {
+			listener.Close()
+			return listenError("ADMIN_ADDR", err)
+		}
 	}
 	for _, warning := range settings.Warnings {
 		log.Warn().Msg(warning)
@@ -58,7 +76,17 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, listener net
 		Str("addr", listener.Addr().String()).
 		Strs("carriers", carrierNames(settings)).
 		Msg("serving")
-	return a.Serve(ctx, listener)
+	return a.Serve(ctx, listener, admin, linger)
+}
+
+// listenError says why an address can't be listened on, without the address: a misplaced secret would be told.
+func listenError(setting string, err error) error {
+	reason := errors.New("there is no such address on this machine")
+	var system *os.SyscallError
+	if errors.As(err, &system) {
+		reason = system.Err
+	}
+	return fmt.Errorf("%s%s: %w", config.Prefix, setting, reason)
 }
 
 func carrierNames(settings config.Config) []string {

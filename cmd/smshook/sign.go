@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/server"
 )
 
 var signCommand = command{
@@ -41,6 +43,16 @@ func sign(ctx context.Context, sh *shell, c command, args []string) int {
 	if code, ok := sh.parse(c, flags, args, 1); !ok {
 		return code
 	}
+	if *curl != "" && *post != "" {
+		fmt.Fprintf(sh.stderr, "smshook %s: want -curl or -send, not both\n", c.name)
+		return exitUsage
+	}
+	for _, address := range []string{*curl, *post} {
+		if u, err := url.Parse(address); address != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+			fmt.Fprintf(sh.stderr, "smshook %s: want a URL such as http://localhost:8080%s\n", c.name, server.HookPath)
+			return exitUsage
+		}
+	}
 	body, err := sh.readFile(flags.Arg(0))
 	if err != nil {
 		return sh.fail(c, err)
@@ -56,8 +68,6 @@ func sign(ctx context.Context, sh *shell, c command, args []string) int {
 		}
 	}
 	switch {
-	case *curl != "" && *post != "":
-		return sh.fail(c, errors.New("want -curl or -send, not both"))
 	case *post != "":
 		return sh.call(ctx, c, caller, *post, body)
 	case *curl != "":
@@ -76,6 +86,9 @@ func (sh *shell) call(ctx context.Context, c command, caller hook.Caller, url st
 	}
 	fmt.Fprintf(sh.stdout, "attempts  %d in %v\nanswer    %s\nthe user  %s\n",
 		seen.Attempts, seen.Took.Round(time.Millisecond), replyLine(seen), userLine(seen))
+	if seen.Cause != nil {
+		fmt.Fprintf(sh.stdout, "cause     %v\n", seen.Cause)
+	}
 	if !seen.OK() {
 		return exitFail
 	}
@@ -103,14 +116,22 @@ const maxFile = 16 << 20
 
 func (sh *shell) readFile(name string) ([]byte, error) {
 	if name == "-" {
-		return io.ReadAll(io.LimitReader(sh.stdin, maxFile))
+		return readAll(sh.stdin)
 	}
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, maxFile))
+	return readAll(file)
+}
+
+func readAll(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err == nil && len(body) > maxFile {
+		return nil, fmt.Errorf("the body is over %d bytes", maxFile)
+	}
+	return body, err
 }
 
 // secrets are those of the environment, or else of development in this folder.
@@ -119,17 +140,17 @@ func (sh *shell) secrets() (hook.Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	where := config.Prefix + "SECRETS"
 	if text == "" {
-		kept, err := os.ReadFile(devSecretFile)
-		if err != nil {
-			return nil, fmt.Errorf("%s is not set, and `smshook dev` has kept no secret in this folder", where)
+		if text, err = keptSecret(); err != nil {
+			return nil, err
 		}
-		text, where = strings.TrimSpace(string(kept)), devSecretFile
+	}
+	if text == "" {
+		return nil, errors.New(config.Prefix + "SECRETS is not set, and `smshook dev` has kept no secret in this folder")
 	}
 	var secrets hook.Secrets
 	if err := secrets.UnmarshalText([]byte(text)); err != nil {
-		return nil, fmt.Errorf("%s: %w", where, err)
+		return nil, fmt.Errorf("%sSECRETS: %w", config.Prefix, err)
 	}
 	return secrets, nil
 }
@@ -141,11 +162,11 @@ func renewed(body []byte) ([]byte, error) {
 		return nil, errors.New("the body is not a JSON object; with -keep it is sent as it is")
 	}
 	part, field, value := "sms", "otp", ""
-	if _, ok := call["metadata"]; ok {
+	if metadata, ok := call["metadata"]; ok && string(metadata) != "null" {
 		part, field, value = "metadata", "uuid", hook.NewUUID()
 	}
 	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(call[part], &fields); err != nil {
+	if err := json.Unmarshal(call[part], &fields); err != nil || fields == nil {
 		return nil, fmt.Errorf("%s is not an object; with -keep the body is sent as it is", part)
 	}
 	if value == "" {
@@ -177,7 +198,7 @@ func curlCommand(secrets hook.Secrets, url string, body []byte) string {
 	for _, header := range signedHeaders(secrets, body) {
 		lines = append(lines, "-H "+quoted(header))
 	}
-	lines = append(lines, "--data-binary "+quoted(string(body)))
+	lines = append(lines, "--data-raw "+quoted(string(body)))
 	return strings.Join(lines, " \\\n  ")
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -31,56 +32,64 @@ type App struct {
 func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
 	a := &App{log: log}
 	deps := providers.Deps{HTTP: call.NewClient(), Out: out}
-	a.Dispatcher = &dispatch.Dispatcher{
-		Budget:   c.Budget,
-		CodeLife: c.CodeLife,
-		Template: c.Template,
-		App:      c.App,
-		Race:     race.Runner{Unknown: c.Unknown, Ended: a.ended},
-	}
+	var carriers []*race.Carrier
 	for _, instance := range c.Instances {
 		provider, err := instance.Provider(deps)
 		if err != nil {
 			return nil, err
 		}
-		a.Dispatcher.Carriers = append(a.Dispatcher.Carriers, race.Carrier{
-			Name:     instance.Name,
-			Provider: provider,
-			Codes:    instance.Codes,
-		})
+		carriers = append(carriers, race.NewCarrier(instance.Name, provider, instance.Codes, c.AtOnce))
 	}
+	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
+	a.Dispatcher = dispatch.New(dispatch.Settings{
+		CallerWaits:  hook.AuthWaits,
+		Budget:       c.Budget,
+		ResendWindow: c.Resend,
+		Concurrency:  c.AtOnce,
+		CodeLife:     c.CodeLife,
+		Template:     c.Template,
+		App:          c.App,
+		Routes:       c.Routes,
+	}, carriers, runner)
 	a.Server = &server.Server{
 		Secrets:    c.Secrets,
 		Dispatcher: a.Dispatcher,
-		Texts:      server.Texts{Number: c.TextNumber, Failed: c.TextFailed},
+		Texts:      server.Texts{JustSent: c.TextJustSent, Number: c.TextNumber, Failed: c.TextFailed},
 		Log:        log,
 	}
 	return a, nil
 }
 
-// grace is how long calls in flight have to end at shutdown. A call takes at most its budget, under 4.5 s, and Docker kills
-// after 10 s.
+// grace is how long calls in flight, and attempts that go on after them, have to end at shutdown. With a second of lingering
+// before, it stays under the 10 s after which Docker kills.
 const grace = 8 * time.Second
 
-// Serve answers calls on the listener until ctx ends, then lets those in flight finish.
-func (a *App) Serve(ctx context.Context, listener net.Listener) error {
-	srv := a.Server.HTTP()
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+// Serve answers calls on the listener, and the operator on admin if there is one, until ctx ends. Then /readyz says no; having
+// lingered, it takes no more calls and lets what is under way finish.
+func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
+	front := a.Server.HTTP(a.Server.Handler())
+	back := a.Server.HTTP(a.Server.Admin())
+	served := make(chan error, 2)
+	go func() { served <- front.Serve(listener) }()
+	if admin != nil {
+		go func() { served <- back.Serve(admin) }()
+	}
 	select {
 	case err := <-served:
-		return fmt.Errorf("serving: %w", err)
+		return errors.Join(fmt.Errorf("serving: %w", err), front.Close(), back.Close())
 	case <-ctx.Done():
 	}
 	a.log.Info().Msg("draining")
 	a.Server.Drain()
+	time.Sleep(linger)
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := srv.Shutdown(limited); err != nil {
-		return errors.Join(fmt.Errorf("draining: %w", err), srv.Close())
+	err := errors.Join(front.Shutdown(limited), a.Dispatcher.Drain(limited))
+	if err != nil {
+		return errors.Join(fmt.Errorf("draining: %w", err), front.Close(), back.Close())
 	}
 	a.log.Info().Msg("drained")
-	return nil
+	return back.Close()
 }
 
 // ended logs one attempt.
@@ -89,8 +98,11 @@ func (a *App) ended(t race.Attempt) {
 		Str("id", t.MessageID).
 		Str("carrier", t.Carrier).
 		Dur("took_ms", t.Took)
+	if t.Late {
+		event = event.Bool("late", true)
+	}
 	if t.Panic != nil {
-		event = event.Str("panic", fmt.Sprintf("%T", t.Panic.Value)).Str("stack", string(t.Panic.Stack))
+		event = event.Str("panic", t.Panic.Type).Str("stack", string(t.Panic.Stack))
 	}
 	if t.Err == nil {
 		event.Strs("carrier_ids", t.Sent.IDs).Msg("carrier accepted")

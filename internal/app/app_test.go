@@ -75,7 +75,7 @@ func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buff
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended = make(chan error, 1)
-	go func() { ended <- a.Serve(ctx, listener) }()
+	go func() { ended <- a.Serve(ctx, listener, nil, 0) }()
 	return "http://" + listener.Addr().String(), settings.Secrets, log, cancel, ended
 }
 
@@ -116,7 +116,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	require.NoError(t, listener.Close())
 	a, err := New(config.Config{}, zerolog.Nop(), nil)
 	require.NoError(t, err)
-	require.ErrorIs(t, a.Serve(t.Context(), listener), net.ErrClosed)
+	require.ErrorIs(t, a.Serve(t.Context(), listener, nil, 0), net.ErrClosed)
 }
 
 func TestAttemptsAreLogged(t *testing.T) {
@@ -140,7 +140,7 @@ func TestAttemptsAreLogged(t *testing.T) {
 		{with(func(a *race.Attempt) { a.Err = fail(providers.Account) }),
 			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"carrier failed"}`},
 		{with(func(a *race.Attempt) {
-			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Value: "028687", Stack: []byte("stack")}
+			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Type: "string", Stack: []byte("stack")}
 		}),
 			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"panic":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier failed"}`},
 	} {

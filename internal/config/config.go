@@ -4,13 +4,17 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/message"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -20,16 +24,22 @@ const Prefix = "SMSHOOK_"
 // Config is the settings, read and checked. The tags are their documentation.
 type Config struct {
 	Addr      string           `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is honoured"`
+	AdminAddr string           `env:"ADMIN_ADDR" help:"a second address, for you alone: its /readyz tells the health of each carrier"`
 	Secrets   hook.Secrets     `env:"SECRETS" required:"true" help:"the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
 	Instances Instances        `env:"PROVIDERS" required:"true" help:"carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on"`
+	Routes    route.Table      `env:"ROUTES" help:"carriers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
 	Budget    time.Duration    `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"how long a hook may take; Auth waits 5s"`
 	Unknown   race.Unknown     `env:"UNKNOWN" default:"accept" help:"what to answer when a message may have been sent and no carrier is sure: accept (the code stays valid) or fail (it becomes void)"`
+	Patience  time.Duration    `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent before the next one is tried beside it"`
+	Resend    time.Duration    `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next carrier; 0s: never"`
+	AtOnce    int              `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each carrier; more are answered as failed at once"`
 	CodeLife  time.Duration    `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
-	Template  message.Template `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset: Your {{ .App }} code is {{ .Code }}"`
+	Template  message.Template `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset: Your code is {{ .Code }}, or with an APP, Your {{ .App }} code is {{ .Code }}"`
 	App       string           `env:"APP" help:"the app's name in the text"`
 
-	TextNumber string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when nobody will reach the number"`
-	TextFailed string `env:"TEXT_FAILED" default:"The code could not be sent. Please try again." help:"what the app's user reads when no carrier took the message"`
+	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when two requests came at once and the first was sent"`
+	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when nobody will reach the number"`
+	TextFailed   string `env:"TEXT_FAILED" default:"The code could not be sent. Please try again." help:"what the app's user reads when no carrier took the message"`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the least level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" oneof:"json console" help:"json or console; if it is unset, console on a terminal and json elsewhere"`
@@ -42,13 +52,43 @@ type Config struct {
 func (c Config) Validate() error {
 	var problems []error
 	if c.Template.NeedsApp() && c.App == "" {
-		problems = append(problems, providers.Problem{Setting: "APP", Want: "is missing, and MESSAGE has {{ .App }}"})
+		problems = append(problems, providers.Problem{Setting: "APP", Want: "is missing, and " + Prefix + "MESSAGE has {{ .App }}"})
 	}
-	_, port, err := net.SplitHostPort(c.Addr)
-	if n, e := strconv.ParseUint(port, 10, 16); err != nil || e != nil || n > 65535 {
+	if !isAddr(c.Addr) {
 		problems = append(problems, providers.Problem{Setting: "ADDR", Want: "want host:port or :port"})
 	}
-	return errors.Join(problems...)
+	if c.AdminAddr != "" && !isAddr(c.AdminAddr) {
+		problems = append(problems, providers.Problem{Setting: "ADMIN_ADDR", Want: "want host:port or :port"})
+	}
+	return errors.Join(append(problems, c.routeProblems()...)...)
+}
+
+func isAddr(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	_, portErr := strconv.ParseUint(port, 10, 16)
+	return err == nil && portErr == nil
+}
+
+// routeProblems are the names in ROUTES that are of nothing.
+func (c Config) routeProblems() []error {
+	var problems []error
+	want := func(at int, what string) {
+		problems = append(problems, providers.Problem{Setting: "ROUTES", Want: fmt.Sprintf("at character %d: %s", at, what)})
+	}
+	for at, to := range c.Routes.Destinations() {
+		if to.Country != "" && !phone.IsCountry(to.Country) {
+			want(at, "there is no such country")
+		}
+		if to.CallingCode != 0 && !phone.IsCallingCode(to.CallingCode) {
+			want(at, "there is no such calling code")
+		}
+	}
+	for at, name := range c.Routes.Instances() {
+		if !slices.ContainsFunc(c.Instances, func(i Instance) bool { return i.Name == name }) {
+			want(at, "want a name that is in "+Prefix+"PROVIDERS")
+		}
+	}
+	return problems
 }
 
 // Defaults are values for our own settings, by name without prefix, that stand where the environment has none.
@@ -61,9 +101,12 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 	for name, value := range defaults {
 		env.setDefault(Prefix+name, value)
 	}
-	env.honourPort()
 	var c Config
-	problems := env.fill(&c, Prefix)
+	var problems []error
+	if err := env.honourPort(); err != nil {
+		problems = append(problems, err)
+	}
+	problems = append(problems, env.fill(&c, Prefix)...)
 	for _, name := range env.unknown(Prefix) {
 		problems = append(problems, unknownSetting(name, env.known(Prefix)))
 	}
@@ -79,7 +122,9 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 // Lookup returns one of our own settings, by name without prefix, as text: for commands that need no more than that.
 func Lookup(environ []string, name string) (string, error) {
 	env := newEnvironment(environ)
-	env.honourPort()
+	if err := env.honourPort(); err != nil {
+		return "", err
+	}
 	value, err := env.lookup(Prefix + name)
 	if value != "" || err != nil {
 		return value, err

@@ -67,6 +67,7 @@ func TestDefaults(t *testing.T) {
 	require.Len(t, c.Secrets, 1)
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
+		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
 		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info",
 	}, c)
 	p, err := c.Instances[0].Provider(providers.Deps{})
@@ -105,24 +106,35 @@ func TestProblems(t *testing.T) {
 			"PIGEON_FLIGHT: want a duration from 1h0m0s to 3h0m0s",
 			"PIGEON_KIND: want one of homing, fantail",
 		}},
+		{"budget too short", good("SMSHOOK_BUDGET=900ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"budget over what Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"a carrier's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
 			"PIGEON_TOKEN: is missing: the pigeon's ring", "PIGEON_FROM: want a place",
 		}},
 		{"a typo", good("SMSHOOK_BUDGTE=4s", "SMSHOOK_SECRET=x", "SMSHOOK_WHATEVER=1"), []string{
-			"SMSHOOK_BUDGTE: is no setting; is it SMSHOOK_BUDGET?",
-			"SMSHOOK_SECRET: is no setting; is it SMSHOOK_SECRETS?",
-			"SMSHOOK_WHATEVER: is no setting",
+			"SMSHOOK_BUDGTE: is not a setting; did you mean SMSHOOK_BUDGET?",
+			"SMSHOOK_SECRET: is not a setting; did you mean SMSHOOK_SECRETS?",
+			"SMSHOOK_WHATEVER: is not a setting",
 		}},
-		{"a typo with a file", good("SMSHOOK_SECRET_FILE=/x"), []string{"SMSHOOK_SECRET_FILE: is no setting"}},
-		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_APP: is missing, and MESSAGE has {{ .App }}"}},
-		{"no such carrier", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: names a carrier that doesn't exist; there are: pigeon"}},
+		{"a typo with a file", good("SMSHOOK_SECRET_FILE=/x"), []string{"SMSHOOK_SECRET_FILE: is not a setting"}},
+		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_APP: is missing, and SMSHOOK_MESSAGE has {{ .App }}"}},
+		{"no such carrier", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such carrier; there are: pigeon"}},
 		{"for development only", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and shows codes: it is for `smshook dev` alone"}},
 		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: the name is taken; write another=pigeon"}},
 		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a carrier's name, or name=carrier, in small letters and digits"}},
 		{"our own name", good("SMSHOOK_PROVIDERS=smshook=pigeon"), []string{"SMSHOOK_PROVIDERS: an account can't be called smshook: its settings would mix with our own"}},
 		{"addresses", good("SMSHOOK_ADDR=8080"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
-		{"ports", good("PORT=99999"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
+		{"ports", good("PORT=99999"), []string{"PORT: want the number of a port"}},
+		{"the operator's address", good("SMSHOOK_ADMIN_ADDR=9090"), []string{"SMSHOOK_ADMIN_ADDR: want host:port or :port"}},
+		{"no number", good("SMSHOOK_CONCURRENCY=many"), []string{"SMSHOOK_CONCURRENCY: want a number from 1 to 100000"}},
+		{"too great a number", good("SMSHOOK_CONCURRENCY=100001"), []string{"SMSHOOK_CONCURRENCY: want a number from 1 to 100000"}},
+		{"routes that can't be read", good("SMSHOOK_ROUTES=IN: pigeon; UK: pigeon"), []string{"SMSHOOK_ROUTES: at character 13: UK is not the ISO code of Great Britain, want GB"}},
+		{"routes to nowhere", good("SMSHOOK_ROUTES=XX, +999, IN: pigeon, hawk; *: eagle"), []string{
+			"SMSHOOK_ROUTES: at character 1: there is no such country",
+			"SMSHOOK_ROUTES: at character 5: there is no such calling code",
+			"SMSHOOK_ROUTES: at character 23: want a name that is in SMSHOOK_PROVIDERS",
+			"SMSHOOK_ROUTES: at character 32: want a name that is in SMSHOOK_PROVIDERS",
+		}},
 		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file"}},
 		{"value and file", good("PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
 	} {
@@ -193,6 +205,12 @@ func TestDevelopment(t *testing.T) {
 	c, err = Load(good(), drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": "unused"})
 	require.NoError(t, err)
 	require.Equal(t, "pigeon", c.Instances[0].Name, "what is set stands above the defaults")
+
+	path := filepath.Join(t.TempDir(), "secrets")
+	require.NoError(t, os.WriteFile(path, []byte(secret+"|"+secret+"\n"), 0o600))
+	c, err = Load([]string{"SMSHOOK_SECRETS_FILE=" + path}, drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": secret})
+	require.NoError(t, err)
+	require.Len(t, c.Secrets, 2, "also in a file")
 }
 
 func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
@@ -206,13 +224,13 @@ func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, c.Warnings)
 	_, err = Load(good("SMSHOOK_PORT=9000"), drivers(), false, nil)
-	require.EqualError(t, err, "SMSHOOK_PORT: is no setting")
+	require.EqualError(t, err, "SMSHOOK_PORT: is not a setting")
 }
 
 func TestUnknownCarrierSettingsWarn(t *testing.T) {
 	c, err := Load(good("PIGEON_TOKN=x", "PIGEON_REGION=x", "HAWK_TOKN=x"), drivers(), false, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"PIGEON_REGION: is no setting", "PIGEON_TOKN: is no setting; is it PIGEON_TOKEN?"}, c.Warnings)
+	require.Equal(t, []string{"PIGEON_REGION: is not a setting", "PIGEON_TOKN: is not a setting; did you mean PIGEON_TOKEN?"}, c.Warnings)
 }
 
 func TestDescribe(t *testing.T) {
@@ -233,15 +251,15 @@ func TestDescribe(t *testing.T) {
 // Every setting has a help text that fits a table, and a default that it would itself accept.
 func TestOwnSettings(t *testing.T) {
 	own := reflect.TypeFor[Config]()
-	for i := range own.NumField() {
-		s, ok := settingOf(own.Field(i), Prefix)
+	for field := range own.Fields() {
+		s, ok := settingOf(field, Prefix)
 		if !ok {
 			continue
 		}
 		require.NotEmpty(t, s.Help, s.Name)
 		require.NotContains(t, s.Help, "|", s.Name)
 		if s.Default != "" {
-			require.NoError(t, s.set(reflect.New(own.Field(i).Type).Elem(), s.Default), s.Name)
+			require.NoError(t, s.set(reflect.New(field.Type).Elem(), s.Default), s.Name)
 		}
 	}
 }

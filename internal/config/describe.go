@@ -39,8 +39,8 @@ func Describe(drivers []providers.Driver) []Section {
 func describe(settings any, prefix string) []Described {
 	var list []Described
 	t := reflect.TypeOf(settings)
-	for i := range t.NumField() {
-		if s, ok := settingOf(t.Field(i), prefix); ok {
+	for field := range t.Fields() {
+		if s, ok := settingOf(field, prefix); ok {
 			list = append(list, Described{s.Name, s.Default, s.Help, s.Required})
 		}
 	}

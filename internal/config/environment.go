@@ -39,10 +39,16 @@ func (env *environment) setDefault(name, value string) {
 }
 
 // honourPort takes the port to listen on from where many platforms put it.
-func (env *environment) honourPort() {
-	if port := env.values["PORT"]; port != "" {
-		env.setDefault(Prefix+"ADDR", ":"+port)
+func (env *environment) honourPort() error {
+	port := env.values["PORT"]
+	if port == "" || env.values[Prefix+"ADDR"] != "" || env.values[Prefix+"ADDR"+fileSuffix] != "" {
+		return nil
 	}
+	if !isAddr(":" + port) {
+		return problem("PORT", "want the number of a port")
+	}
+	env.setDefault(Prefix+"ADDR", ":"+port)
+	return nil
 }
 
 // fileSuffix makes the name of a variable that holds the path of a file with the value, as Docker's and Kubernetes' secrets
@@ -97,8 +103,9 @@ func (env *environment) fill(settings any, prefix string) []error {
 	if !ok {
 		return problems
 	}
+	unread := problems
 	for _, found := range prefixed(validator.Validate(), prefix) {
-		if !slices.ContainsFunc(problems, sameSetting(found)) {
+		if !slices.ContainsFunc(unread, sameSetting(found)) {
 			problems = append(problems, found)
 		}
 	}
@@ -217,11 +224,24 @@ func (s setting) set(field reflect.Value, value string) error {
 			return problem(s.Name, "want true or false")
 		}
 		*target = parsed
+	case *int:
+		return s.setInt(target, value)
 	case *time.Duration:
 		return s.setDuration(target, value)
 	default:
 		panic(fmt.Sprintf("config: %s is of type %s, which can't be a setting", s.Name, field.Type()))
 	}
+	return nil
+}
+
+func (s setting) setInt(target *int, value string) error {
+	lowest, _ := strconv.Atoi(s.tag.Get("min"))
+	highest, _ := strconv.Atoi(s.tag.Get("max"))
+	parsed, err := strconv.Atoi(value)
+	if err != nil || parsed < lowest || parsed > highest {
+		return problem(s.Name, fmt.Sprintf("want a number from %d to %d", lowest, highest))
+	}
+	*target = parsed
 	return nil
 }
 
@@ -241,7 +261,7 @@ func (s setting) setDuration(target *time.Duration, value string) error {
 
 func unknownSetting(name string, known []string) error {
 	if nearest, ok := nearestName(name, known); ok {
-		return problem(name, "is no setting; is it "+nearest+"?")
+		return problem(name, "is not a setting; did you mean "+nearest+"?")
 	}
-	return problem(name, "is no setting")
+	return problem(name, "is not a setting")
 }

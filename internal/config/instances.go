@@ -16,6 +16,7 @@ type Instance struct {
 	Codes  providers.Codes // the operator's own classes for the carrier's codes
 	Open   func(providers.Deps) (providers.Provider, error)
 
+	entry  int // its place in the list, from 1
 	driver string
 }
 
@@ -38,7 +39,7 @@ func (l *Instances) UnmarshalText(text []byte) error {
 		if slices.ContainsFunc(list, func(o Instance) bool { return o.Name == name }) {
 			return fmt.Errorf("entry %d: the name is taken; write another=%s", i+1, driver)
 		}
-		list = append(list, Instance{Name: name, driver: driver})
+		list = append(list, Instance{Name: name, entry: i + 1, driver: driver})
 	}
 	*l = list
 	return nil
@@ -58,7 +59,7 @@ func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) 
 	}
 	at := slices.IndexFunc(drivers, func(d providers.Driver) bool { return d.Name == i.driver })
 	if at < 0 {
-		return problem("names a carrier that doesn't exist; there are: " + names(drivers, dev))
+		return problem(fmt.Sprintf("entry %d: there is no such carrier; there are: %s", i.entry, names(drivers, dev)))
 	}
 	i.Driver = drivers[at]
 	if i.Driver.Dev && !dev {

@@ -3,23 +3,29 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
 
 // Request asks for one code on one phone.
 type Request struct {
-	ID      string // names the request in the log and the message at the carriers
-	Phone   providers.Secret
-	Code    providers.Secret
-	Locale  string    // the language the user asked for, as a BCP 47 tag; may be empty
-	MFA     bool      // the code is a second factor: it lives longer than the operator's SMSHOOK_CODE_LIFE says
-	Arrived time.Time // the budget counts from here
+	ID         string // names the request and all its repeats, the message at the carriers, and both in the log
+	User       string // the account that asks
+	Phone      providers.Secret
+	Code       providers.Secret
+	Locale     string        // the language the user asked for, as a BCP 47 tag; may be empty
+	MFA        bool          // the code is a second factor
+	LastSignIn string        // when the user last signed in; only compared with that of another request
+	Arrived    time.Time     // the budget counts from here
+	Spent      time.Duration // how long the caller had waited when the request arrived, if that is known
 }
 
 // Result is how a request ended.
@@ -29,9 +35,12 @@ const (
 	Failed    Result = iota // the message could not be sent; another request may fare better
 	Accepted                // the message is on its way
 	BadNumber               // nobody will reach this number
+	JustSent                // another request at the same time was accepted: the code it sent is the valid one
 )
 
-func (r Result) String() string { return [...]string{"failed", "accepted", "bad number"}[r] }
+func (r Result) String() string {
+	return [...]string{"failed", "accepted", "bad number", "just sent"}[r]
+}
 
 // Outcome is the result and, for the operator, how it came about.
 type Outcome struct {
@@ -41,28 +50,75 @@ type Outcome struct {
 	Reason   error // why no carrier was tried; nil if one was. It is safe to log
 }
 
-// Dispatcher sends codes. It may be used concurrently, and is not changed once it is in use.
-type Dispatcher struct {
-	Budget   time.Duration // how long a request may take, from its arrival
-	CodeLife time.Duration // how long a code stays valid, if the operator says; else 0
-	Template message.Template
-	App      string
-	Carriers []race.Carrier // in the order in which they are tried
-	Race     race.Runner
+// Settings are what an operator decides.
+type Settings struct {
+	CallerWaits  time.Duration // how long the caller waits for the answer, for all its attempts at a request together
+	Budget       time.Duration // how long a request may take, from its arrival
+	ResendWindow time.Duration // how long a user who asks again is sent through another carrier; 0 is never
+	Concurrency  int           // requests at once
+	CodeLife     time.Duration // how long a code stays valid, if the operator says; else 0
+	Template     message.Template
+	App          string
+	Routes       route.Table
 }
 
-// Send returns when a carrier has accepted the message, when none will, or when the budget is used up. If ctx ends before,
+// Dispatcher sends codes. It may be used concurrently.
+type Dispatcher struct {
+	Carriers []*race.Carrier // in the order in which they are tried where no route says otherwise
+
+	settings Settings
+	race     *race.Runner
+	calls    *calls
+	lanes    *lanes
+	slots    chan struct{}
+}
+
+// New returns a Dispatcher. Every instance that a route names must be among the carriers.
+func New(s Settings, carriers []*race.Carrier, runner *race.Runner) *Dispatcher {
+	return &Dispatcher{
+		Carriers: carriers,
+		settings: s,
+		race:     runner,
+		calls:    newCalls(s.CallerWaits),
+		lanes:    newLanes(s.ResendWindow),
+		slots:    make(chan struct{}, s.Concurrency),
+	}
+}
+
+var errBusy = errors.New("too many requests at once")
+
+// Send returns when a carrier has accepted the message, when none will, or when the time is used up. If ctx ends before,
 // nobody waits for the answer any more, and the code is void: what has not been sent yet isn't.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
+	select {
+	case d.slots <- struct{}{}:
+		defer func() { <-d.slots }()
+	default:
+		return Outcome{Result: Failed, Reason: errBusy}
+	}
+	return d.calls.once(ctx, r, func(ctx context.Context, c *call) Outcome {
+		deadline := d.deadline(r, c)
+		return d.lanes.alone(ctx, deadline, r, func() Outcome { return d.send(ctx, deadline, r, c) })
+	})
+}
+
+// send is the way of one request that is no repeat and has its lane for itself.
+func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c *call) Outcome {
 	number, err := phone.Parse(r.Phone.Reveal())
 	if err != nil {
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
-	text := d.Template.Render(d.App, r.Code)
-
-	ctx, cancel := context.WithDeadline(ctx, r.Arrived.Add(d.Budget))
-	defer cancel()
-	outcome := d.Race.Run(ctx, d.message(r, number, text), d.Carriers)
+	text := d.settings.Template.Render(d.settings.App, r.Code)
+	outcome := d.race.Run(ctx, race.Entry{
+		Message:  d.message(r, number, text),
+		Route:    d.route(r, number, c),
+		Arrived:  r.Arrived,
+		Deadline: deadline,
+		Late:     func(a race.Attempt) { d.calls.late(c, a) },
+	})
+	if outcome.Result == race.Accepted && ctx.Err() == nil {
+		d.lanes.took(r, winner(outcome.Attempts))
+	}
 	return Outcome{Result: results[outcome.Result], Number: number, Attempts: outcome.Attempts}
 }
 
@@ -70,6 +126,18 @@ var results = map[race.Result]Result{
 	race.Failed:      Failed,
 	race.Accepted:    Accepted,
 	race.Unreachable: BadNumber,
+}
+
+// Drain waits for messages that are under way although their request has been answered, until ctx ends.
+func (d *Dispatcher) Drain(ctx context.Context) error { return d.race.Drain(ctx) }
+
+// margin is how long before the caller gives up the answer has to be on its way.
+const margin = 500 * time.Millisecond
+
+// deadline is when the answer is due. A repeat has less time than the first attempt had.
+func (d *Dispatcher) deadline(r Request, c *call) time.Time {
+	spent := max(r.Spent, r.Arrived.Sub(c.first))
+	return r.Arrived.Add(min(d.settings.Budget, d.settings.CallerWaits-spent-margin))
 }
 
 func (d *Dispatcher) message(r Request, number phone.Number, text message.Text) providers.Message {
@@ -83,8 +151,50 @@ func (d *Dispatcher) message(r Request, number phone.Number, text message.Text) 
 		Unicode:  text.Unicode,
 		Segments: text.Segments,
 	}
-	if !r.MFA {
-		m.Life = d.CodeLife
+	if !r.MFA { // a second factor's code lives longer
+		m.Life = d.settings.CodeLife
 	}
 	return m
+}
+
+// route is the carriers for a number in the order in which they are tried.
+func (d *Dispatcher) route(r Request, number phone.Number, c *call) []*race.Carrier {
+	carriers := d.Carriers
+	if names := d.settings.Routes.Lookup(number.CallingCode(), number.Country); names != nil {
+		carriers = named(d.Carriers, names)
+	}
+	if last, ok := d.lanes.failedBy(r); ok {
+		carriers = startAfter(carriers, last)
+	}
+	return d.calls.untried(c, carriers)
+}
+
+// named returns the carriers of those names, in the order of the names.
+func named(carriers []*race.Carrier, names []string) []*race.Carrier {
+	var list []*race.Carrier
+	for _, name := range names {
+		at := slices.IndexFunc(carriers, func(c *race.Carrier) bool { return c.Name == name })
+		list = append(list, carriers[at])
+	}
+	return list
+}
+
+// startAfter turns the carriers round so that the one after the named one is first.
+func startAfter(carriers []*race.Carrier, name string) []*race.Carrier {
+	at := slices.IndexFunc(carriers, func(c *race.Carrier) bool { return c.Name == name })
+	return slices.Concat(carriers[at+1:], carriers[:at+1])
+}
+
+// winner names the carrier that took a message. If none is sure, it is the last one that may have.
+func winner(attempts []race.Attempt) string {
+	name := ""
+	for _, a := range attempts {
+		if a.Err == nil {
+			return a.Carrier
+		}
+		if a.Err.Kind == providers.Unknown {
+			name = a.Carrier
+		}
+	}
+	return name
 }

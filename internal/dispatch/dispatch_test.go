@@ -3,6 +3,10 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"net/http/httptrace"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,36 +15,63 @@ import (
 
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
 
 // pigeon is a carrier that remembers what it was given.
 type pigeon struct {
+	mu   sync.Mutex
 	err  error
-	hang bool
+	wait time.Duration // before it answers
 	got  []providers.Message
 }
 
 func (p *pigeon) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	p.mu.Lock()
 	p.got = append(p.got, m)
-	if p.hang {
-		<-ctx.Done()
-		return providers.Sent{}, &providers.Error{Kind: providers.Temporary, Err: ctx.Err()}
+	wait, err := p.wait, p.err
+	p.mu.Unlock()
+	if wait > 0 {
+		httptrace.ContextClientTrace(ctx).WroteHeaders() // it has left
+		timer := time.NewTimer(wait)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return providers.Sent{}, ctx.Err()
+		}
 	}
-	return providers.Sent{IDs: []string{"1"}}, p.err
+	return providers.Sent{IDs: []string{"1"}}, err
 }
 
-func dispatcher(carriers ...*pigeon) *Dispatcher {
-	d := &Dispatcher{Budget: 4 * time.Second, App: "Acme", Race: race.Runner{Ended: func(race.Attempt) {}}}
-	for _, c := range carriers {
-		d.Carriers = append(d.Carriers, race.Carrier{Name: "pigeon", Provider: c})
+// sent returns how many messages it was given since it was last asked.
+func (p *pigeon) sent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.got)
+	p.got = nil
+	return n
+}
+
+func fails(kind providers.Kind) *pigeon {
+	return &pigeon{err: &providers.Error{Kind: kind, Err: errors.New("no")}}
+}
+
+// dispatcher returns one with carriers a, b, c …
+func dispatcher(s Settings, carriers ...*pigeon) *Dispatcher {
+	s.CallerWaits, s.Budget, s.Concurrency, s.App = 5*time.Second, 4*time.Second, 100, "Acme"
+	var list []*race.Carrier
+	for i, c := range carriers {
+		list = append(list, race.NewCarrier(string(rune('a'+i)), c, nil, 100))
 	}
-	return d
+	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}})
 }
 
 func request(number string) Request {
 	return Request{
 		ID:      "an-id",
+		User:    "a-user",
 		Phone:   providers.NewSecret(number),
 		Code:    providers.NewSecret("028687"),
 		Locale:  "de",
@@ -64,24 +95,25 @@ func TestMessage(t *testing.T) {
 	var cyrillic message.Template
 	require.NoError(t, cyrillic.UnmarshalText([]byte("Код {{ .Code }}")))
 	for _, tt := range []struct {
-		name   string
-		change func(*Dispatcher, *Request)
-		want   shown
+		name     string
+		settings Settings
+		mfa      bool
+		want     shown
 	}{
-		{"as a rule", func(*Dispatcher, *Request) {},
+		{"as a rule", Settings{}, false,
 			shown{"an-id", "+447400123456", "GB", "de", "Your Acme code is 028687", "028687", false, 1, 0}},
-		{"with the code's life set", func(d *Dispatcher, _ *Request) { d.CodeLife = time.Minute },
+		{"with the code's life set", Settings{CodeLife: time.Minute}, false,
 			shown{"an-id", "+447400123456", "GB", "de", "Your Acme code is 028687", "028687", false, 1, time.Minute}},
-		{"a second factor lives longer", func(d *Dispatcher, r *Request) { d.CodeLife, r.MFA = time.Minute, true },
+		{"a second factor lives longer", Settings{CodeLife: time.Minute}, true,
 			shown{"an-id", "+447400123456", "GB", "de", "Your Acme code is 028687", "028687", false, 1, 0}},
-		{"outside GSM-7", func(d *Dispatcher, _ *Request) { d.Template = cyrillic },
+		{"outside GSM-7", Settings{Template: cyrillic}, false,
 			shown{"an-id", "+447400123456", "GB", "de", "Код 028687", "028687", true, 1, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := new(pigeon)
-			d, r := dispatcher(p), request("447400123456")
-			tt.change(d, &r)
-			outcome := d.Send(t.Context(), r)
+			r := request("447400123456")
+			r.MFA = tt.mfa
+			outcome := dispatcher(tt.settings, p).Send(t.Context(), r)
 			require.Equal(t, Accepted, outcome.Result)
 			require.Equal(t, "+4474*****456", outcome.Number.Masked())
 			require.Len(t, p.got, 1)
@@ -91,9 +123,6 @@ func TestMessage(t *testing.T) {
 }
 
 func TestResults(t *testing.T) {
-	fails := func(kind providers.Kind) *pigeon {
-		return &pigeon{err: &providers.Error{Kind: kind, Err: errors.New("no")}}
-	}
 	for _, tt := range []struct {
 		name, number string
 		carriers     []*pigeon
@@ -108,7 +137,7 @@ func TestResults(t *testing.T) {
 		{"no number", "12", []*pigeon{{}}, BadNumber, 0, "the number has 2 digits, too few for a number with its calling code"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			outcome := dispatcher(tt.carriers...).Send(t.Context(), request(tt.number))
+			outcome := dispatcher(Settings{}, tt.carriers...).Send(t.Context(), request(tt.number))
 			require.Equal(t, tt.want, outcome.Result)
 			require.Len(t, outcome.Attempts, tt.attempts)
 			if tt.reason == "" {
@@ -120,14 +149,77 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// The budget counts from the call's arrival, not from here: reading and verifying it has taken some of Auth's time.
-func TestBudgetCountsFromArrival(t *testing.T) {
+// The budget counts from the call's arrival, and all of Auth's attempts share its five seconds.
+func TestDeadline(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		arrived time.Duration // how long ago
+		spent   time.Duration
+		want    time.Duration
+	}{
+		{"a first attempt", 0, 0, 4 * time.Second},
+		{"it arrived a second ago", time.Second, 0, 3 * time.Second},
+		{"Auth has waited for a little", 0, 300 * time.Millisecond, 4 * time.Second},
+		{"Auth's second attempt", 0, 2100 * time.Millisecond, 2400 * time.Millisecond},
+		{"Auth's third attempt: too late to begin", 0, 4100 * time.Millisecond, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := dispatcher(Settings{}, &pigeon{wait: time.Hour})
+				d.race.Unknown = race.FailUnknown
+				r := request("15555550100")
+				r.Spent = tt.spent
+				time.Sleep(tt.arrived)
+				start := time.Now()
+				outcome := d.Send(t.Context(), r)
+				require.Equal(t, Failed, outcome.Result)
+				require.Equal(t, tt.want, time.Since(start))
+				require.NoError(t, d.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+func TestTooManyAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := request("15555550100")
-		time.Sleep(time.Second)
+		p := &pigeon{wait: time.Second}
+		d := dispatcher(Settings{}, p)
+		for i := range cap(d.slots) {
+			r := request("15555550100")
+			r.ID = strconv.Itoa(i)
+			r.User = r.ID
+			go d.Send(t.Context(), r)
+		}
+		synctest.Wait()
+		require.Equal(t, 100, p.sent())
 		start := time.Now()
-		outcome := dispatcher(&pigeon{hang: true}).Send(t.Context(), r)
-		require.Equal(t, Failed, outcome.Result)
-		require.Equal(t, 3*time.Second, time.Since(start))
+		require.Equal(t, Outcome{Result: Failed, Reason: errBusy}, d.Send(t.Context(), request("15555550100")))
+		require.Zero(t, time.Since(start))
+		time.Sleep(2 * time.Second)
+		require.Equal(t, Accepted, d.Send(t.Context(), request("15555550100")).Result)
 	})
+}
+
+func TestRoutes(t *testing.T) {
+	var routes route.Table
+	require.NoError(t, routes.UnmarshalText([]byte("GB: c; +1: b, a")))
+	for _, tt := range []struct{ number, want string }{
+		{"447400123456", "c"},
+		{"15555550100", "b a"},
+		{"919876543210", "a b c"},
+		{"447700900123", "a b c"}, // no country's, and no rule for +44
+	} {
+		d := dispatcher(Settings{Routes: routes}, fails(providers.Rejected), fails(providers.Rejected), fails(providers.Rejected))
+		outcome := d.Send(t.Context(), request(tt.number))
+		require.Equal(t, tt.want, tried(outcome), tt.number)
+	}
+}
+
+// tried names the carriers in the order in which they were tried.
+func tried(o Outcome) string {
+	var names []string
+	for _, a := range o.Attempts {
+		names = append(names, a.Carrier)
+	}
+	return strings.Join(names, " ")
 }

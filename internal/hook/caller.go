@@ -23,8 +23,8 @@ type Caller struct {
 
 // Auth's own numbers.
 const (
-	// Patience is how long Auth waits, for all its attempts together.
-	Patience = 5 * time.Second
+	// AuthWaits is how long Auth waits for an answer, for all its attempts together.
+	AuthWaits = 5 * time.Second
 
 	attempts = 3
 	backoff  = 2 * time.Second
@@ -38,6 +38,7 @@ type Seen struct {
 	Attempts int    // how often the hook was called
 	Took     time.Duration
 	Reply    *Reply // the hook's last answer, nil if it gave none
+	Cause    error  // why there is none
 }
 
 // OK reports whether the user sees a success.
@@ -57,7 +58,7 @@ func (c Caller) Call(ctx context.Context, url string, body []byte) (Seen, error)
 }
 
 func (c Caller) call(ctx context.Context, url string, body []byte, old bool) (Seen, error) {
-	limited, cancel := context.WithTimeout(ctx, Patience)
+	limited, cancel := context.WithTimeout(ctx, AuthWaits)
 	defer cancel()
 	var seen Seen
 	for seen.Attempts < attempts {
@@ -67,6 +68,7 @@ func (c Caller) call(ctx context.Context, url string, body []byte, old bool) (Se
 		}
 		seen.Attempts++
 		reply, retry, err := c.attempt(request)
+		seen.Cause = err
 		if ctx.Err() != nil {
 			return seen, ctx.Err()
 		}
@@ -74,9 +76,9 @@ func (c Caller) call(ctx context.Context, url string, body []byte, old bool) (Se
 		case errors.Is(err, context.DeadlineExceeded):
 			return seen.late(), nil
 		case errors.Is(err, errBroken):
-			return seen.fails(http.StatusInternalServerError, "Unexpected failure, please check server logs for more information"), nil
+			return seen.sees(http.StatusInternalServerError, "Unexpected failure, please check server logs for more information"), nil
 		case err != nil && seen.Attempts == attempts:
-			return seen.fails(http.StatusUnprocessableEntity, "Failed to reach hook after maximum retries"), nil
+			return seen.sees(http.StatusUnprocessableEntity, "Failed to reach hook after maximum retries"), nil
 		case err != nil:
 			select {
 			case <-time.After(backoff):
@@ -90,7 +92,7 @@ func (c Caller) call(ctx context.Context, url string, body []byte, old bool) (Se
 			}
 		}
 	}
-	return seen.fails(http.StatusInternalServerError, "Service currently unavailable due to hook"), nil
+	return seen.sees(http.StatusInternalServerError, "Service currently unavailable due to hook"), nil
 }
 
 // Request returns one attempt at a call, signed now.
@@ -126,10 +128,10 @@ func (c Caller) attempt(request *http.Request) (reply Reply, retry bool, err err
 }
 
 func (s Seen) late() Seen {
-	return s.fails(http.StatusUnprocessableEntity, fmt.Sprintf("Failed to reach hook within maximum time of %f seconds", Patience.Seconds()))
+	return s.sees(http.StatusUnprocessableEntity, fmt.Sprintf("Failed to reach hook within maximum time of %f seconds", AuthWaits.Seconds()))
 }
 
-func (s Seen) fails(status int, message string) Seen {
+func (s Seen) sees(status int, message string) Seen {
 	s.Status, s.Message = status, message
 	return s
 }
@@ -138,29 +140,29 @@ func (s Seen) fails(status int, message string) Seen {
 func (s Seen) judge(old bool) Seen {
 	switch s.Reply.Status {
 	case http.StatusNoContent:
-		return s.fails(http.StatusOK, "")
+		return s.sees(http.StatusOK, "")
 	case http.StatusOK, http.StatusAccepted:
 		return s.judgeBody(old)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return s.fails(http.StatusInternalServerError, "Service currently unavailable due to hook")
+		return s.sees(http.StatusInternalServerError, "Service currently unavailable due to hook")
 	case http.StatusBadRequest:
-		return s.fails(http.StatusInternalServerError, "Invalid payload sent to hook")
+		return s.sees(http.StatusInternalServerError, "Invalid payload sent to hook")
 	case http.StatusUnauthorized:
-		return s.fails(http.StatusInternalServerError, "Hook requires authorization token")
+		return s.sees(http.StatusInternalServerError, "Hook requires authorization token")
 	default:
-		return s.fails(http.StatusInternalServerError, fmt.Sprintf("Unexpected status code returned from hook: %d", s.Reply.Status))
+		return s.sees(http.StatusInternalServerError, fmt.Sprintf("Unexpected status code returned from hook: %d", s.Reply.Status))
 	}
 }
 
 func (s Seen) judgeBody(old bool) Seen {
 	if media, _, err := mime.ParseMediaType(s.Reply.contentType); err != nil || media != "application/json" {
-		return s.fails(http.StatusBadRequest, "Invalid JSON response. Received content-type: "+s.Reply.contentType)
+		return s.sees(http.StatusBadRequest, "Invalid JSON response. Received content-type: "+s.Reply.contentType)
 	}
 	if len(s.Reply.Body) > maxReply {
-		return s.fails(http.StatusUnprocessableEntity, fmt.Sprintf("Payload size exceeded size limit of %d bytes", maxReply))
+		return s.sees(http.StatusUnprocessableEntity, fmt.Sprintf("Payload size exceeded size limit of %d bytes", maxReply))
 	}
 	if !json.Valid(s.Reply.Body) {
-		return s.fails(http.StatusInternalServerError, "Error unmarshaling JSON output.")
+		return s.sees(http.StatusInternalServerError, "Error unmarshaling JSON output.")
 	}
 	var body struct {
 		Error *struct {
@@ -170,12 +172,12 @@ func (s Seen) judgeBody(old bool) Seen {
 	}
 	// An error object of another shape, or without a text, counts as none; the versions without metadata look for none.
 	if json.Unmarshal(s.Reply.Body, &body) != nil || body.Error == nil || body.Error.Message == "" || old {
-		return s.fails(http.StatusOK, "")
+		return s.sees(http.StatusOK, "")
 	}
 	if body.Error.HTTPCode < 100 || body.Error.HTTPCode > 999 { // 0 is none; with the others Auth panics
-		return s.fails(http.StatusInternalServerError, body.Error.Message)
+		return s.sees(http.StatusInternalServerError, body.Error.Message)
 	}
-	return s.fails(body.Error.HTTPCode, body.Error.Message)
+	return s.sees(body.Error.HTTPCode, body.Error.Message)
 }
 
 // NewUUID returns a random UUID, as Auth makes them for its calls.

@@ -127,8 +127,8 @@ func TestCallerJudgesAsAuthDoes(t *testing.T) {
 				caller := Caller{HTTP: &http.Client{Transport: wire}, Secrets: parsed(t, key("a", 24))}
 				seen, err := caller.Call(t.Context(), "http://hook.example", []byte(tt.call))
 				require.NoError(t, err)
-				seen.Reply = nil
-				require.Equal(t, Seen{tt.status, tt.message, tt.attempts, tt.took, nil}, seen)
+				seen.Reply, seen.Cause = nil, nil
+				require.Equal(t, Seen{tt.status, tt.message, tt.attempts, tt.took, nil, nil}, seen)
 				require.Equal(t, tt.attempts, wire.attempts)
 				require.Len(t, wire.ids, tt.attempts, "each attempt has an id of its own")
 			})

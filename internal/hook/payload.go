@@ -13,6 +13,10 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
+	"time"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/smshook/smshook/providers"
 )
@@ -20,7 +24,7 @@ import (
 // MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB; user_metadata can make them much longer.
 const MaxBody = 1 << 20
 
-// MFA is the Flow of a second-factor challenge. All other flows have none.
+// MFA is the sms_type of a second-factor challenge. All other calls have none.
 const MFA = "mfa"
 
 // Payload is the part of a call that matters here.
@@ -34,12 +38,15 @@ type Payload struct {
 type Metadata struct {
 	// UUID stays the same when Auth repeats a call; the webhook-id header doesn't.
 	UUID string `json:"uuid"`
+	Time string `json:"time"` // when Auth made the call, by its own clock
 }
 
 // User is the account that asked for the code.
 type User struct {
-	Phone    providers.Secret `json:"phone"`
-	Metadata json.RawMessage  `json:"user_metadata"` // whatever the app put there
+	ID         string           `json:"id"`
+	Phone      providers.Secret `json:"phone"`
+	LastSignIn string           `json:"last_sign_in_at"` // changes only when a session is issued: not by MFA, not by reauthentication
+	Metadata   json.RawMessage  `json:"user_metadata"`   // whatever the app put there
 }
 
 // SMS is the code and where it goes.
@@ -89,7 +96,7 @@ func (p Payload) Phone() providers.Secret {
 }
 
 // uuidShape keeps an ID that ends up in logs to what Auth sends.
-var uuidShape = regexp.MustCompile(`^[0-9a-fA-F-]{1,36}$`)
+var uuidShape = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // ID names the call, the same for all of Auth's attempts at it: metadata.uuid, or else a hash of the body.
 func (p Payload) ID(body []byte) string {
@@ -98,6 +105,25 @@ func (p Payload) ID(body []byte) string {
 	}
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:16])
+}
+
+// Spent is how long Auth had been waiting when it made this attempt at the call: the webhook-timestamp says when that was,
+// in whole seconds, and metadata.time when it made the call, both by Auth's clock. Where they are not 1 to 5 seconds apart it
+// is 0: a first attempt, or a fixture that is played by hand.
+func (p Payload) Spent(header http.Header) time.Duration {
+	if p.Metadata == nil {
+		return 0
+	}
+	made, err := time.Parse(time.RFC3339Nano, p.Metadata.Time)
+	seconds, headerErr := strconv.ParseInt(header.Get(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
+	if err != nil || headerErr != nil {
+		return 0
+	}
+	apart := time.Unix(seconds, 0).Sub(made)
+	if apart < time.Second || apart > AuthWaits {
+		return 0
+	}
+	return apart + time.Second // the timestamp is cut to whole seconds
 }
 
 // localeShape is that of a BCP 47 tag, with the underscore that many apps write.

@@ -3,8 +3,10 @@ package hook
 import (
 	"bytes"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -88,7 +90,7 @@ func TestIDWithoutMetadata(t *testing.T) {
 	require.Len(t, p.ID(a), 32)
 	require.Equal(t, p.ID(a), p.ID(bytes.Clone(a)))
 	require.NotEqual(t, p.ID(a), p.ID(b))
-	for _, uuid := range []string{"", "not a uuid\n", strings.Repeat("a", 37)} {
+	for _, uuid := range []string{"", "not a uuid\n", strings.Repeat("a", 36), "15555550100", "028687"} {
 		odd := Payload{Metadata: &Metadata{UUID: uuid}}
 		require.Equal(t, p.ID(a), odd.ID(a), "an odd uuid is not put into logs")
 	}
@@ -107,6 +109,32 @@ func TestLocale(t *testing.T) {
 		require.Equal(t, tt.want, p.Locale(), tt.metadata)
 	}
 	require.Empty(t, Payload{}.Locale())
+}
+
+// Both clocks are Auth's own; what they say is believed only where it can be a repeat.
+func TestSpent(t *testing.T) {
+	const second = time.Second
+	for _, tt := range []struct {
+		made, timestamp string
+		want            time.Duration
+	}{
+		{"2026-11-21T00:05:07.5Z", "1795219507", 0}, // the same second: the first attempt
+		{"2026-11-21T00:05:07.5Z", "1795219508", 0}, // half a second later: still
+		{"2026-11-21T00:05:07Z", "1795219508", 2 * second},
+		{"2026-11-21T00:05:07.5Z", "1795219509", 2500 * time.Millisecond}, // the second attempt, after two seconds
+		{"2026-11-21T00:05:07.5Z", "1795219511", 4500 * time.Millisecond}, // the third
+		{"2026-11-21T00:05:07Z", "1795219512", 6 * second},
+		{"2026-11-21T00:05:07Z", "1795219513", 0}, // a fixture with an old time, played by hand
+		{"2026-11-21T00:05:07Z", "1795219500", 0},
+		{"yesterday", "1795219509", 0},
+		{"", "1795219509", 0},
+		{"2026-11-21T00:05:07Z", "", 0},
+	} {
+		p := Payload{Metadata: &Metadata{Time: tt.made}}
+		header := http.Header{"Webhook-Timestamp": {tt.timestamp}}
+		require.Equal(t, tt.want, p.Spent(header), "%s %s", tt.made, tt.timestamp)
+	}
+	require.Zero(t, Payload{}.Spent(http.Header{"Webhook-Timestamp": {"1795219509"}}))
 }
 
 func TestReplies(t *testing.T) {
@@ -139,7 +167,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := Decode(body)
 		if err != nil {
-			for _, word := range bytes.Fields(body) {
+			for word := range bytes.FieldsSeq(body) {
 				if len(word) > 12 && bytes.ContainsAny(word, "0123456789") && strings.Contains(err.Error(), string(word)) {
 					t.Fatalf("the error %q quotes the body", err)
 				}

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,8 +11,6 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-
-	"github.com/smshook/smshook/providers"
 )
 
 // Secrets are the keys that Auth signs with: any of them may have signed a call.
@@ -20,9 +19,11 @@ type Secrets []*standardwebhooks.Webhook
 // minKey is the shortest key in bytes. The library takes any, even an empty one, which anybody could sign with.
 const minKey = 22
 
-// NewSecret returns a setting for one new secret, from 32 random bytes.
-func NewSecret(key [32]byte) providers.Secret {
-	return providers.NewSecret("v1,whsec_" + base64.StdEncoding.EncodeToString(key[:]))
+// NewSecret returns the text of one new secret, from 32 random bytes.
+func NewSecret() string {
+	var key [32]byte
+	rand.Read(key[:]) // it never fails
+	return "v1,whsec_" + base64.StdEncoding.EncodeToString(key[:])
 }
 
 // UnmarshalText reads the text of Auth's own setting: "v1,whsec_…", several joined by "|".
@@ -95,7 +96,7 @@ func explain(header http.Header, err error) error {
 	case errors.Is(err, standardwebhooks.ErrMessageTooOld), errors.Is(err, standardwebhooks.ErrMessageTooNew):
 		return errors.New("webhook-timestamp is more than five minutes off: an old call, or one of the clocks is wrong")
 	default:
-		return errors.New("the signature is of none of our secrets")
+		return errors.New("the signature matches none of our secrets")
 	}
 }
 

@@ -33,7 +33,7 @@ func Parse(s string) (Number, error) {
 	digits := strings.TrimPrefix(s, "+")
 	for i := range len(digits) {
 		if digits[i] < '0' || digits[i] > '9' {
-			return Number{}, errors.New("has something else than digits in it")
+			return Number{}, errors.New("contains something other than digits")
 		}
 	}
 	switch {
@@ -94,12 +94,18 @@ func (n Number) Masked() string {
 // Format prints the number masked, whatever the verb.
 func (n Number) Format(f fmt.State, _ rune) { io.WriteString(f, n.Masked()) }
 
+// IsCountry reports whether a code is that of a country, as Country writes it.
+func IsCountry(code string) bool { return phonenumbers.GetSupportedRegions()[code] }
+
+// IsCallingCode reports whether some country's numbers start with a code.
+func IsCallingCode(code int) bool { return callingCodes()[code] }
+
 // callingCodeOf looks the calling code up by its one to three digits; 0 if there is none. No code is the start of another.
 func callingCodeOf(digits string) int {
 	code := 0
 	for _, digit := range digits[:3] {
 		code = code*10 + int(digit-'0')
-		if callingCodes()[code] {
+		if IsCallingCode(code) {
 			return code
 		}
 	}

@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	const other = "has something else than digits in it"
+	const other = "contains something other than digits"
 	for _, tt := range []struct{ in, want string }{
 		{"", "has 0 digits, too few for a number with its calling code"},
 		{"+", "has 0 digits, too few for a number with its calling code"},
@@ -60,6 +60,18 @@ func TestParseRefuses(t *testing.T) {
 		_, err := Parse(tt.in)
 		require.EqualError(t, err, tt.want, "%q", tt.in)
 	}
+}
+
+func TestCountriesAndCallingCodes(t *testing.T) {
+	for _, code := range []string{"GB", "US", "IN", "XK"} {
+		require.True(t, IsCountry(code), code)
+	}
+	for _, code := range []string{"UK", "gb", "XX", "001", ""} {
+		require.False(t, IsCountry(code), code)
+	}
+	require.True(t, IsCallingCode(44))
+	require.False(t, IsCallingCode(999))
+	require.False(t, IsCallingCode(4))
 }
 
 func TestNumberPrintsMasked(t *testing.T) {

@@ -4,156 +4,332 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
 
 	"github.com/smshook/smshook/providers"
 )
 
-// scripted is a carrier that takes its time and then says what it is told to.
-type scripted struct {
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// script is what a carrier does with each message.
+type script struct {
+	leaves  time.Duration // when the request has left; never, if it is over the time taken
 	takes   time.Duration
 	err     error
 	channel string
 	panics  any
-	asked   *[]string
-	name    string
+	deaf    bool // it doesn't notice that its context ends
 }
 
-func (s scripted) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
-	*s.asked = append(*s.asked, s.name)
-	if s.panics != nil {
-		panic(s.panics)
+// scripted is a carrier that follows its script, and notes what reaches it.
+type scripted struct {
+	script
+	mu      sync.Mutex
+	reached int // requests that have left
+	asked   int
+}
+
+func (s *scripted) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	s.mu.Lock()
+	s.asked++
+	script := s.script
+	s.mu.Unlock()
+	if script.panics != nil {
+		panic(script.panics)
 	}
-	select {
-	case <-time.After(s.takes):
-	case <-ctx.Done():
+	if !sleep(ctx, min(script.leaves, script.takes)) {
+		return providers.Sent{}, &providers.Error{Kind: providers.Temporary, Err: ctx.Err()}
+	}
+	if script.leaves <= script.takes {
+		httptrace.ContextClientTrace(ctx).WroteHeaders()
+		s.mu.Lock()
+		s.reached++
+		s.mu.Unlock()
+	}
+	if script.deaf {
+		ctx = context.Background()
+	}
+	if !sleep(ctx, script.takes-script.leaves) {
 		return providers.Sent{}, &providers.Error{Kind: providers.Unknown, Err: ctx.Err()}
 	}
-	if s.err != nil {
-		return providers.Sent{}, s.err
-	}
-	return providers.Sent{IDs: []string{s.name + "-1"}}, nil
+	return providers.Sent{IDs: []string{"1"}}, script.err
 }
 
-func (s scripted) Channel() string {
+func (s *scripted) Channel() string {
 	if s.channel == "" {
 		return "sms"
 	}
 	return s.channel
 }
 
-func failed(kind providers.Kind) error {
-	return &providers.Error{Kind: kind, Code: "7", Err: errors.New("no")}
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(max(d, 0))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func fails(kind providers.Kind) script {
+	return script{err: &providers.Error{Kind: kind, Code: "7", Err: errors.New("no")}}
+}
+
+const (
+	never  = time.Hour
+	ms     = time.Millisecond
+	budget = 4 * time.Second
+)
+
+// stable is a Runner with carriers a, b, c … that follow scripts.
+type stable struct {
+	*Runner
+	carriers []*scripted
+	route    []*Carrier
+	ended    []Attempt
+	mu       sync.Mutex
+}
+
+func newStable(scripts ...script) *stable {
+	s := &stable{}
+	s.Runner = &Runner{Patience: 1500 * ms, Unknown: AcceptUnknown, Ended: func(a Attempt) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.ended = append(s.ended, a)
+	}}
+	for i, script := range scripts {
+		carrier := &scripted{script: script}
+		s.carriers = append(s.carriers, carrier)
+		s.route = append(s.route, NewCarrier(string(rune('a'+i)), carrier, nil, 100))
+	}
+	return s
+}
+
+func (s *stable) run(ctx context.Context) (Outcome, time.Duration) {
+	start := time.Now()
+	outcome := s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget)})
+	took := time.Since(start)
+	synctest.Wait() // a verdict that is due now may be told by another goroutine
+	return outcome, took
+}
+
+// drained waits for all that is under way and returns how many messages have left, by carrier.
+func (s *stable) drained(t *testing.T) string {
+	require.NoError(t, s.Drain(t.Context()))
+	synctest.Wait()
+	var counts []string
+	for i, c := range s.carriers {
+		c.mu.Lock()
+		counts = append(counts, fmt.Sprintf("%c%d", 'a'+i, c.reached))
+		c.mu.Unlock()
+	}
+	return strings.Join(counts, " ")
+}
+
+func describe(attempts []Attempt) string {
+	var texts []string
+	for _, a := range attempts {
+		text := a.Carrier + ":ok"
+		if a.Err != nil {
+			text = a.Carrier + ":" + a.Err.Kind.String()
+		}
+		if a.Pending {
+			text += "?"
+		}
+		if a.Late {
+			text += "!"
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, " ")
 }
 
 func TestRun(t *testing.T) {
-	const never = time.Hour
-	yes := scripted{}
-	type list []scripted
+	yes := script{}
+	silent := script{takes: never}
+	unreached := script{leaves: never, takes: never}
+	in := func(channel string, s script) script {
+		s.channel = channel
+		return s
+	}
+	after := func(d time.Duration, s script) script {
+		s.takes = d
+		return s
+	}
+	temporary, account, rejected := fails(providers.Temporary), fails(providers.Account), fails(providers.Rejected)
+	channel, recipient := fails(providers.Channel), fails(providers.Recipient)
 	for _, tt := range []struct {
 		name     string
-		carriers list
+		scripts  []script
 		unknown  Unknown
 		want     Result
-		attempts string
 		took     time.Duration
+		attempts string // as the race saw them: ? has not ended
+		ended    string // to their end: ! after the race
+		left     string // messages that have left
 	}{
-		{"the first accepts", list{yes, yes}, "", Accepted, "a:ok", 0},
-		{"the second, after each kind", list{{err: failed(providers.Temporary)}, yes}, "", Accepted, "a:temporary b:ok", 0},
-		{"after an account error", list{{err: failed(providers.Account)}, yes}, "", Accepted, "a:account b:ok", 0},
-		{"after a rejection", list{{err: failed(providers.Rejected)}, yes}, "", Accepted, "a:rejected b:ok", 0},
-		{"after silence", list{{takes: never}, yes}, "", Accepted, "a:unknown b:ok", 2 * time.Second},
-		{"a slow one in its share", list{{takes: 1900 * time.Millisecond}, yes}, "", Accepted, "a:ok", 1900 * time.Millisecond},
-		{"what one leaves falls to the next", list{{err: failed(providers.Temporary)}, {takes: 3900 * time.Millisecond}}, "", Accepted, "a:temporary b:ok", 3900 * time.Millisecond},
-		{"nobody carries on after Recipient", list{{err: failed(providers.Recipient)}, yes}, "", Unreachable, "a:recipient", 0},
-		{"Recipient stands above Unknown", list{{takes: never}, {err: failed(providers.Recipient)}}, "", Unreachable, "a:unknown b:recipient", 2 * time.Second},
-		{"Channel closes its channel", list{
-			{channel: "whatsapp", err: failed(providers.Channel)}, {channel: "whatsapp"}, yes,
-		}, "", Accepted, "a:channel c:ok", 0},
-		{"Channel alone", list{{channel: "whatsapp", err: failed(providers.Channel)}, {channel: "whatsapp"}}, "", Unreachable, "a:channel", 0},
-		{"Channel, then a failure", list{{channel: "whatsapp", err: failed(providers.Channel)}, {err: failed(providers.Account)}}, "", Failed, "a:channel b:account", 0},
-		{"all fail", list{{err: failed(providers.Temporary)}, {err: failed(providers.Rejected)}}, "", Failed, "a:temporary b:rejected", 0},
-		{"silence counts as sent", list{{takes: never}, {err: failed(providers.Temporary)}}, AcceptUnknown, Accepted, "a:unknown b:temporary", 2 * time.Second},
-		{"or not, if so set", list{{takes: never}, {err: failed(providers.Temporary)}}, FailUnknown, Failed, "a:unknown b:temporary", 2 * time.Second},
-		{"all silent", list{{takes: never}, {takes: never}, {takes: never}}, FailUnknown, Failed, "a:unknown b:unknown c:unknown", 4 * time.Second},
-		{"an error without a kind", list{{err: errors.New("028687")}, yes}, "", Accepted, "a:temporary b:ok", 0},
-		{"a panic", list{{panics: "028687"}, yes}, "", Accepted, "a:temporary b:ok", 0},
-		{"no carrier", nil, "", Failed, "", 0},
+		{"the first accepts", []script{yes, yes}, "", Accepted, 0, "a:ok", "a:ok", "a1 b0"},
+		{"after each kind the next", []script{temporary, account, rejected, yes}, "", Accepted, 0,
+			"a:temporary b:account c:rejected d:ok", "a:temporary b:account c:rejected d:ok", "a1 b1 c1 d1"},
+		{"silence gets company, and is followed", []script{silent, yes}, "", Accepted, 1500 * ms, "b:ok a:unknown?", "b:ok a:unknown!", "a1 b1"},
+		{"a late yes wins", []script{after(1800*ms, yes), after(time.Second, yes)}, "", Accepted, 1800 * ms,
+			"a:ok b:unknown?", "a:ok b:ok!", "a1 b1"},
+		{"what has not left is called back when another accepts", []script{unreached, yes}, "", Accepted, 1500 * ms,
+			"b:ok a:temporary?", "b:ok a:temporary!", "a0 b1"},
+		{"an older failure starts nothing", []script{after(2*time.Second, temporary), silent, yes}, "", Accepted, 4 * time.Second / 3 * 2,
+			"a:temporary c:ok b:unknown?", "a:temporary c:ok b:unknown!", "a1 b1 c1"},
+		{"patience shrinks with the time left", []script{silent, silent, silent, silent, yes}, "", Accepted, 3200 * ms,
+			"e:ok a:unknown? b:unknown? c:unknown? d:unknown?", "e:ok a:unknown! b:unknown! c:unknown! d:unknown!", "a1 b1 c1 d1 e1"},
+		{"one carrier has all the time", []script{after(3900*ms, yes)}, "", Accepted, 3900 * ms, "a:ok", "a:ok", "a1"},
+		{"Recipient starts nothing more", []script{recipient, yes}, "", Unreachable, 0, "a:recipient", "a:recipient", "a1 b0"},
+		{"but who is under way may still win", []script{after(2*time.Second, yes), recipient, yes}, "", Accepted, 2 * time.Second,
+			"b:recipient a:ok", "b:recipient a:ok", "a1 b1 c0"},
+		{"or fails, and Recipient stands", []script{after(2*time.Second, temporary), recipient, yes}, "", Unreachable, 2 * time.Second,
+			"b:recipient a:temporary", "b:recipient a:temporary", "a1 b1 c0"},
+		{"or is silent, and Recipient stands", []script{silent, recipient, yes}, "", Unreachable, budget,
+			"b:recipient a:unknown?", "b:recipient a:unknown!", "a1 b1 c0"},
+		{"Channel closes its channel", []script{in("whatsapp", channel), in("whatsapp", yes), yes}, "", Accepted, 0,
+			"a:channel c:ok", "a:channel c:ok", "a1 b0 c1"},
+		{"Channel alone", []script{in("whatsapp", channel), in("whatsapp", yes)}, "", Unreachable, 0, "a:channel", "a:channel", "a1 b0"},
+		{"Channel and a failure", []script{in("whatsapp", channel), account}, "", Failed, 0, "a:channel b:account", "a:channel b:account", "a1 b1"},
+		{"all fail", []script{temporary, rejected}, "", Failed, 0, "a:temporary b:rejected", "a:temporary b:rejected", "a1 b1"},
+		{"all silent: taken as sent", []script{silent, silent}, AcceptUnknown, Accepted, budget,
+			"a:unknown? b:unknown?", "a:unknown! b:unknown!", "a1 b1"},
+		{"all silent: or not, if so set", []script{silent, silent}, FailUnknown, Failed, budget,
+			"a:unknown? b:unknown?", "a:unknown! b:unknown!", "a1 b1"},
+		{"one breaks off, one fails", []script{fails(providers.Unknown), temporary}, "", Accepted, 0,
+			"a:unknown b:temporary", "a:unknown b:temporary", "a1 b1"},
+		{"nothing has left by the deadline", []script{unreached, unreached}, "", Failed, budget,
+			"a:temporary? b:temporary?", "a:temporary! b:temporary!", "a0 b0"},
+		{"a carrier that is deaf doesn't hold up the answer", []script{{takes: 20 * time.Second, deaf: true}}, "", Accepted, budget,
+			"a:unknown?", "a:ok!", "a1"},
+		{"an error without a kind, written", []script{{err: errors.New("028687")}, temporary}, FailUnknown, Failed, 0,
+			"a:unknown b:temporary", "a:unknown b:temporary", "a1 b1"},
+		{"an error without a kind, unwritten", []script{{leaves: never, err: errors.New("028687")}, yes}, "", Accepted, 0,
+			"a:temporary b:ok", "a:temporary b:ok", "a0 b1"},
+		{"a panic", []script{{panics: "028687"}, yes}, "", Accepted, 0, "a:temporary b:ok", "a:temporary b:ok", "a0 b1"},
+		{"no carrier", nil, "", Failed, 0, "", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var asked []string
-				var carriers []Carrier
-				for i, s := range tt.carriers {
-					s.asked, s.name = &asked, string(rune('a'+i))
-					carriers = append(carriers, Carrier{Name: s.name, Provider: s})
+				s := newStable(tt.scripts...)
+				if tt.unknown != "" {
+					s.Unknown = tt.unknown
 				}
-				var ended []Attempt
-				runner := Runner{Unknown: tt.unknown, Ended: func(a Attempt) { ended = append(ended, a) }}
-				start := time.Now()
-				ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-				defer cancel()
-				outcome := runner.Run(ctx, providers.Message{ID: "m"}, carriers)
-
+				outcome, took := s.run(t.Context())
 				require.Equal(t, tt.want, outcome.Result)
 				require.Equal(t, tt.attempts, describe(outcome.Attempts))
-				require.Equal(t, outcome.Attempts, ended)
-				require.Equal(t, tt.took, time.Since(start))
+				require.Equal(t, tt.took, took)
+				require.Equal(t, tt.left, s.drained(t))
+				require.ElementsMatch(t, strings.Fields(tt.ended), strings.Fields(describe(s.ended)))
 				require.NotContains(t, fmt.Sprint(outcome.Attempts), "028687", "nobody knows what is in an error without a kind")
-				require.Len(t, asked, len(outcome.Attempts), "each at most once")
 			})
 		})
 	}
 }
 
-func describe(attempts []Attempt) string {
-	text := ""
-	for i, a := range attempts {
-		if i > 0 {
-			text += " "
-		}
-		kind := "ok"
-		if a.Err != nil {
-			kind = a.Err.Kind.String()
-		}
-		text += a.Carrier + ":" + kind
+func TestTheCallerLeaves(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		first script
+		ended string
+		left  string
+	}{
+		{"what has left goes on, and nothing more is started", script{takes: never}, "a:unknown!", "a1 b0"},
+		{"its late yes is told", script{takes: 3 * time.Second}, "a:ok!", "a1 b0"},
+		{"what has not left is called back", script{leaves: never, takes: never}, "a:temporary!", "a0 b0"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStable(tt.first, script{})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				var late []Attempt
+				start := time.Now()
+				outcome := s.Run(ctx, Entry{
+					Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget),
+					Late: func(a Attempt) { late = append(late, a) },
+				})
+				require.Equal(t, Failed, outcome.Result)
+				require.Equal(t, time.Second, time.Since(start))
+				require.Equal(t, tt.left, s.drained(t))
+				require.Equal(t, tt.ended, describe(late))
+			})
+		})
 	}
-	return text
 }
 
-func TestNobodyIsTriedOnceTheCallerHasLeft(t *testing.T) {
+func TestNothingIsStartedForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var asked []string
-		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-		time.AfterFunc(time.Second, cancel)
-		carriers := []Carrier{
-			{Name: "a", Provider: scripted{takes: time.Hour, asked: &asked, name: "a"}},
-			{Name: "b", Provider: scripted{asked: &asked, name: "b"}},
-		}
+		s := newStable(script{})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		outcome, _ := s.run(ctx)
+		require.Equal(t, Outcome{}, outcome)
+		require.Equal(t, "a0", s.drained(t))
+	})
+}
+
+func TestNothingIsStartedTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{})
 		start := time.Now()
-		Runner{Ended: func(Attempt) {}}.Run(ctx, providers.Message{}, carriers)
-		require.Equal(t, []string{"a"}, asked)
-		require.Equal(t, time.Second, time.Since(start))
+		outcome := s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(leastTime - ms)})
+		require.Equal(t, Outcome{}, outcome)
+		require.Equal(t, "a0", s.drained(t))
+	})
+}
+
+func TestAttemptsAtOneCarrierAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{takes: time.Second}, script{})
+		s.route[0] = NewCarrier("a", s.carriers[0], nil, 1)
+		go s.run(t.Context())
+		synctest.Wait()
+		for range badWords {
+			outcome, took := s.run(t.Context())
+			require.Equal(t, "a:temporary b:ok", describe(outcome.Attempts))
+			require.Zero(t, took)
+		}
+		require.Equal(t, Healthy, s.route[0].State(), "it says something about us, not about the carrier")
+		time.Sleep(2 * time.Second)
+		outcome, _ := s.run(t.Context())
+		require.Equal(t, "a:ok", describe(outcome.Attempts))
 	})
 }
 
 func TestOperatorsCodesStandAboveTheCarriers(t *testing.T) {
-	var asked []string
-	refusal := &providers.Error{Kind: providers.Rejected, Code: "7", Err: errors.New("no")}
-	carriers := []Carrier{
-		{Name: "a", Provider: scripted{err: refusal, asked: &asked, name: "a"}, Codes: providers.Codes{"7": providers.Recipient}},
-		{Name: "b", Provider: scripted{asked: &asked, name: "b"}},
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	outcome := Runner{Ended: func(Attempt) {}}.Run(ctx, providers.Message{}, carriers)
-	require.Equal(t, Unreachable, outcome.Result)
-	require.Equal(t, "a:recipient", describe(outcome.Attempts))
-	require.Equal(t, providers.Rejected, refusal.Kind, "the carrier's own error is not written to")
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(fails(providers.Rejected), script{})
+		s.route[0] = NewCarrier("a", s.carriers[0], providers.Codes{"7": providers.Recipient}, 1)
+		outcome, _ := s.run(t.Context())
+		require.Equal(t, Unreachable, outcome.Result)
+		require.Equal(t, "a:recipient", describe(outcome.Attempts))
+		var kept *providers.Error
+		require.ErrorAs(t, s.carriers[0].err, &kept)
+		require.Equal(t, providers.Rejected, kept.Kind, "the carrier's own error is not written to")
+	})
+}
+
+func TestDrainGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{takes: never}, script{})
+		s.run(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, s.Drain(ctx), context.DeadlineExceeded)
+		require.NoError(t, s.Drain(t.Context()), "an attempt ends after eight seconds")
+	})
 }
 
 func TestUnknownUnmarshalText(t *testing.T) {

@@ -42,6 +42,9 @@ func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		l := &line{failure: hook.Problem(http.StatusInternalServerError, "internal error")}
+		if s.draining.Load() {
+			w.Header().Set("Connection", "close") // the caller's next call goes to who is there then
+		}
 		recorder := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
 			if value := recover(); value != nil {
@@ -93,6 +96,8 @@ func (s *Server) write(l *line, r *http.Request, status int, took time.Duration)
 // level is how much a request matters to the operator. A probe doesn't; a code that was not sent does.
 func (l *line) level(r *http.Request, status int) zerolog.Level {
 	switch {
+	case l.outcome != nil && r.Context().Err() != nil: // its user left: nobody misses the code
+		return zerolog.InfoLevel
 	case l.outcome != nil && l.outcome.Result == dispatch.Failed, status >= 500:
 		return zerolog.ErrorLevel
 	case l.reason != nil:

@@ -32,12 +32,15 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 	line.failure = s.reply(payload, dispatch.Failed)
 	line.id = payload.ID(body)
 	outcome := s.Dispatcher.Send(r.Context(), dispatch.Request{
-		ID:      line.id,
-		Phone:   payload.Phone(),
-		Code:    payload.SMS.OTP,
-		Locale:  payload.Locale(),
-		MFA:     payload.SMS.Type == hook.MFA,
-		Arrived: arrived,
+		ID:         line.id,
+		User:       payload.User.ID,
+		Phone:      payload.Phone(),
+		Code:       payload.SMS.OTP,
+		Locale:     payload.Locale(),
+		MFA:        payload.SMS.Type == hook.MFA,
+		LastSignIn: payload.User.LastSignIn,
+		Arrived:    arrived,
+		Spent:      payload.Spent(r.Header),
 	})
 	line.outcome = &outcome
 	s.reply(payload, outcome.Result).WriteTo(w)
@@ -48,6 +51,8 @@ func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
 	switch result {
 	case dispatch.Accepted:
 		return hook.Accepted()
+	case dispatch.JustSent:
+		return p.Refused(http.StatusTooManyRequests, s.Texts.JustSent)
 	case dispatch.BadNumber:
 		return p.Refused(http.StatusUnprocessableEntity, s.Texts.Number)
 	default:

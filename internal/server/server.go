@@ -5,6 +5,7 @@ package server
 import (
 	"log"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -31,8 +32,9 @@ type Server struct {
 
 // Texts are what the app's user may read. None of them is empty.
 type Texts struct {
-	Number string // nobody will reach this number
-	Failed string // no carrier took the message
+	JustSent string // another request at the same time was sent
+	Number   string // nobody will reach this number
+	Failed   string // no carrier took the message
 }
 
 // Handler returns the routes.
@@ -53,19 +55,28 @@ func (s *Server) Handler() http.Handler {
 	return r
 }
 
-// HTTP returns a server whose clients can't hold a connection by being slow.
-func (s *Server) HTTP() *http.Server {
+// HTTP returns a server for a handler whose clients can't hold a connection by being slow.
+func (s *Server) HTTP(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           s.Handler(),
-		ReadHeaderTimeout: hook.Patience,
-		ReadTimeout:       hook.Patience, // head and body: Auth has left by then
-		WriteTimeout:      3 * hook.Patience,
+		Handler:      handler,
+		ReadTimeout:  hook.AuthWaits, // head and body: Auth has left by then
+		WriteTimeout: 3 * hook.AuthWaits,
 		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep a connection they don't use: whoever closes
 		// first must be the one who doesn't send, or a call is lost to a connection that is just being closed.
 		IdleTimeout:    3 * time.Minute,
 		MaxHeaderBytes: 16 << 10,
-		ErrorLog:       log.New(s.Log, "", 0),
+		ErrorLog:       log.New(complaints{s.Log}, "", 0),
+		// net/http's own answer to OPTIONS * is no JSON.
+		DisableGeneralOptionsHandler: true,
 	}
+}
+
+// complaints are what net/http has to say about connections.
+type complaints struct{ log zerolog.Logger }
+
+func (c complaints) Write(p []byte) (int, error) {
+	c.log.Warn().Msg(strings.TrimSpace(string(p)))
+	return len(p), nil
 }
 
 // Drain makes /readyz say no, so that load balancers send nothing new.

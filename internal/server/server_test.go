@@ -43,18 +43,23 @@ const (
 
 // newServer returns a server with one carrier, and what it logs.
 func newServer(t testing.TB, c carrier) (*Server, *bytes.Buffer) {
+	return newServerWhere(t, c, func(race.Attempt) {})
+}
+
+// newServerWhere returns one that reports its attempts to ended.
+func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server, *bytes.Buffer) {
 	var secrets hook.Secrets
 	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
 	written := new(bytes.Buffer)
 	return &Server{
 		Secrets: secrets,
-		Dispatcher: &dispatch.Dispatcher{
-			Budget:   4 * time.Second,
-			Carriers: []race.Carrier{{Name: "pigeon", Provider: c}},
-			Race:     race.Runner{Ended: func(race.Attempt) {}},
-		},
-		Texts: Texts{Number: "bad number", Failed: "not sent"},
-		Log:   zerolog.New(written).Level(zerolog.DebugLevel),
+		Dispatcher: dispatch.New(
+			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10},
+			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
+			&race.Runner{Patience: time.Second, Ended: ended},
+		),
+		Texts: Texts{JustSent: "just sent", Number: "bad number", Failed: "not sent"},
+		Log:   zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
 	}, written
 }
 
@@ -166,14 +171,56 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, "200 "+head(2)+" {}", get("/healthz"))
 	require.Equal(t, "200 "+head(2)+" {}", get("/readyz"))
 	s.Drain()
-	require.Equal(t, "200 "+head(2)+" {}", get("/healthz"), "a server that drains lives")
-	require.Equal(t, `503 `+head(53)+` {"error":{"http_code":503,"message":"shutting down"}}`, get("/readyz"))
+	closing := func(length int) string { return strings.Replace(head(length), "map[", "map[Connection:[close] ", 1) }
+	require.Equal(t, "200 "+closing(2)+" {}", get("/healthz"), "a server that drains lives")
+	require.Equal(t, `503 `+closing(53)+` {"error":{"http_code":503,"message":"shutting down"}}`, get("/readyz"))
+}
+
+// Two requests at once: the second is told that the first was sent.
+func TestJustSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newServer(t, func(context.Context, providers.Message) (providers.Sent, error) {
+			time.Sleep(time.Second)
+			return providers.Sent{}, nil
+		})
+		handler := s.Handler()
+		call := func(body string) chan string {
+			answered := make(chan string, 1)
+			go func() { answered <- answer(handler, signed(s, body)) }()
+			synctest.Wait()
+			return answered
+		}
+		first, second, old := call(newCall), call(strings.Replace(newCall, "17b0fe8e", "00000000", 1)), call(oldCall)
+		refusal := `{"error":{"http_code":429,"message":"just sent"}}`
+		require.Equal(t, "200 "+head(2)+" {}", <-first)
+		require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), <-second)
+		require.Equal(t, fmt.Sprintf("429 %s %s", head(len(refusal)), refusal), <-old)
+	})
+}
+
+func TestAdmin(t *testing.T) {
+	s, _ := newServer(t, func(context.Context, providers.Message) (providers.Sent, error) {
+		return providers.Sent{}, &providers.Error{Kind: providers.Temporary, Err: io.ErrUnexpectedEOF}
+	})
+	get := func(path string) string {
+		w := httptest.NewRecorder()
+		s.Admin().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return fmt.Sprintf("%d %s", w.Code, w.Body)
+	}
+	require.Equal(t, `200 {"draining":false,"carriers":[{"name":"pigeon","state":"healthy"}]}`, get("/readyz"))
+	for i := range 5 {
+		answer(s.Handler(), signed(s, strings.Replace(newCall, "17b0fe8e", fmt.Sprintf("%08d", i), 1)))
+	}
+	require.Equal(t, `200 {"draining":false,"carriers":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"), "sick is not unready")
+	s.Drain()
+	require.Equal(t, `503 {"draining":true,"carriers":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"))
+	require.Equal(t, `200 {}`, get("/healthz"))
+	require.Equal(t, `404 {"error":{"http_code":404,"message":"nothing is here; there are /healthz and /readyz"}}`, get("/hooks/send-sms"))
 }
 
 // Of a panic, the value may quote the call: only its type is logged, and the number of panics since the start.
 func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
-	s, written := newServer(t, accepts)
-	s.Dispatcher.Race.Ended = func(race.Attempt) { panic("028687") }
+	s, written := newServerWhere(t, accepts, func(race.Attempt) { panic("028687") })
 	handler := s.Handler()
 	refusal := `{"error":{"http_code":422,"message":"not sent"}}`
 	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall)))
@@ -201,26 +248,39 @@ func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
 }
 
 func TestLog(t *testing.T) {
+	fails := func(context.Context, providers.Message) (providers.Sent, error) {
+		return providers.Sent{}, &providers.Error{Kind: providers.Account, Err: io.ErrUnexpectedEOF}
+	}
+	left := func(s *Server) *http.Request {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		return signed(s, newCall).WithContext(ctx)
+	}
 	for _, tt := range []struct {
 		name    string
+		carrier carrier
 		request func(*Server) *http.Request
 		want    string
 	}{
-		{"a call", func(s *Server) *http.Request { return signed(s, newCall) },
+		{"a call", accepts, func(s *Server) *http.Request { return signed(s, newCall) },
 			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","attempts":1,"message":"request"}`},
-		{"a number that is none", func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
+		{"a number that is none", accepts, func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
 			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad number","phone":"","attempts":0,"reason":"the number has 2 digits, too few for a number with its calling code","message":"request"}`},
-		{"a forged call", func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
+		{"a forged call", accepts, func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
 			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
-		{"a stranger's path", func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
+		{"a stranger's path", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
 			`{"level":"debug","method":"GET","route":"none","status":404,"message":"request"}`},
-		{"a stranger's method", func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
+		{"a stranger's method", accepts, func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
 			`{"level":"debug","method":"other","route":"none","status":405,"message":"request"}`},
-		{"a probe", func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
+		{"a code that was not sent", fails, func(s *Server) *http.Request { return signed(s, newCall) },
+			`{"level":"error","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","attempts":1,"message":"request"}`},
+		{"nobody waits any more", accepts, left,
+			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"","attempts":0,"reason":"the caller has left","caller_left":true,"message":"request"}`},
+		{"a probe", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
 			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, written := newServer(t, accepts)
+			s, written := newServer(t, tt.carrier)
 			answer(s.Handler(), tt.request(s))
 			var entry map[string]any
 			require.NoError(t, json.Unmarshal(written.Bytes(), &entry))
@@ -262,7 +322,7 @@ func overPipe(t *testing.T, s *Server, writes *int) net.Conn {
 	client, server := net.Pipe()
 	listener := pipeListener{make(chan net.Conn, 1)}
 	listener.conns <- countingConn{server, writes}
-	srv := s.HTTP()
+	srv := s.HTTP(s.Handler())
 	go srv.Serve(listener)
 	t.Cleanup(func() {
 		close(listener.conns)

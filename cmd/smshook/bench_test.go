@@ -1,0 +1,324 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers/all"
+)
+
+// The benchmarks run the server in a process of its own, so that its CPU time and its allocations can be told from those of
+// the load and of the carrier. The floor is the least that could be called a hook server.
+
+// benchServer is the variable that makes a server of this test binary, and says which.
+const benchServer = "BENCH_SERVER"
+
+const benchKey = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
+
+// floor verifies the HMAC, reads two fields, posts the form with a keep-alive client and decodes the carrier's answer.
+func floor(carrier string) http.Handler {
+	key, _ := base64.StdEncoding.DecodeString(benchKey)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(r.Header.Get("webhook-id") + "." + r.Header.Get("webhook-timestamp") + "."))
+		mac.Write(body)
+		want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		if !hmac.Equal([]byte(want), []byte(r.Header.Get("webhook-signature"))) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		var call struct {
+			SMS struct{ OTP, Phone string }
+		}
+		if err := json.Unmarshal(body, &call); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		form := url.Values{"To": {"+" + call.SMS.Phone}, "From": {"+15005550006"}, "Body": {"Your code is " + call.SMS.OTP}}
+		request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, carrier, strings.NewReader(form.Encode()))
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		request.SetBasicAuth("AC00000000000000000000000000000000", authToken)
+		response, err := client.Do(request)
+		if err != nil {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		defer response.Body.Close()
+		var answer struct{ SID string }
+		if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.SID == "" {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, "{}")
+	})
+}
+
+// usage is what a server has used since it started.
+type usage struct {
+	CPU     time.Duration
+	Mallocs uint64
+}
+
+// serveBench is the server's process: it serves, and tells what it has used as often as it gets a line.
+func serveBench(kind string) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("http://" + listener.Addr().String() + server.HookPath)
+	if kind == "floor" {
+		go http.Serve(listener, floor(os.Getenv("TWILIO_BASE_URL")))
+	} else {
+		settings, err := config.Load(os.Environ(), all.Drivers(), false, nil)
+		if err != nil {
+			panic(err)
+		}
+		sh := &shell{stdout: io.Discard, stderr: io.Discard}
+		go sh.serve(context.Background(), settings, listener, 0)
+	}
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		var used syscall.Rusage
+		var memory runtime.MemStats
+		syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+		runtime.ReadMemStats(&memory)
+		json.NewEncoder(os.Stdout).Encode(usage{time.Duration(used.Utime.Nano() + used.Stime.Nano()), memory.Mallocs})
+	}
+}
+
+// process is a server in a process of its own.
+type process struct {
+	url    string
+	input  io.Writer
+	output *bufio.Reader
+}
+
+func startBench(b *testing.B, kind string, env ...string) *process {
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), append(env, benchServer+"="+kind)...)
+	command.Stderr = os.Stderr
+	input, err := command.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	output, err := command.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		input.Close()
+		command.Wait()
+	})
+	p := &process{input: input, output: bufio.NewReader(output)}
+	line, err := p.output.ReadString('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	p.url = strings.TrimSpace(line)
+	return p
+}
+
+func (p *process) usage(b *testing.B) usage {
+	fmt.Fprintln(p.input)
+	line, err := p.output.ReadBytes('\n')
+	if err != nil {
+		b.Fatal(err)
+	}
+	var u usage
+	if err := json.Unmarshal(line, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u
+}
+
+// load makes calls over a number of connections. Each is of its own user, for a number of its own.
+type load struct {
+	secrets hook.Secrets
+	client  *http.Client
+	calls   atomic.Int64
+}
+
+func newLoad(b *testing.B, connections int) *load {
+	l := &load{client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}}
+	if err := l.secrets.UnmarshalText([]byte("v1,whsec_" + benchKey)); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(l.client.CloseIdleConnections)
+	return l
+}
+
+// call makes one call, of the size of a captured one, and returns how long its answer took.
+func (l *load) call(b *testing.B, url string) time.Duration {
+	n := l.calls.Add(1)
+	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"127.0.0.1"},`+
+		`"user":{"id":"user-%d","aud":"authenticated","role":"authenticated","email":"","phone":"1555%07d","user_metadata":{"filler":"%s"}},`+
+		`"sms":{"otp":"%06d","phone":"1555%07d"}}`, hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n%1e7, strings.Repeat("x", 700), n%1e6, n%1e7)
+	request, err := hook.Caller{Secrets: l.secrets}.Request(context.Background(), url, body)
+	if err != nil {
+		b.Error(err)
+		return 0
+	}
+	start := time.Now()
+	response, err := l.client.Do(request)
+	if err != nil {
+		b.Error(err)
+		return 0
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil || string(answer) != "{}" {
+		b.Errorf("answer %d %s %v", response.StatusCode, answer, err)
+	}
+	return time.Since(start)
+}
+
+// run makes n calls over as many connections as there are workers.
+func (l *load) run(b *testing.B, url string, n, workers int) {
+	var left atomic.Int64
+	left.Store(int64(n))
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for left.Add(-1) >= 0 {
+				l.call(b, url)
+			}
+		})
+	}
+	working.Wait()
+}
+
+// benchCarrier is a carrier that takes every message at once.
+func benchCarrier(b *testing.B) string {
+	carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, accepted)
+	}))
+	b.Cleanup(carrier.Close)
+	return carrier.URL
+}
+
+// benchEnv is the settings of a server with two carriers.
+func benchEnv(first, second string) []string {
+	return append(serveEnv(first), "SMSHOOK_LOG_LEVEL=info", "SMSHOOK_PROVIDERS=twilio,b=twilio",
+		"B_ACCOUNT_SID=AC00000000000000000000000000000001", "B_AUTH_TOKEN="+authToken, "B_FROM=+15005550006", "B_BASE_URL="+second)
+}
+
+// BenchmarkHook is the cost of a hook beside the floor's: 32 connections, a carrier that answers at once, both servers in turn.
+func BenchmarkHook(b *testing.B) {
+	const connections, batch = 32, 2000
+	carrier := benchCarrier(b)
+	servers := []*process{startBench(b, "floor", "TWILIO_BASE_URL="+carrier), startBench(b, "smshook", benchEnv(carrier, carrier)...)}
+	l := newLoad(b, connections)
+	var used [2]usage
+	for _, s := range servers { // warm
+		l.run(b, s.url, batch, connections)
+	}
+	hooks := 0
+	for b.Loop() {
+		hooks += batch
+		for i, s := range servers {
+			before := s.usage(b)
+			l.run(b, s.url, batch, connections)
+			after := s.usage(b)
+			used[i].CPU += after.CPU - before.CPU
+			used[i].Mallocs += after.Mallocs - before.Mallocs
+		}
+	}
+	perHook := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(hooks) }
+	b.ReportMetric(perHook(used[0].CPU), "floor-cpu-µs/hook")
+	b.ReportMetric(perHook(used[1].CPU), "cpu-µs/hook")
+	b.ReportMetric(float64(used[1].CPU)/float64(used[0].CPU), "cpu-ratio")
+	b.ReportMetric(float64(used[0].Mallocs)/float64(hooks), "floor-allocs/hook")
+	b.ReportMetric(float64(used[1].Mallocs)/float64(hooks), "allocs/hook")
+	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkFallback is how long users wait when the first of two carriers fails at once: 25 hooks a second, for ten seconds
+// each, the carriers answering at once.
+func BenchmarkFallback(b *testing.B) {
+	failing := func(status int) string {
+		carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			w.WriteHeader(status)
+		}))
+		b.Cleanup(carrier.Close)
+		return carrier.URL
+	}
+	well := benchCarrier(b)
+	for _, tt := range []struct {
+		name string
+		env  []string
+	}{
+		{"single", append(benchEnv(well, well), "SMSHOOK_PROVIDERS=twilio")},
+		{"healthy", benchEnv(well, well)},
+		{"500", benchEnv(failing(500), well)},
+		{"429", benchEnv(failing(429), well)},
+		{"refused", benchEnv("http://127.0.0.1:1", well)},
+	} {
+		b.Run(tt.name, func(b *testing.B) {
+			s := startBench(b, "smshook", tt.env...)
+			l := newLoad(b, 32)
+			l.run(b, s.url, 100, 8) // warm
+			var took []time.Duration
+			for b.Loop() {
+				took = append(took, l.steady(b, s.url, 250, 40*time.Millisecond)...)
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
+			b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// steady makes n calls, one every interval, whether or not those before have been answered.
+func (l *load) steady(b *testing.B, url string, n int, interval time.Duration) []time.Duration {
+	took := make([]time.Duration, n)
+	var calling sync.WaitGroup
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for i := range n {
+		<-tick.C
+		calling.Go(func() { took[i] = l.call(b, url) })
+	}
+	calling.Wait()
+	return took
+}

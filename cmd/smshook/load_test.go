@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers/providertest"
+)
+
+// tally is what came of many calls.
+type tally struct {
+	calls, accepted int
+	took            []time.Duration // by call, in the order in which they were made
+	messages        []int           // by carrier, of those that the carrier has taken or may have
+}
+
+// doubles are the messages beyond one for each call.
+func (t tally) doubles() int {
+	sum := 0
+	for _, n := range t.messages {
+		sum += n
+	}
+	return sum - t.accepted
+}
+
+func (t tally) slowest() time.Duration { return slices.Max(t.took) }
+
+func (t tally) p99() time.Duration {
+	sorted := slices.Clone(t.took)
+	slices.Sort(sorted)
+	return sorted[len(sorted)*99/100]
+}
+
+// play makes calls at 25 a second, each of its own user for a number of its own. before is called before each.
+func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duration)) tally {
+	result := tally{calls: calls, took: make([]time.Duration, calls)}
+	var mu sync.Mutex
+	var playing sync.WaitGroup
+	start := time.Now()
+	for n := range calls {
+		time.Sleep(time.Until(start.Add(time.Duration(n) * 40 * time.Millisecond)))
+		if before != nil {
+			before(n, time.Since(start))
+		}
+		playing.Go(func() {
+			seen := s.call(t, n)
+			mu.Lock()
+			defer mu.Unlock()
+			result.took[n] = seen.Took
+			if seen.OK() {
+				result.accepted++
+			}
+		})
+	}
+	playing.Wait()
+	require.NoError(t, s.dispatcher.Drain(t.Context()))
+	for _, fake := range s.fakes {
+		taken := 0
+		for _, request := range fake.Requests() {
+			if request.Taken {
+				taken++
+			}
+		}
+		result.messages = append(result.messages, taken)
+	}
+	return result
+}
+
+// TestFallback is what people come for: the first of two carriers is down, slow, or now and then either, and the code still
+// arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
+func TestFallback(t *testing.T) {
+	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
+	failing := func(status int) providertest.Answer {
+		return providertest.Answer{Status: status, Delay: 10 * time.Millisecond}
+	}
+	hanging := providertest.Answer{Fault: providertest.Hang}
+	always := func(a providertest.Answer) func(int, time.Duration) providertest.Answer {
+		return func(int, time.Duration) providertest.Answer { return a }
+	}
+	const patience = 1500 * time.Millisecond
+	for _, tt := range []struct {
+		name    string
+		calls   int
+		primary func(n int, at time.Duration) providertest.Answer
+		dial    broken        // another way to the primary
+		p99     time.Duration // at most
+		slowest time.Duration // at most
+		doubles int           // at most
+	}{
+		{"healthy", 5000, always(well), nil, wellAfter, wellAfter, 0},
+		{"500", 1000, always(failing(500)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
+		{"429", 1000, always(failing(429)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
+		{"refused", 1000, always(well), func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
+			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
+		// 1.5 s at 25 a second are 38 calls on their way when the first five words are in; then a trial every 30 s.
+		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
+		{"hangs for a fifth of the calls", 2500, func(n int, _ time.Duration) providertest.Answer {
+			if n%5 == 0 {
+				return hanging
+			}
+			return well
+		}, nil, patience + wellAfter, patience + wellAfter, 500},
+		{"answers after 3 s", 5000, always(providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}), nil,
+			wellAfter + 20*time.Millisecond, patience + wellAfter, 45 + 7},
+		{"comes and goes every 5 s", 2500, func(_ int, at time.Duration) providertest.Answer {
+			if int(at/(5*time.Second))%2 == 0 {
+				return well
+			}
+			return hanging
+		}, nil, patience + wellAfter, patience + wellAfter, 2500},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				primary := providertest.NewPipeFake(t)
+				if tt.dial != nil {
+					dialling(primary, tt.dial)
+				}
+				secondary := providertest.NewPipeFake(t, well)
+				s := newStage(t, race.AcceptUnknown, primary, secondary)
+				got := s.play(t, tt.calls, func(n int, at time.Duration) { primary.Answer(tt.primary(n, at)) })
+
+				t.Logf("%d calls, p99 %v, slowest %v, messages %v, doubles %d", got.calls, got.p99(), got.slowest(), got.messages, got.doubles())
+				require.Equal(t, tt.calls, got.accepted, "delivered")
+				require.LessOrEqual(t, got.p99(), tt.p99)
+				require.LessOrEqual(t, got.slowest(), tt.slowest)
+				require.GreaterOrEqual(t, got.doubles(), 0)
+				require.LessOrEqual(t, got.doubles(), tt.doubles)
+			})
+		})
+	}
+}
+
+// TestNothingWorks: an error is told at once; silence at the budget until both carriers rest, and then after one patience.
+func TestNothingWorks(t *testing.T) {
+	t.Run("both answer 500", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStage(t, race.AcceptUnknown, providertest.NewPipeFake(t, providertest.Answer{Status: 500}), providertest.NewPipeFake(t, providertest.Answer{Status: 500}))
+			got := s.play(t, 100, nil)
+			require.Zero(t, got.accepted)
+			require.Zero(t, got.slowest())
+		})
+	})
+	for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
+		t.Run("both hang/"+string(unknown), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				hanging := providertest.Answer{Fault: providertest.Hang}
+				s := newStage(t, unknown, providertest.NewPipeFake(t, hanging), providertest.NewPipeFake(t, hanging))
+				got := s.play(t, 500, nil)
+				want := 0
+				if unknown == race.AcceptUnknown {
+					want = 500
+				}
+				require.Equal(t, want, got.accepted)
+				require.Equal(t, 4*time.Second, got.took[0])
+				require.Equal(t, 4*time.Second, got.slowest())
+				waits := map[string]int{}
+				for _, took := range got.took {
+					waits[fmt.Sprint(took)]++
+				}
+				t.Logf("waits: %v", waits)
+				for n, took := range got.took[150:] { // both rest by then
+					require.LessOrEqual(t, took, 1500*time.Millisecond, "call %d", 150+n)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/all"
+	"github.com/smshook/smshook/providers/providertest"
+)
+
+// stage is the whole way of a call between Auth and the carriers, over pipes: built inside a synctest bubble, its hours take
+// no time. The carriers are Twilio accounts a, b, c …, each with a fake of its own.
+type stage struct {
+	dispatcher *dispatch.Dispatcher
+	auth       hook.Caller
+	fakes      []*providertest.Fake
+	door       *providertest.Pipes
+	ended      func(race.Attempt)
+}
+
+// newStage opens a stage on which each fake is one carrier.
+func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *stage {
+	s := &stage{fakes: fakes, door: providertest.NewPipes()}
+	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
+	var names []string
+	for i, fake := range fakes {
+		name := string(rune('a' + i))
+		names = append(names, name+"=twilio")
+		prefix := strings.ToUpper(name) + "_"
+		env = append(env, prefix+"ACCOUNT_SID=AC00000000000000000000000000000000", prefix+"AUTH_TOKEN="+authToken,
+			prefix+"FROM=+15005550006", prefix+"BASE_URL="+fake.URL)
+	}
+	settings, err := config.Load(append(env, "SMSHOOK_PROVIDERS="+strings.Join(names, ",")), all.Drivers(), false, nil)
+	require.NoError(t, err)
+	var carriers []*race.Carrier
+	for i, instance := range settings.Instances {
+		provider, err := instance.Provider(providers.Deps{HTTP: fakes[i].Client()})
+		require.NoError(t, err)
+		carriers = append(carriers, race.NewCarrier(instance.Name, provider, nil, settings.AtOnce))
+	}
+	runner := &race.Runner{Patience: settings.Patience, Unknown: unknown, Ended: func(a race.Attempt) {
+		if s.ended != nil {
+			s.ended(a)
+		}
+	}}
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce}, carriers, runner)
+	front := &server.Server{
+		Secrets: settings.Secrets, Dispatcher: s.dispatcher, Log: zerolog.Nop(),
+		Texts: server.Texts{JustSent: settings.TextJustSent, Number: settings.TextNumber, Failed: settings.TextFailed},
+	}
+	srv := front.HTTP(front.Handler())
+	go srv.Serve(s.door)
+	transport := &http.Transport{DialContext: s.door.Dial, MaxIdleConnsPerHost: 100}
+	s.auth = hook.Caller{HTTP: &http.Client{Transport: transport}, Secrets: settings.Secrets}
+	t.Cleanup(func() {
+		require.NoError(t, s.dispatcher.Drain(context.Background()))
+		transport.CloseIdleConnections()
+		srv.Close()
+	})
+	return s
+}
+
+// call makes one call of Auth's, of a user and for a number of its own.
+func (s *stage) call(t *testing.T, n int) hook.Seen {
+	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%06d","phone":"1555%07d"}}`,
+		hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n, n)
+	seen, err := s.auth.Call(t.Context(), "http://smshook.test"+server.HookPath, body)
+	require.NoError(t, err)
+	return seen
+}
+
+// broken is what can go wrong before a connection stands.
+type broken func(ctx context.Context, network, address string) (net.Conn, error)
+
+// dialling gives a fake's client another way to its connections.
+func dialling(fake *providertest.Fake, dial broken) *providertest.Fake {
+	fake.Client().Transport.(*http.Transport).DialContext = dial
+	return fake
+}

@@ -1,0 +1,124 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A lane is one user's way to one number in one flow. Two calls on it at once would make two codes, of which only the one
+// that Auth stores last works. So the second waits for the first; if that is accepted, the second is refused, which makes Auth
+// forget its code and keep the first.
+//
+// A second factor has no lane: Auth holds each challenge's code apart.
+type lanes struct {
+	mu   sync.Mutex
+	busy map[string]*lane
+	last *memory[delivery]
+}
+
+type lane struct {
+	free chan struct{} // closed when the call is over
+	sent bool          // and it was accepted; written before free is closed
+}
+
+// delivery is a message that was accepted on a lane.
+type delivery struct {
+	carrier    string
+	lastSignIn string
+}
+
+const mostDeliveries = 1 << 16
+
+func newLanes(resendWindow time.Duration) *lanes {
+	return &lanes{busy: map[string]*lane{}, last: newMemory[delivery](resendWindow, mostDeliveries)}
+}
+
+// key names the lane of a request.
+func (r Request) key() string { return r.User + " " + strings.TrimPrefix(r.Phone.Reveal(), "+") }
+
+var errBehind = errors.New("no time left behind another request for the same number")
+
+// alone runs a request when it has its lane for itself, and refuses it if the one before was accepted.
+func (ls *lanes) alone(ctx context.Context, deadline time.Time, r Request, send func() Outcome) (outcome Outcome) {
+	if r.MFA {
+		return send()
+	}
+	limited, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	mine, sent := ls.enter(limited, r.key())
+	if sent {
+		return Outcome{Result: JustSent, Reason: errJustSent}
+	}
+	if mine == nil {
+		return Outcome{Result: Failed, Reason: errBehind}
+	}
+	// A message whose request nobody waits for any more carries a void code: the next request needs one of its own.
+	defer func() { ls.leave(r.key(), mine, outcome.Result == Accepted && ctx.Err() == nil) }()
+	return send()
+}
+
+var errJustSent = errors.New("another request for the same number has just been accepted")
+
+// enter waits until the lane is free and takes it. It returns none if ctx ended, or if a message was sent on it while we
+// waited. Who has entered must leave.
+func (ls *lanes) enter(ctx context.Context, key string) (mine *lane, sent bool) {
+	for {
+		mine, other := ls.take(key)
+		if mine != nil {
+			return mine, false
+		}
+		select {
+		case <-other.free:
+			if other.sent {
+				return nil, true
+			}
+		case <-ctx.Done():
+			return nil, false
+		}
+	}
+}
+
+// take takes the lane if it is free, and otherwise returns who has it.
+func (ls *lanes) take(key string) (mine, other *lane) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if other, busy := ls.busy[key]; busy {
+		return nil, other
+	}
+	mine = &lane{free: make(chan struct{})}
+	ls.busy[key] = mine
+	return mine, nil
+}
+
+func (ls *lanes) leave(key string, mine *lane, sent bool) {
+	ls.mu.Lock()
+	delete(ls.busy, key)
+	ls.mu.Unlock()
+	mine.sent = sent
+	close(mine.free)
+}
+
+// took notes which carrier the message of a request went out by.
+func (ls *lanes) took(r Request, carrier string) {
+	if r.MFA {
+		return
+	}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.last.put(r.key(), delivery{carrier, r.LastSignIn}, r.Arrived)
+}
+
+// failedBy returns the carrier that took the last message on the lane if that, it seems, never arrived: the user asks again,
+// and has not signed in since. To Auth, nothing else says so. No clocks are compared: the last sign-in is a mark, not a time.
+func (ls *lanes) failedBy(r Request) (carrier string, ok bool) {
+	if r.MFA {
+		return "", false
+	}
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	last, ok := ls.last.get(r.key(), r.Arrived)
+	return last.carrier, ok && last.lastSignIn == r.LastSignIn
+}

@@ -1,0 +1,175 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// keepCalls is longer than any caller repeats: a captured call may be played again as long as its signature is valid.
+const (
+	keepCalls = 10 * time.Minute
+	mostCalls = 1 << 16
+)
+
+// calls are those that were seen lately, each with its repeats. Auth repeats a call whose connection broke, with the same ID.
+// Whoever sends each of its attempts pays three messages, of which the user wants one.
+type calls struct {
+	callerWaits time.Duration
+
+	mu     sync.Mutex
+	recent *memory[*call]
+}
+
+// call is one call and its repeats. Its fields belong to calls.mu.
+type call struct {
+	first   time.Time
+	waiting int           // callers who wait for the answer
+	running chan struct{} // closed when the run under way has ended; nil if there is none
+	stop    context.CancelFunc
+	outcome Outcome // of the last run
+	settled bool    // the outcome stands for repeats too
+	tried   map[string]providers.Kind
+}
+
+func newCalls(callerWaits time.Duration) *calls {
+	return &calls{callerWaits: callerWaits, recent: newMemory[*call](keepCalls, mostCalls)}
+}
+
+var (
+	errRepeat = errors.New("a repeat, answered like the call before")
+	errLeft   = errors.New("the caller has left")
+)
+
+// once runs a call, or answers a repeat of one: like the first while that runs, and once it is settled. A failure settles
+// nothing, but which carriers were tried is remembered.
+//
+// The run goes on as long as anybody waits for it: its context ends when the last of them has left.
+func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, *call) Outcome) Outcome {
+	if ctx.Err() != nil {
+		return Outcome{Result: Failed, Reason: errLeft}
+	}
+	cs.mu.Lock()
+	c := cs.find(r)
+	if c.settled {
+		defer cs.mu.Unlock()
+		return repeated(c.outcome)
+	}
+	c.waiting++
+	running := c.running
+	runs := context.WithoutCancel(ctx)
+	if running == nil {
+		c.running = make(chan struct{})
+		runs, c.stop = context.WithCancel(runs)
+	}
+	cs.mu.Unlock()
+
+	left := context.AfterFunc(ctx, func() { cs.leave(c) })
+	defer func() {
+		if left() {
+			cs.leave(c)
+		}
+	}()
+	if running == nil {
+		return cs.run(runs, c, run)
+	}
+	select {
+	case <-running:
+		cs.mu.Lock()
+		defer cs.mu.Unlock()
+		return repeated(c.outcome)
+	case <-ctx.Done():
+		return Outcome{Result: Failed, Reason: errLeft}
+	}
+}
+
+// find returns the call that r is an attempt at. Once its caller has long given up, a call that came to nothing is forgotten:
+// who makes it again means it.
+func (cs *calls) find(r Request) *call {
+	c, ok := cs.recent.get(r.ID, r.Arrived)
+	if ok && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
+		return c
+	}
+	c = &call{first: r.Arrived, tried: map[string]providers.Kind{}}
+	cs.recent.put(r.ID, c, r.Arrived)
+	return c
+}
+
+func (cs *calls) run(ctx context.Context, c *call, run func(context.Context, *call) Outcome) (outcome Outcome) {
+	defer func() { // also if it panics: the others must not wait for ever
+		cs.mu.Lock()
+		defer cs.mu.Unlock()
+		c.end(outcome)
+	}()
+	return run(ctx, c)
+}
+
+// end notes how a run has ended, and lets those who wait for it go.
+func (c *call) end(outcome Outcome) {
+	for _, attempt := range outcome.Attempts {
+		c.note(attempt)
+	}
+	if !c.settled { // by a yes that came when the race was already over
+		c.outcome = outcome
+		c.settled = outcome.Result != Failed
+	}
+	close(c.running)
+	c.running = nil
+	c.stop()
+}
+
+func (c *call) note(attempt race.Attempt) {
+	if attempt.Err != nil {
+		c.tried[attempt.Carrier] = attempt.Err.Kind
+	}
+}
+
+// late notes an attempt that ended after its race. A carrier that took the message after all settles the call: it is on its
+// way, and must not be sent again.
+func (cs *calls) late(c *call, attempt race.Attempt) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c.note(attempt)
+	if attempt.Err == nil && !c.settled {
+		c.settled = true
+		c.outcome.Result = Accepted
+		c.outcome.Reason = nil
+	}
+}
+
+// leave notes that one who waited has gone. With the last one, the run ends.
+func (cs *calls) leave(c *call) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	c.waiting--
+	if c.waiting == 0 && c.stop != nil {
+		c.stop()
+	}
+}
+
+func repeated(o Outcome) Outcome {
+	o.Attempts = nil // they are the first's
+	o.Reason = errRepeat
+	return o
+}
+
+// untried puts the carriers in the order for a repeat: those not tried yet, then those that failed for a time.
+func (cs *calls) untried(c *call, route []*race.Carrier) []*race.Carrier {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	var fresh, again []*race.Carrier
+	for _, carrier := range route {
+		kind, tried := c.tried[carrier.Name]
+		switch {
+		case !tried:
+			fresh = append(fresh, carrier)
+		case kind == providers.Temporary:
+			again = append(again, carrier)
+		}
+	}
+	return append(fresh, again...)
+}

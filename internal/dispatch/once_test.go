@@ -1,0 +1,172 @@
+package dispatch
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// attempt makes a request as Auth repeats one: the same ID, a new time.
+func attempt(ctx context.Context, d *Dispatcher) Outcome {
+	return d.Send(ctx, request("15555550100"))
+}
+
+func TestARepeatIsAnsweredAlike(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		first  *pigeon
+		want   Result
+		second int // messages of the repeat
+	}{
+		{"accepted", &pigeon{}, Accepted, 0},
+		{"taken as sent", &pigeon{wait: time.Hour}, Accepted, 0},
+		{"nobody will reach the number", fails(providers.Recipient), BadNumber, 0},
+		{"failed for a time: tried again", fails(providers.Temporary), Failed, 1},
+		{"failed for good: not tried again", fails(providers.Account), Failed, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := dispatcher(Settings{}, tt.first)
+				require.Equal(t, tt.want, attempt(t.Context(), d).Result)
+				require.Equal(t, 1, tt.first.sent())
+				time.Sleep(100 * time.Millisecond)
+				require.Equal(t, tt.want, attempt(t.Context(), d).Result)
+				require.Equal(t, tt.second, tt.first.sent())
+				require.NoError(t, d.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+func TestARepeatJoinsTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pigeon{wait: 2500 * time.Millisecond}
+		d := dispatcher(Settings{}, p)
+		results := make(chan Outcome, 3)
+		for range 3 {
+			go func() { results <- attempt(t.Context(), d) }()
+			time.Sleep(time.Second)
+		}
+		var reasons []error
+		for range 3 {
+			outcome := <-results
+			require.Equal(t, Accepted, outcome.Result)
+			reasons = append(reasons, outcome.Reason)
+		}
+		require.ElementsMatch(t, []error{nil, errRepeat, errRepeat}, reasons)
+		require.Equal(t, 1, p.sent())
+	})
+}
+
+// Auth's connection breaks after each attempt, but the carrier has the message.
+func TestABrokenConnectionMakesNoDouble(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, next := &pigeon{wait: 3 * time.Second}, &pigeon{}
+		d := dispatcher(Settings{}, p, next)
+		first, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, Failed, attempt(first, d).Result)
+		time.Sleep(2500 * time.Millisecond) // the late yes has come
+		start := time.Now()
+		outcome := attempt(t.Context(), d)
+		require.Equal(t, Accepted, outcome.Result)
+		require.Zero(t, time.Since(start))
+		require.Equal(t, []int{1, 0}, []int{p.sent(), next.sent()})
+		require.NoError(t, d.Drain(t.Context()))
+	})
+}
+
+// If nothing came of the first attempt, its repeat goes to the carriers not tried yet, and is answered in Auth's time.
+func TestARepeatGoesOnWhereTheFirstStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent, next := &pigeon{wait: time.Hour}, &pigeon{}
+		d := dispatcher(Settings{}, silent, next)
+		first, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Equal(t, Failed, attempt(first, d).Result)
+		time.Sleep(time.Second)
+		outcome := attempt(t.Context(), d)
+		require.Equal(t, Accepted, outcome.Result)
+		require.Equal(t, "b", tried(outcome))
+		require.Equal(t, []int{1, 1}, []int{silent.sent(), next.sent()})
+		require.NoError(t, d.Drain(t.Context()))
+	})
+}
+
+func TestTheRunGoesOnWhileAnybodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		silent, next := &pigeon{wait: time.Hour}, &pigeon{}
+		d := dispatcher(Settings{}, silent, next)
+		first, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		left := make(chan Outcome, 1)
+		go func() { left <- attempt(first, d) }()
+		time.Sleep(500 * time.Millisecond)
+		outcome := attempt(t.Context(), d)
+		require.Equal(t, Accepted, outcome.Result)
+		require.Equal(t, Accepted, (<-left).Result, "the run is one for both")
+		require.Equal(t, []int{1, 1}, []int{silent.sent(), next.sent()})
+		require.NoError(t, d.Drain(t.Context()))
+	})
+}
+
+// Who makes the call again when Auth has long given up means it.
+func TestAFailureIsForgottenAfterAuthsPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := fails(providers.Account)
+		d := dispatcher(Settings{}, p)
+		require.Equal(t, Failed, attempt(t.Context(), d).Result)
+		time.Sleep(5 * time.Second)
+		p.err = nil
+		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
+		time.Sleep(keepCalls - time.Second)
+		require.Equal(t, errRepeat, attempt(t.Context(), d).Reason)
+		time.Sleep(time.Second)
+		require.NoError(t, attempt(t.Context(), d).Reason)
+		require.Equal(t, 3, p.sent())
+	})
+}
+
+func TestAPanicReleasesTheWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cs := newCalls(5 * time.Second)
+		waiting := make(chan Outcome, 1)
+		require.Panics(t, func() {
+			cs.once(t.Context(), request("1"), func(context.Context, *call) Outcome {
+				go func() {
+					waiting <- cs.once(t.Context(), request("1"), nil)
+				}()
+				synctest.Wait()
+				panic("a bug")
+			})
+		})
+		require.Equal(t, Failed, (<-waiting).Result)
+	})
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := newMemory[int](time.Minute, 3)
+	at := time.Now()
+	for i := range 5 {
+		m.put(strconv.Itoa(i), i, at.Add(time.Duration(i)*time.Second))
+	}
+	require.Len(t, m.entries, 3)
+	_, ok := m.get("1", at)
+	require.False(t, ok, "the oldest go first")
+	value, ok := m.get("4", at)
+	require.True(t, ok)
+	require.Equal(t, 4, value)
+	m.put("2", 7, at.Add(10*time.Second))
+	_, ok = m.get("3", at.Add(63*time.Second))
+	require.False(t, ok, "it is a minute old")
+	value, ok = m.get("2", at.Add(69*time.Second))
+	require.True(t, ok, "it was put again since")
+	require.Equal(t, 7, value)
+	require.Equal(t, len(m.entries), m.byAge.Len())
+}

@@ -1,0 +1,134 @@
+package race
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Attempt is one carrier's try at a message.
+type Attempt struct {
+	MessageID string
+	Carrier   string
+	Took      time.Duration
+	Sent      providers.Sent   // what the carrier said when it accepted
+	Err       *providers.Error // nil if it accepted
+	Pending   bool             // it had not ended when the race was over; Err says what it was taken for
+	Late      bool             // it ended after the race was over
+	Panic     *Panic           // what the carrier's code died of, if it did
+}
+
+// Panic is a bug in a carrier's code. What it died of may quote the message, so only the type of that is kept.
+type Panic struct {
+	Type  string
+	Stack []byte
+}
+
+// maxAttempt is how long an attempt may go on, whether or not anybody still waits for it.
+const maxAttempt = 8 * time.Second
+
+// flight is an attempt under way.
+type flight struct {
+	carrier  *Carrier
+	began    time.Time
+	watched  *call.Watched
+	cancel   context.CancelFunc
+	recalled atomic.Bool
+	verdict  *verdict
+	slow     *time.Timer // tells the verdict when the patience is over
+
+	result Attempt // once it has ended
+}
+
+// fly begins an attempt. Its context is its own: it goes on when the race, or the call that it is for, is over. The result
+// comes on landed, which must have room for it.
+func fly(m providers.Message, c *Carrier, v *verdict, patience time.Duration, landed chan<- *flight) *flight {
+	f := &flight{carrier: c, began: time.Now(), verdict: v}
+	ctx, cancel := context.WithTimeout(context.Background(), maxAttempt)
+	ctx, f.watched = call.Watch(ctx)
+	f.cancel = cancel
+	f.slow = time.AfterFunc(patience, func() { v.tell(errBadWord) })
+	go func() {
+		defer cancel()
+		f.result = f.send(ctx, m)
+		f.slow.Stop()
+		if f.recalled.Load() {
+			v.tell(errNoWord)
+		} else {
+			v.tell(wordFor(f.result.Err))
+		}
+		landed <- f
+	}()
+	return f
+}
+
+// recall ends the attempt if nothing of it has left yet. A message that has left can't be called back.
+func (f *flight) recall() {
+	if !f.watched.Written() {
+		f.recalled.Store(true)
+		f.cancel()
+	}
+}
+
+// pending is what the attempt is taken for while it has not ended.
+func (f *flight) pending(m providers.Message) Attempt {
+	return Attempt{
+		MessageID: m.ID,
+		Carrier:   f.carrier.Name,
+		Took:      time.Since(f.began),
+		Err:       unclassified(errors.New("no answer yet"), f.watched),
+		Pending:   true,
+	}
+}
+
+func (f *flight) send(ctx context.Context, m providers.Message) (a Attempt) {
+	a = Attempt{MessageID: m.ID, Carrier: f.carrier.Name}
+	defer func() {
+		if value := recover(); value != nil {
+			a.Panic = &Panic{fmt.Sprintf("%T", value), debug.Stack()}
+			a.Err = unclassified(errors.New("the carrier's code panicked"), f.watched)
+		}
+		a.Took = time.Since(f.began)
+	}()
+	if !f.carrier.enter() {
+		f.recalled.Store(true) // it says something about us, not about the carrier
+		a.Err = &providers.Error{Kind: providers.Temporary, Err: errors.New("too many attempts at this carrier at once")}
+		return a
+	}
+	defer f.carrier.leave()
+	sent, err := f.carrier.Provider.Send(ctx, m)
+	if err == nil {
+		a.Sent = sent
+		return a
+	}
+	a.Err = failure(err, f.watched)
+	if kind, ours := f.carrier.Codes[a.Err.Code]; ours {
+		a.Err.Kind = kind
+	}
+	return a
+}
+
+// failure returns err as the *Error it should be. The text of one that isn't may hold anything, so only its type is told.
+func failure(err error, watched *call.Watched) *providers.Error {
+	var classified *providers.Error
+	if errors.As(err, &classified) {
+		copied := *classified
+		return &copied
+	}
+	return unclassified(fmt.Errorf("an error of type %T", err), watched)
+}
+
+// unclassified returns an error of the Kind that goes with what is known: whether the request has left.
+func unclassified(err error, watched *call.Watched) *providers.Error {
+	kind := providers.Temporary
+	if watched.Written() {
+		kind = providers.Unknown
+	}
+	return &providers.Error{Kind: kind, Err: err}
+}

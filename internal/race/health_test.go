@@ -1,0 +1,175 @@
+package race
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// What the carriers say about the destination doesn't count against them.
+func TestWhatCounts(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		says script
+		want State
+	}{
+		{"accepts", script{}, Healthy},
+		{"Unknown", fails(providers.Unknown), Resting},
+		{"Temporary", fails(providers.Temporary), Resting},
+		{"Account", fails(providers.Account), Resting},
+		{"Rejected", fails(providers.Rejected), Healthy},
+		{"Channel", fails(providers.Channel), Healthy},
+		{"Recipient", fails(providers.Recipient), Healthy},
+		{"silence", script{takes: never}, Resting},
+		{"slower than the patience", script{takes: 1600 * ms}, Resting},
+		{"slow, in time", script{takes: 1400 * ms}, Healthy},
+		{"panics", script{panics: "x"}, Resting},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStable(tt.says, script{})
+				for range badWords - 1 {
+					s.run(t.Context())
+				}
+				require.Equal(t, Healthy, s.route[0].State())
+				s.run(t.Context())
+				require.Equal(t, tt.want, s.route[0].State())
+				s.drained(t)
+			})
+		})
+	}
+}
+
+// Silence counts when the patience ends, not when the attempt does, eight seconds later.
+func TestSilenceCountsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{takes: never}, script{})
+		for range badWords {
+			_, took := s.run(t.Context())
+			require.Equal(t, 1500*ms, took)
+		}
+		outcome, took := s.run(t.Context())
+		require.Zero(t, took, "it rests, so the other is first")
+		require.Equal(t, "b:ok", describe(outcome.Attempts))
+		require.Equal(t, "a5 b6", s.drained(t))
+	})
+}
+
+func TestGoodWordsInBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(fails(providers.Temporary), script{})
+		for range 3 {
+			for range badWords - 1 {
+				s.run(t.Context())
+			}
+			s.carriers[0].script = script{}
+			s.run(t.Context())
+			s.carriers[0].script = fails(providers.Temporary)
+		}
+		require.Equal(t, Healthy, s.route[0].State(), "five in a row")
+	})
+}
+
+// resting returns a stable whose carrier a has just begun to rest.
+func resting(t *testing.T, others ...script) *stable {
+	s := newStable(append([]script{fails(providers.Temporary)}, others...)...)
+	for range badWords {
+		s.run(t.Context())
+	}
+	require.Equal(t, Resting, s.route[0].State())
+	return s
+}
+
+func TestALastResortIsStillAResort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := resting(t, script{})
+		s.carriers[0].script, s.carriers[1].script = script{}, fails(providers.Account)
+		outcome, took := s.run(t.Context())
+		require.Equal(t, Accepted, outcome.Result)
+		require.Equal(t, "b:account a:ok", describe(outcome.Attempts))
+		require.Zero(t, took)
+		require.Equal(t, Resting, s.route[0].State(), "it rests its time out")
+	})
+}
+
+func TestTrial(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		says     script
+		attempts string
+		took     time.Duration
+		after    State
+	}{
+		{"well again", script{}, "a:ok", 0, Healthy},
+		{"still failing", fails(providers.Temporary), "a:temporary b:ok", 0, Resting},
+		{"still silent", script{takes: never}, "b:ok a:unknown?", time.Second, Resting},
+		{"slow: the next starts early, but the verdict waits", script{takes: 1200 * ms}, "b:ok a:unknown?", time.Second, Healthy},
+		{"too slow", script{takes: 1600 * ms}, "b:ok a:unknown?", time.Second, Resting},
+		{"called back: the trial is still to come", script{leaves: never, takes: never}, "b:ok a:temporary?", time.Second, OnTrial},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := resting(t, script{})
+				time.Sleep(rest + ms)
+				require.Equal(t, OnTrial, s.route[0].State())
+				s.carriers[0].script = tt.says
+				outcome, took := s.run(t.Context())
+				require.Equal(t, tt.attempts, describe(outcome.Attempts))
+				require.Equal(t, tt.took, took)
+				time.Sleep(2 * time.Second)
+				require.Equal(t, tt.after, s.route[0].State())
+				s.drained(t)
+			})
+		})
+	}
+}
+
+// While one message tries the carrier, the others try it last.
+func TestOneTrialAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := resting(t, script{})
+		time.Sleep(rest + ms)
+		s.carriers[0].script = script{takes: 1400 * ms}
+		go s.run(t.Context())
+		synctest.Wait()
+		outcome, took := s.run(t.Context())
+		require.Equal(t, "b:ok", describe(outcome.Attempts))
+		require.Zero(t, took)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, Healthy, s.route[0].State())
+	})
+}
+
+// A trial that is granted and then not begun must be given back, or nobody would ever try the carrier again.
+func TestATrialTooLateIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := resting(t, script{})
+		time.Sleep(rest + ms)
+		start := time.Now()
+		s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start})
+		s.carriers[0].script = script{}
+		outcome, _ := s.run(t.Context())
+		require.Equal(t, "a:ok", describe(outcome.Attempts))
+		require.Equal(t, Healthy, s.route[0].State())
+	})
+}
+
+// Where nothing works, Auth's database isn't held up for the whole budget.
+func TestAllResting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{takes: never}, script{takes: never})
+		for range badWords {
+			_, took := s.run(t.Context())
+			require.Equal(t, budget, took)
+		}
+		require.Equal(t, []State{Resting, Resting}, []State{s.route[0].State(), s.route[1].State()})
+		outcome, took := s.run(t.Context())
+		require.Equal(t, 1500*ms, took)
+		require.Equal(t, "a:unknown? b:unknown?", describe(outcome.Attempts))
+		s.drained(t)
+	})
+}
