@@ -7,7 +7,7 @@ FUZZ    ?= 60s
 # The race detector needs a C compiler.
 RACE := $(shell command -v "$${CC:-cc}" >/dev/null 2>&1 && echo -race)
 
-.PHONY: demo test dev build lint fuzz image
+.PHONY: demo test dev build lint bench fuzz image
 
 demo:
 	go run ./cmd/smshook demo
@@ -29,6 +29,10 @@ lint:
 	@unformatted="$$(gofmt -l cmd internal providers)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
+
+# What a hook costs beside the least that could be called a hook server, and how long users wait when a carrier fails.
+bench:
+	go test -run '^$$' -bench . -benchtime 5s ./...
 
 # Every fuzz target there is, each for FUZZ.
 fuzz:
