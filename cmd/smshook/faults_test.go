@@ -217,7 +217,7 @@ func TestThreeAttemptsOneMessage(t *testing.T) {
 				s.auth.HTTP = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					attempts++
 					if attempts < 3 { // the answer is lost: the connection breaks, and the hook can't know whether it was read
-						ctx, cancel := context.WithTimeout(r.Context(), 500*time.Millisecond)
+						ctx, cancel := context.WithTimeout(r.Context(), 200*time.Millisecond)
 						defer cancel()
 						if response, err := inner.RoundTrip(r.WithContext(ctx)); err == nil {
 							response.Body.Close()

@@ -104,6 +104,10 @@ func TestFallback(t *testing.T) {
 			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
 		// 1.5 s at 25 a second are 38 calls on their way when the first five words are in; then a trial every 30 s.
 		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
+		{"SYN dropped", 5000, always(well), func(ctx context.Context, _, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, wellAfter + 20*time.Millisecond, patience + wellAfter, 0},
 		{"hangs for a fifth of the calls", 2500, func(n int, _ time.Duration) providertest.Answer {
 			if n%5 == 0 {
 				return hanging

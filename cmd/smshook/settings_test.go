@@ -26,9 +26,9 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 	p := starting(t, []string{"serve"}, serveEnv(twilio.URL,
 		"SMSHOOK_ADMIN_ADDR="+admin,
 		"SMSHOOK_PROVIDERS=twilio,british=twilio",
-		"SMSHOOK_ROUTES=GB: british; *: twilio",
+		"SMSHOOK_ROUTES=GB: british; +33: twilio, british; *: twilio",
 		"SMSHOOK_MESSAGE={{ .Code }} – {{ .App }}", "SMSHOOK_APP=Acme",
-		"SMSHOOK_CODE_LIFE=45s", "SMSHOOK_UNKNOWN=fail",
+		"SMSHOOK_CODE_LIFE=45s", "SMSHOOK_UNKNOWN=fail", "SMSHOOK_RESEND_WINDOW=1h",
 		"SMSHOOK_TEXT_NUMBER=no number", "SMSHOOK_TEXT_FAILED=no luck",
 		"TWILIO_CODES=21211=account, 39999=recipient",
 		"BRITISH_ACCOUNT_SID=AC00000000000000000000000000000001", "BRITISH_AUTH_TOKEN="+authToken,
@@ -56,6 +56,16 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 	require.Equal(t, "Body=028687 – Acme\nFrom=+15005550006\nTo=+15555550100\n", asked(twilio), "a second factor lives longer")
 	require.Equal(t, "sees a success", call("447400123456", ""))
 	require.Equal(t, "Body=028687 – Acme\nMessagingServiceSid=MG00000000000000000000000000000000\nTo=+447400123456\nValidityPeriod=45\n", asked(british))
+
+	// Who asks again, without having signed in since, goes through the next carrier; here, rules of two for +33.
+	again := func() string {
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user"},"sms":{"otp":"028687","phone":"33612345678"}}`, hook.NewUUID())
+		seen, err := caller.Call(t.Context(), p.url, body)
+		require.NoError(t, err)
+		require.Equal(t, "sees a success", userLine(seen))
+		return fmt.Sprint(len(twilio.Requests()), len(british.Requests()))
+	}
+	require.Equal(t, []string{"1 0", "0 1", "1 0"}, []string{again(), again(), again()})
 
 	twilio.Answer(providertest.Answer{Status: 400, Body: `{"code":21211}`})
 	require.Equal(t, "sees 422 no luck", call("15555550100", ""))

@@ -112,7 +112,7 @@ func (a *App) ended(t race.Attempt) {
 	if t.Err.Code != "" {
 		event = event.Str("code", t.Err.Code)
 	}
-	event.Str("error", t.Err.Err.Error()).Msg("carrier failed")
+	event.Str("error", fmt.Sprint(t.Err.Err)).Msg("carrier failed")
 }
 
 // attemptLevel is error for what only an operator can mend.

@@ -47,7 +47,7 @@ type Outcome struct {
 	Result   Result
 	Number   phone.Number // the zero Number if it could not be read
 	Attempts []race.Attempt
-	Reason   error // why no carrier was tried; nil if one was. It is safe to log
+	Reason   error // why no carrier was tried, or what else there is to say; may be nil. It is safe to log
 }
 
 // Settings are what an operator decides.
@@ -90,13 +90,13 @@ var errBusy = errors.New("too many requests at once")
 // Send returns when a carrier has accepted the message, when none will, or when the time is used up. If ctx ends before,
 // nobody waits for the answer any more, and the code is void: what has not been sent yet isn't.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		return Outcome{Result: Failed, Reason: errBusy}
-	}
 	return d.calls.once(ctx, r, func(ctx context.Context, c *call) Outcome {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return Outcome{Result: Failed, Reason: errBusy}
+		}
 		deadline := d.deadline(r, c)
 		return d.lanes.alone(ctx, deadline, r, func() Outcome { return d.send(ctx, deadline, r, c) })
 	})
@@ -109,18 +109,29 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
 	text := d.settings.Template.Render(d.settings.App, r.Code)
+	lost := d.lanes.lost(r)
 	outcome := d.race.Run(ctx, race.Entry{
 		Message:  d.message(r, number, text),
-		Route:    d.route(r, number, c),
+		Route:    d.calls.untried(c, d.route(number, lost)),
 		Arrived:  r.Arrived,
 		Deadline: deadline,
-		Late:     func(a race.Attempt) { d.calls.late(c, a) },
+		Lost:     lost,
+		Late:     d.calls.late(c),
 	})
+	result, reason := results[outcome.Result], error(nil)
+	if result == Failed && d.calls.undecided(ctx, c, deadline) && d.race.Unknown == race.AcceptUnknown {
+		result = Accepted
+	}
+	if len(outcome.Attempts) == 0 {
+		reason = errNothingStarted
+	}
 	if outcome.Result == race.Accepted && ctx.Err() == nil {
 		d.lanes.took(r, winner(outcome.Attempts))
 	}
-	return Outcome{Result: results[outcome.Result], Number: number, Attempts: outcome.Attempts}
+	return Outcome{Result: result, Number: number, Attempts: outcome.Attempts, Reason: reason}
 }
+
+var errNothingStarted = errors.New("no carrier was left to try, or no time for one")
 
 var results = map[race.Result]Result{
 	race.Failed:      Failed,
@@ -157,16 +168,14 @@ func (d *Dispatcher) message(r Request, number phone.Number, text message.Text) 
 	return m
 }
 
-// route is the carriers for a number in the order in which they are tried.
-func (d *Dispatcher) route(r Request, number phone.Number, c *call) []*race.Carrier {
+// route is the carriers for a number in the order in which they are tried: the one that seems to have lost the last message
+// comes last.
+func (d *Dispatcher) route(number phone.Number, lost string) []*race.Carrier {
 	carriers := d.Carriers
 	if names := d.settings.Routes.Lookup(number.CallingCode(), number.Country); names != nil {
 		carriers = named(d.Carriers, names)
 	}
-	if last, ok := d.lanes.failedBy(r); ok {
-		carriers = startAfter(carriers, last)
-	}
-	return d.calls.untried(c, carriers)
+	return startAfter(carriers, lost)
 }
 
 // named returns the carriers of those names, in the order of the names.
@@ -179,7 +188,7 @@ func named(carriers []*race.Carrier, names []string) []*race.Carrier {
 	return list
 }
 
-// startAfter turns the carriers round so that the one after the named one is first.
+// startAfter turns the carriers round so that the named one, if it is among them, is last.
 func startAfter(carriers []*race.Carrier, name string) []*race.Carrier {
 	at := slices.IndexFunc(carriers, func(c *race.Carrier) bool { return c.Name == name })
 	return slices.Concat(carriers[at+1:], carriers[:at+1])

@@ -111,14 +111,18 @@ func (ls *lanes) took(r Request, carrier string) {
 	ls.last.put(r.key(), delivery{carrier, r.LastSignIn}, r.Arrived)
 }
 
-// failedBy returns the carrier that took the last message on the lane if that, it seems, never arrived: the user asks again,
-// and has not signed in since. To Auth, nothing else says so. No clocks are compared: the last sign-in is a mark, not a time.
-func (ls *lanes) failedBy(r Request) (carrier string, ok bool) {
+// lost returns the carrier that took the last message on the lane if that, it seems, never arrived: the user asks again, and
+// has not signed in since. To Auth, nothing else says so. No clocks are compared: the last sign-in is a mark, not a time. It
+// is empty if there is none.
+func (ls *lanes) lost(r Request) (carrier string) {
 	if r.MFA {
-		return "", false
+		return ""
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	last, ok := ls.last.get(r.key(), r.Arrived)
-	return last.carrier, ok && last.lastSignIn == r.LastSignIn
+	if !ok || last.lastSignIn != r.LastSignIn {
+		return ""
+	}
+	return last.carrier
 }

@@ -31,9 +31,11 @@ type call struct {
 	waiting int           // callers who wait for the answer
 	running chan struct{} // closed when the run under way has ended; nil if there is none
 	stop    context.CancelFunc
-	outcome Outcome // of the last run
+	outcome Outcome // of the last run, without its attempts
 	settled bool    // the outcome stands for repeats too
 	tried   map[string]providers.Kind
+	pending map[string]bool // tried, and not ended when its run had
+	news    chan struct{}   // closed when one of those has ended
 }
 
 func newCalls(callerWaits time.Duration) *calls {
@@ -94,7 +96,7 @@ func (cs *calls) find(r Request) *call {
 	if ok && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
 		return c
 	}
-	c = &call{first: r.Arrived, tried: map[string]providers.Kind{}}
+	c = &call{first: r.Arrived, tried: map[string]providers.Kind{}, pending: map[string]bool{}, news: make(chan struct{})}
 	cs.recent.put(r.ID, c, r.Arrived)
 	return c
 }
@@ -103,41 +105,85 @@ func (cs *calls) run(ctx context.Context, c *call, run func(context.Context, *ca
 	defer func() { // also if it panics: the others must not wait for ever
 		cs.mu.Lock()
 		defer cs.mu.Unlock()
-		c.end(outcome)
+		outcome = c.end(outcome)
 	}()
 	return run(ctx, c)
 }
 
-// end notes how a run has ended, and lets those who wait for it go.
-func (c *call) end(outcome Outcome) {
+// end notes how a run has ended, lets those who wait for it go, and returns what it comes to.
+func (c *call) end(outcome Outcome) Outcome {
 	for _, attempt := range outcome.Attempts {
 		c.note(attempt)
 	}
-	if !c.settled { // by a yes that came when the race was already over
-		c.outcome = outcome
-		c.settled = outcome.Result != Failed
+	if c.settled { // by a yes that came late, from the run before
+		outcome.Result = c.outcome.Result
 	}
+	c.outcome = outcome
+	c.outcome.Attempts = nil
+	c.settled = outcome.Result != Failed
 	close(c.running)
-	c.running = nil
 	c.stop()
+	c.running, c.stop = nil, nil
+	return outcome
 }
 
 func (c *call) note(attempt race.Attempt) {
 	if attempt.Err != nil {
 		c.tried[attempt.Carrier] = attempt.Err.Kind
 	}
+	if attempt.Pending {
+		c.pending[attempt.Carrier] = true
+	} else {
+		delete(c.pending, attempt.Carrier)
+	}
 }
 
-// late notes an attempt that ended after its race. A carrier that took the message after all settles the call: it is on its
-// way, and must not be sent again.
-func (cs *calls) late(c *call, attempt race.Attempt) {
+// late returns what notes the attempts that end after the run under way. A carrier that took the message after all settles
+// the call, and a run that is under way by then has nothing left to do: the message must not be sent again.
+func (cs *calls) late(c *call) func(race.Attempt) {
 	cs.mu.Lock()
-	defer cs.mu.Unlock()
-	c.note(attempt)
-	if attempt.Err == nil && !c.settled {
+	over := c.running
+	cs.mu.Unlock()
+	return func(attempt race.Attempt) {
+		<-over // what the run itself has to note comes first
+		cs.mu.Lock()
+		defer cs.mu.Unlock()
+		c.note(attempt)
+		close(c.news)
+		c.news = make(chan struct{})
+		if attempt.Err != nil || c.settled {
+			return
+		}
 		c.settled = true
-		c.outcome.Result = Accepted
-		c.outcome.Reason = nil
+		c.outcome.Result, c.outcome.Reason = Accepted, nil
+		if c.stop != nil {
+			c.stop()
+		}
+	}
+}
+
+// undecided waits for the attempts of earlier runs that have not ended, since their yes would be one for this run too. It
+// returns true if the time is over and there still are any, or one broke off: the message may have been sent.
+func (cs *calls) undecided(ctx context.Context, c *call, deadline time.Time) bool {
+	over := time.NewTimer(time.Until(deadline))
+	defer over.Stop()
+	for {
+		cs.mu.Lock()
+		news, waiting, unknown := c.news, len(c.pending) > 0, false
+		for _, kind := range c.tried {
+			unknown = unknown || kind == providers.Unknown
+		}
+		cs.mu.Unlock()
+		if !waiting {
+			return unknown
+		}
+		select {
+		case <-news:
+		case <-over.C:
+			return unknown
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
@@ -152,7 +198,6 @@ func (cs *calls) leave(c *call) {
 }
 
 func repeated(o Outcome) Outcome {
-	o.Attempts = nil // they are the first's
 	o.Reason = errRepeat
 	return o
 }

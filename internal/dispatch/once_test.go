@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -96,6 +97,77 @@ func TestARepeatGoesOnWhereTheFirstStopped(t *testing.T) {
 		require.Equal(t, "b", tried(outcome))
 		require.Equal(t, []int{1, 1}, []int{silent.sent(), next.sent()})
 		require.NoError(t, d.Drain(t.Context()))
+	})
+}
+
+// The only carrier has the message and takes its time: a repeat waits for that, as the first call would have.
+func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		takes   time.Duration // for the carrier to say yes
+		err     error         // or no
+		unknown race.Unknown
+		want    Result
+		after   time.Duration // the first attempt
+	}{
+		{"it says yes", 3 * time.Second, nil, race.AcceptUnknown, Accepted, 3 * time.Second},
+		{"it says yes, and silence is a failure", 3 * time.Second, nil, race.FailUnknown, Accepted, 3 * time.Second},
+		{"it says no", 3 * time.Second, &providers.Error{Kind: providers.Account}, race.AcceptUnknown, Failed, 3 * time.Second},
+		{"it is silent", time.Hour, nil, race.AcceptUnknown, Accepted, 4500 * time.Millisecond},
+		{"it is silent, and that is a failure", time.Hour, nil, race.FailUnknown, Failed, 4500 * time.Millisecond},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &pigeon{wait: tt.takes, err: tt.err}
+				d := dispatcher(Settings{}, p)
+				d.race.Unknown = tt.unknown
+				start := time.Now()
+				first, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+				defer cancel()
+				attempt(first, d)
+				time.Sleep(2 * time.Second)
+				require.Equal(t, tt.want, attempt(t.Context(), d).Result)
+				require.Equal(t, tt.after, time.Since(start))
+				require.Equal(t, 1, p.sent())
+				require.NoError(t, d.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+// The first run's yes comes while the second run tries another carrier: the call is settled, for all who wait.
+func TestALateYesEndsTheSecondRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, silent := &pigeon{wait: 3 * time.Second}, &pigeon{wait: time.Hour}
+		d := dispatcher(Settings{}, slow, silent)
+		d.race.Unknown = race.FailUnknown
+		start := time.Now()
+		first, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		attempt(first, d)
+		time.Sleep(time.Second)
+		third := make(chan Outcome, 1)
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			third <- attempt(t.Context(), d)
+		}()
+		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
+		require.Equal(t, 3*time.Second, time.Since(start))
+		require.Equal(t, Accepted, (<-third).Result)
+		require.Equal(t, []int{1, 1}, []int{slow.sent(), silent.sent()})
+		require.NoError(t, d.Drain(t.Context()))
+	})
+}
+
+// A repeat of what is settled, or under way, takes no slot: it sends nothing.
+func TestARepeatNeedsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := dispatcher(Settings{}, &pigeon{})
+		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
+		for range cap(d.slots) {
+			d.slots <- struct{}{}
+		}
+		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
 	})
 }
 

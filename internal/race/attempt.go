@@ -35,13 +35,14 @@ const maxAttempt = 8 * time.Second
 
 // flight is an attempt under way.
 type flight struct {
-	carrier  *Carrier
-	began    time.Time
-	watched  *call.Watched
-	cancel   context.CancelFunc
-	recalled atomic.Bool
-	verdict  *verdict
-	slow     *time.Timer // tells the verdict when the patience is over
+	carrier *Carrier
+	began   time.Time
+	watched *call.Watched
+	cancel  context.CancelFunc
+	silent  bool        // for its patience; belongs to the race
+	noWord  atomic.Bool // how it ends says nothing about the carrier
+	verdict *verdict
+	slow    *time.Timer // tells the verdict when the patience is over
 
 	result Attempt // once it has ended
 }
@@ -58,7 +59,7 @@ func fly(m providers.Message, c *Carrier, v *verdict, patience time.Duration, la
 		defer cancel()
 		f.result = f.send(ctx, m)
 		f.slow.Stop()
-		if f.recalled.Load() {
+		if f.noWord.Load() {
 			v.tell(errNoWord)
 		} else {
 			v.tell(wordFor(f.result.Err))
@@ -68,12 +69,17 @@ func fly(m providers.Message, c *Carrier, v *verdict, patience time.Duration, la
 	return f
 }
 
-// recall ends the attempt if nothing of it has left yet. A message that has left can't be called back.
+// recall ends the attempt if nothing of it has left yet. A message that has left can't be called back. It says nothing about
+// the carrier, unless that could not even be reached in its patience.
 func (f *flight) recall() {
-	if !f.watched.Written() {
-		f.recalled.Store(true)
-		f.cancel()
+	if f.watched.Written() {
+		return
 	}
+	if f.silent {
+		f.verdict.tell(errBadWord)
+	}
+	f.noWord.Store(true)
+	f.cancel()
 }
 
 // pending is what the attempt is taken for while it has not ended.
@@ -97,7 +103,7 @@ func (f *flight) send(ctx context.Context, m providers.Message) (a Attempt) {
 		a.Took = time.Since(f.began)
 	}()
 	if !f.carrier.enter() {
-		f.recalled.Store(true) // it says something about us, not about the carrier
+		f.noWord.Store(true) // it says something about us, not about the carrier
 		a.Err = &providers.Error{Kind: providers.Temporary, Err: errors.New("too many attempts at this carrier at once")}
 		return a
 	}

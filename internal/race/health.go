@@ -41,7 +41,7 @@ type State string
 
 const (
 	Healthy State = "healthy"
-	OnTrial State = "on trial" // it has rested, and the next message tries it
+	OnTrial State = "on trial" // it has rested, and one message at a time tries it first
 	Resting State = "resting"  // tried last
 )
 

@@ -1,6 +1,7 @@
 package race
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,7 +110,7 @@ func TestTrial(t *testing.T) {
 		{"still silent", script{takes: never}, "b:ok a:unknown?", time.Second, Resting},
 		{"slow: the next starts early, but the verdict waits", script{takes: 1200 * ms}, "b:ok a:unknown?", time.Second, Healthy},
 		{"too slow", script{takes: 1600 * ms}, "b:ok a:unknown?", time.Second, Resting},
-		{"called back: the trial is still to come", script{leaves: never, takes: never}, "b:ok a:temporary?", time.Second, OnTrial},
+		{"out of reach", script{leaves: never, takes: never}, "b:ok a:temporary?", time.Second, Resting},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -155,6 +156,109 @@ func TestATrialTooLateIsGivenBack(t *testing.T) {
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, "a:ok", describe(outcome.Attempts))
 		require.Equal(t, Healthy, s.route[0].State())
+	})
+}
+
+// A carrier that is called back before its patience is over has had no chance: its trial is still to come.
+func TestATrialCalledBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := resting(t, script{})
+		time.Sleep(rest + ms)
+		s.carriers[0].script = script{leaves: never, takes: never}
+		ctx, cancel := context.WithTimeout(t.Context(), 500*ms)
+		defer cancel()
+		s.run(ctx)
+		require.Equal(t, "a5 b5", s.drained(t), "those before")
+		require.Equal(t, OnTrial, s.route[0].State())
+	})
+}
+
+// Out of reach is as bad as silent: one message in each rest finds it out.
+func TestOutOfReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{leaves: never, takes: never}, script{})
+		slow := 0
+		for range 100 {
+			if _, took := s.run(t.Context()); took > 0 {
+				slow++
+			}
+			time.Sleep(3 * time.Second)
+		}
+		require.LessOrEqual(t, slow, badWords+10)
+		require.Equal(t, "a0 b100", s.drained(t))
+	})
+}
+
+// The next one starts early where there is little time, but a carrier is judged by its whole patience.
+func TestShortSharesAreNoVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(script{takes: 1200 * ms}, script{takes: 1200 * ms}, script{takes: 1200 * ms}, script{takes: 1200 * ms})
+		for range 2 * badWords {
+			s.run(t.Context())
+		}
+		for _, c := range s.route {
+			require.Equal(t, Healthy, c.State(), c.Name)
+		}
+		s.drained(t)
+	})
+}
+
+// Both have rested; the one that isn't put first is well again, and shows it.
+func TestTwoOnTrial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(fails(providers.Temporary), fails(providers.Temporary))
+		for range badWords {
+			s.run(t.Context())
+		}
+		time.Sleep(rest + ms)
+		s.carriers[0].script, s.carriers[1].script = script{takes: never}, script{takes: 600 * ms}
+		outcome, _ := s.run(t.Context())
+		require.Equal(t, Accepted, outcome.Result)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []State{Resting, Healthy}, []State{s.route[0].State(), s.route[1].State()})
+		s.drained(t)
+	})
+}
+
+// A patience that is short must not leave too little time to begin anything once all have rested.
+func TestAllRestingWithLittlePatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStable(fails(providers.Temporary), fails(providers.Temporary))
+		s.Patience = 100 * ms
+		for range badWords {
+			s.run(t.Context())
+		}
+		s.carriers[0].script, s.carriers[1].script = script{}, script{}
+		outcome, _ := s.run(t.Context())
+		require.Equal(t, Accepted, outcome.Result)
+	})
+}
+
+// Where silence is a failure, the only carrier has all the time: it may just be slow.
+func TestTheOnlyCarrierIsSlow(t *testing.T) {
+	for unknown, took := range map[Unknown]time.Duration{FailUnknown: 2 * time.Second, AcceptUnknown: 1500 * ms} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStable(script{takes: 2 * time.Second})
+			s.Unknown = unknown
+			for range 2 * badWords {
+				outcome, _ := s.run(t.Context())
+				require.Equal(t, Accepted, outcome.Result)
+			}
+			_, last := s.run(t.Context())
+			require.Equal(t, took, last, unknown)
+			s.drained(t)
+		})
+	}
+}
+
+// Who has just lost a message isn't tried with the next one to the same person.
+func TestNoTrialForWhoLostTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := resting(t, script{})
+		time.Sleep(rest + ms)
+		start := time.Now()
+		outcome := s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(budget), Lost: "a"})
+		require.Equal(t, "b:ok", describe(outcome.Attempts))
 	})
 }
 

@@ -8,7 +8,6 @@ package race
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
@@ -103,10 +102,12 @@ type Entry struct {
 	Route    []*Carrier // in the order in which they are tried while all are healthy
 	Arrived  time.Time
 	Deadline time.Time
+	Lost     string        // the carrier that seems to have lost the last message: it isn't put first for a trial; may be empty
 	Late     func(Attempt) // called, after Ended, for each attempt that ends when the race is over; may be nil
 }
 
-// leastTime is what an attempt needs to be worth beginning: a message that leaves too late carries a dead code.
+// leastTime is what a race needs to be worth beginning: a message that leaves too late carries a dead code. A carrier that
+// comes in later may have half of it.
 const leastTime = 500 * time.Millisecond
 
 // trialPatience is how long the one message waits that tries a carrier which has rested.
@@ -117,7 +118,11 @@ const trialPatience = time.Second
 // [Runner.Drain] waits for.
 func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 	run := r.lineUp(e)
-	if ctx.Err() != nil || time.Until(run.deadline) < leastTime || len(run.queue) == 0 {
+	if time.Until(run.deadline) < leastTime {
+		run.queue = nil
+	}
+	run.next(ctx)
+	if len(run.flying) == 0 {
 		run.trial.tell(errNoWord)
 		return Outcome{Result: Failed}
 	}
@@ -125,19 +130,18 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 	defer over.Stop()
 	defer run.patience.Stop()
 	defer run.follow()
-	run.next()
 	for {
 		select {
 		case f := <-run.landed:
-			if run.land(f) {
+			if run.land(ctx, f) {
 				return run.accepted()
 			}
 		case <-run.patience.C:
-			run.next()
+			run.silent()
+			run.next(ctx)
 		case <-over.C:
 			return run.verdict(r.Unknown)
 		case <-ctx.Done():
-			run.recall()
 			return run.verdict(FailUnknown)
 		}
 		if len(run.flying) == 0 {
@@ -159,152 +163,4 @@ func (r *Runner) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("attempts still under way: %w", ctx.Err())
 	}
-}
-
-// run is one race under way. It belongs to the goroutine that runs it.
-type run struct {
-	*Runner
-	entry    Entry
-	deadline time.Time
-	trial    *verdict // of the first in the queue, if that is on trial
-	queue    []*Carrier
-	flying   []*flight
-	landed   chan *flight
-	ended    []Attempt
-	patience *time.Timer // of the newest attempt
-}
-
-// lineUp puts those that rest at the end, and one that has rested, if there is one, to the front: it needs a real message to
-// show that it is well again, and other messages in the meantime try it last.
-func (r *Runner) lineUp(e Entry) *run {
-	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), patience: time.NewTimer(time.Hour)}
-	var healthy, sick []*Carrier
-	for _, c := range e.Route {
-		switch state := c.State(); {
-		case state == Healthy:
-			healthy = append(healthy, c)
-		case state == OnTrial && run.trial == nil:
-			if run.trial = c.health.ask(); run.trial != nil {
-				run.queue = append(run.queue, c)
-				continue
-			}
-			fallthrough
-		default:
-			sick = append(sick, c)
-		}
-	}
-	if len(healthy) == 0 {
-		// Auth holds a database connection while it waits. Where nothing works, it isn't made to wait for long.
-		run.deadline = earlier(run.deadline, e.Arrived.Add(r.Patience))
-	}
-	run.queue = slices.Concat(run.queue, healthy, sick)
-	return run
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// next starts the next carrier, if there is one.
-func (run *run) next() {
-	run.patience.Stop()
-	if len(run.queue) == 0 {
-		return
-	}
-	c := run.queue[0]
-	patience := min(time.Until(run.deadline)/time.Duration(len(run.queue)), run.Patience)
-	run.queue = run.queue[1:]
-	v, untilSlow := run.trial, run.Patience
-	run.trial = nil
-	if v != nil {
-		patience = min(patience, trialPatience)
-	} else {
-		v, untilSlow = c.health.ask(), patience
-	}
-	run.flying = append(run.flying, fly(run.entry.Message, c, v, untilSlow, run.landed))
-	run.patience.Reset(patience)
-}
-
-// land notes the end of an attempt, and reports whether it won.
-func (run *run) land(f *flight) (won bool) {
-	newest := run.flying[len(run.flying)-1] == f
-	run.flying = slices.DeleteFunc(run.flying, func(o *flight) bool { return o == f })
-	run.ended = append(run.ended, f.result)
-	run.Ended(f.result)
-	if f.result.Err == nil {
-		return true
-	}
-	switch f.result.Err.Kind {
-	case providers.Recipient:
-		run.queue = nil
-	case providers.Channel:
-		run.queue = slices.DeleteFunc(run.queue, func(c *Carrier) bool { return c.channel() == f.carrier.channel() })
-	}
-	if newest { // an older one's failure starts nothing: its successor is under way
-		run.next()
-	}
-	return false
-}
-
-// recall ends the attempts whose message has not left.
-func (run *run) recall() {
-	for _, f := range run.flying {
-		f.recall()
-	}
-}
-
-// follow sees the attempts that are still under way to their end.
-func (run *run) follow() {
-	left := len(run.flying)
-	if left == 0 {
-		return
-	}
-	run.following.Go(func() {
-		for range left {
-			f := <-run.landed
-			f.result.Late = true
-			run.Ended(f.result)
-			if run.entry.Late != nil {
-				run.entry.Late(f.result)
-			}
-		}
-	})
-}
-
-func (run *run) accepted() Outcome {
-	run.recall()
-	return Outcome{Accepted, run.attempts()}
-}
-
-// attempts are all of them, those under way last.
-func (run *run) attempts() []Attempt {
-	all := slices.Clone(run.ended)
-	for _, f := range run.flying {
-		all = append(all, f.pending(run.entry.Message))
-	}
-	return all
-}
-
-// verdict is what a race without an acceptance comes to. If it is a failure, what has not left yet must not leave any more.
-func (run *run) verdict(unknown Unknown) Outcome {
-	outcome := Outcome{Attempts: run.attempts()}
-	seen := map[providers.Kind]bool{}
-	for _, attempt := range outcome.Attempts {
-		seen[attempt.Err.Kind] = true
-	}
-	switch {
-	case seen[providers.Recipient]:
-		outcome.Result = Unreachable
-	case seen[providers.Unknown] && unknown != FailUnknown:
-		outcome.Result = Accepted
-	case seen[providers.Channel] && len(seen) == 1:
-		outcome.Result = Unreachable
-	}
-	if outcome.Result != Accepted {
-		run.recall()
-	}
-	return outcome
 }

@@ -31,19 +31,24 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 	// From here on, even a panic is answered in the form that this version of Auth passes on.
 	line.failure = s.reply(payload, dispatch.Failed)
 	line.id = payload.ID(body)
-	outcome := s.Dispatcher.Send(r.Context(), dispatch.Request{
-		ID:         line.id,
-		User:       payload.User.ID,
-		Phone:      payload.Phone(),
-		Code:       payload.SMS.OTP,
-		Locale:     payload.Locale(),
-		MFA:        payload.SMS.Type == hook.MFA,
-		LastSignIn: payload.User.LastSignIn,
-		Arrived:    arrived,
-		Spent:      payload.Spent(r.Header),
-	})
+	outcome := s.Dispatcher.Send(r.Context(), request(payload, r.Header, body, arrived))
 	line.outcome = &outcome
 	s.reply(payload, outcome.Result).WriteTo(w)
+}
+
+// request is what a call asks for.
+func request(p hook.Payload, header http.Header, body []byte, arrived time.Time) dispatch.Request {
+	return dispatch.Request{
+		ID:         p.ID(body),
+		User:       p.User.ID,
+		Phone:      p.Phone(),
+		Code:       p.SMS.OTP,
+		Locale:     p.Locale(),
+		MFA:        p.SMS.Type == hook.MFA,
+		LastSignIn: p.User.LastSignIn,
+		Arrived:    arrived,
+		Spent:      p.Spent(header),
+	}
 }
 
 // reply is the answer that goes with a result.
