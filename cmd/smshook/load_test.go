@@ -121,7 +121,7 @@ func TestFallback(t *testing.T) {
 				return well
 			}
 			return hanging
-		}, nil, patience + wellAfter, patience + wellAfter, 2500},
+		}, nil, patience + wellAfter, patience + wellAfter, 100},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
