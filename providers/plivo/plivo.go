@@ -1,0 +1,190 @@
+// Package plivo sends SMS through Plivo's Message API.
+//
+// Sources: the reference of the Message resource, https://www.plivo.com/docs/messaging/api/messages/, its longer older form,
+// https://www.plivo.com/docs/messaging/api/message/send-a-message, and Plivo's own client,
+// https://github.com/plivo/plivo-go (messages.go).
+package plivo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Settings of one Plivo account.
+type Settings struct {
+	AuthID              string           `env:"AUTH_ID" required:"true" help:"the account, or a subaccount: MA or SA, and 18 capital letters and digits"`
+	AuthToken           providers.Secret `env:"AUTH_TOKEN" required:"true" help:"the account's auth token"`
+	From                string           `env:"FROM" help:"the sender: a number such as +15555550100, a short code, or a name of up to 11 letters and digits, which Plivo has to enable"`
+	PowerpackUUID       string           `env:"POWERPACK_UUID" help:"a Powerpack, by its UUID, that picks the sender; instead of FROM"`
+	DLTEntityID         string           `env:"DLT_ENTITY_ID" help:"for India: the entity's ID at the DLT registry; this and the next two go with Indian numbers only"`
+	DLTTemplateID       string           `env:"DLT_TEMPLATE_ID" help:"for India: the registered template's ID, whose text the message must be"`
+	DLTTemplateCategory string           `env:"DLT_TEMPLATE_CATEGORY" oneof:"transactional promotional service_implicit service_explicit" help:"for India: the registered template's category, transactional, promotional, service_implicit or service_explicit"`
+	BaseURL             call.BaseURL     `env:"BASE_URL" default:"https://api.plivo.com" help:"where Plivo's API is; another one for tests only"`
+}
+
+var (
+	// A main account or a subaccount: https://github.com/plivo/plivo-python/blob/master/plivo/utils/validators.py
+	authID = regexp.MustCompile(`^[MS]A[0-9A-Z]{18}$`)
+	uuid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+	// Plivo strips a sender of all that is neither letter nor digit. What is left may be a number of at most 14 digits, or
+	// a name of at most 11 letters and digits.
+	stripped = regexp.MustCompile(`[^0-9A-Za-z]`)
+	sender   = regexp.MustCompile(`^([0-9]{1,14}|[0-9A-Za-z]{1,11})$`)
+)
+
+// Validate reports every combination that can't work.
+func (s Settings) Validate() error {
+	var problems []error
+	want := func(ok bool, setting, text string) {
+		if !ok {
+			problems = append(problems, providers.Problem{Setting: setting, Want: text})
+		}
+	}
+	want(authID.MatchString(s.AuthID), "AUTH_ID", "want MA or SA and 18 capital letters and digits")
+	want(!s.AuthToken.Empty(), "AUTH_TOKEN", "is missing")
+	want(s.From != "" || s.PowerpackUUID != "", "FROM", "is missing, and so is POWERPACK_UUID")
+	want(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
+	want(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
+		"want a number of at most 14 digits, or a name of at most 11 letters and digits")
+	want(s.PowerpackUUID == "" || uuid.MatchString(s.PowerpackUUID), "POWERPACK_UUID", "want a UUID")
+	return errors.Join(problems...)
+}
+
+// Provider sends through one account.
+type Provider struct {
+	settings Settings
+	call     *call.Caller
+}
+
+var (
+	_ providers.Provider = (*Provider)(nil)
+	_ providers.Checker  = (*Provider)(nil)
+)
+
+// New returns a Provider for validated settings.
+func New(s Settings, d providers.Deps) (*Provider, error) {
+	return &Provider{settings: s, call: call.New(d.HTTP, s.AuthToken)}, nil
+}
+
+// number is what Send takes. Plivo reads "<" as a separator, behind which stands another recipient.
+var number = regexp.MustCompile(`^\+[0-9]+$`)
+
+// Send posts one message for one number. Plivo documents no idempotency key: a post that was not answered may have been
+// carried out.
+func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	if !number.MatchString(m.To.Reveal()) {
+		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: errors.New("not asked: the number isn't + and digits")}
+	}
+	body, _ := json.Marshal(p.message(m)) // strings and a number always marshal
+	request := call.Request{
+		Method: http.MethodPost,
+		URL:    p.url("/Message/"),
+		Header: http.Header{"Content-Type": {"application/json"}},
+		Body:   string(body),
+	}
+	answer, err := p.call.Do(ctx, m, request.BasicAuth(p.settings.AuthID, p.settings.AuthToken))
+	if err != nil {
+		return providers.Sent{}, err
+	}
+	if !answer.OK() {
+		return providers.Sent{}, refused(answer, digits(m))
+	}
+	var queued struct {
+		MessageUUID []call.Scalar `json:"message_uuid"` // a list, also for a single number
+		Error       prose         `json:"error"`
+	}
+	if err := answer.Decode(&queued); err != nil {
+		return providers.Sent{}, err
+	}
+	var sent providers.Sent
+	accepted := false
+	for _, id := range queued.MessageUUID {
+		accepted = accepted || id != ""
+		if uuid.MatchString(string(id)) { // else it isn't a name: who knows what it echoes
+			sent.IDs = append(sent.IDs, string(id))
+		}
+	}
+	if !accepted {
+		return providers.Sent{}, answer.Fail(providers.Unknown, "", strings.TrimSpace("no message_uuid in the answer "+string(queued.Error)))
+	}
+	return sent, nil
+}
+
+// Check reads the account: name, address and balance, nobody's messages.
+// https://www.plivo.com/docs/account/api/account
+func (p *Provider) Check(ctx context.Context) error {
+	request := call.Get(p.url("/")).BasicAuth(p.settings.AuthID, p.settings.AuthToken)
+	answer, err := p.call.Do(ctx, providers.Message{}, request)
+	if err != nil {
+		return err
+	}
+	if !answer.OK() {
+		return refused(answer, "")
+	}
+	return nil
+}
+
+// url ends in a slash, as all of Plivo's addresses do.
+func (p *Provider) url(path string) string {
+	return string(p.settings.BaseURL) + "/v1/Account/" + p.settings.AuthID + path
+}
+
+// message is the body of a request.
+type message struct {
+	Src                 string `json:"src,omitempty"`
+	PowerpackUUID       string `json:"powerpack_uuid,omitempty"`
+	Dst                 string `json:"dst"`  // "+" is optional, and is stripped
+	Text                string `json:"text"` // at most 1600 characters of GSM-7, or 737 of UCS-2
+	Type                string `json:"type"`
+	Log                 string `json:"log"`
+	MessageExpiry       int    `json:"message_expiry,omitempty"` // seconds in Plivo's queue
+	DLTEntityID         string `json:"dlt_entity_id,omitempty"`
+	DLTTemplateID       string `json:"dlt_template_id,omitempty"`
+	DLTTemplateCategory string `json:"dlt_template_category,omitempty"`
+}
+
+// logNumberOnly keeps the code out of Plivo's logs, where texts stand for 7 days. The number stays, for 90 days, for whoever
+// looks into a message that didn't arrive. "false" would mask its last three digits too, but is documented now as a boolean
+// and now as a string, and what Plivo doesn't understand might count as the default, which is to store everything.
+// https://www.plivo.com/docs/messaging/concepts/sms-data-redaction and
+// https://support.plivo.com/hc/en-us/sections/360008203752-General
+const logNumberOnly = "number_only"
+
+// The range of message_expiry. Without it, Plivo keeps a message for 3 hours.
+const (
+	minExpiry = 5 * time.Second
+	maxExpiry = 10799 * time.Second
+)
+
+func (p *Provider) message(m providers.Message) message {
+	body := message{
+		Src:           p.settings.From,
+		PowerpackUUID: p.settings.PowerpackUUID,
+		Dst:           digits(m),
+		Text:          m.Text.Reveal(),
+		Type:          "sms",
+		Log:           logNumberOnly,
+	}
+	if m.Life > 0 {
+		body.MessageExpiry = int(max(minExpiry, min(m.Life, maxExpiry)).Seconds())
+	}
+	// By calling code: +91 is India's alone, and m.Country may be empty.
+	if strings.HasPrefix(body.Dst, "91") {
+		body.DLTEntityID = p.settings.DLTEntityID
+		body.DLTTemplateID = p.settings.DLTTemplateID
+		body.DLTTemplateCategory = p.settings.DLTTemplateCategory
+	}
+	return body
+}
+
+// digits is the number as Plivo writes it.
+func digits(m providers.Message) string { return strings.TrimPrefix(m.To.Reveal(), "+") }
