@@ -4,13 +4,17 @@ package all
 import (
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/console"
+	"github.com/smshook/smshook/providers/plivo"
 	"github.com/smshook/smshook/providers/twilio"
+	"github.com/smshook/smshook/providers/whatsapp"
 )
 
 // Drivers returns every carrier that smshook knows, in the order in which they are documented.
 func Drivers() []providers.Driver {
 	return []providers.Driver{
 		providers.NewDriver("twilio", "Twilio", twilio.New),
+		providers.NewDriver("plivo", "Plivo", plivo.New),
+		providers.NewDriver("whatsapp", "WhatsApp", whatsapp.New),
 		providers.NewDriver("console", "Console", console.New).DevOnly(),
 	}
 }

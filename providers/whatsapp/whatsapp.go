@@ -1,0 +1,193 @@
+// Package whatsapp sends codes over WhatsApp, through Meta's own Cloud API.
+//
+// WhatsApp takes a code only in an approved template of the category "authentication", whose text is Meta's: the message's
+// own text is not sent, and how long a code stays valid is the template's affair.
+//
+// Sources: Meta's OpenAPI description, https://github.com/facebook/openapi (business-messaging-api_v23.0.yaml), and
+// https://developers.facebook.com/docs/whatsapp/cloud-api/guides/send-message-templates/auth-otp-template-messages.
+package whatsapp
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Settings of one WhatsApp sender.
+type Settings struct {
+	PhoneNumberID string           `env:"PHONE_NUMBER_ID" required:"true" help:"the sender's id in WhatsApp Manager: digits, and not the number itself"`
+	AccessToken   providers.Secret `env:"ACCESS_TOKEN" required:"true" help:"a system user's token with the permission whatsapp_business_messaging: the one that the dashboard offers for trying expires"`
+	Template      string           `env:"TEMPLATE" required:"true" help:"the name of an approved authentication template, with its copy-code or one-tap button"`
+	Language      string           `env:"LANGUAGE" required:"true" help:"the template's language for everybody whose own isn't in LANGUAGES: as WhatsApp writes it, such as en or en_US"`
+	Languages     Translations     `env:"LANGUAGES" help:"more languages in which the template is approved: de,pt_BR; or es=code_es, where the template has another name"`
+	GraphVersion  string           `env:"GRAPH_VERSION" default:"v23.0" help:"the version of Meta's Graph API"`
+	BaseURL       call.BaseURL     `env:"BASE_URL" default:"https://graph.facebook.com" help:"another address of the API"`
+}
+
+// What Meta's description says of the path and of the credentials. A name is of letters, digits and underscores.
+var (
+	phoneNumberID = regexp.MustCompile(`^[0-9]+$`)
+	accessToken   = regexp.MustCompile(`^[!-~]+$`)
+	templateName  = regexp.MustCompile(`^[A-Za-z0-9_]{1,512}$`)
+	graphVersion  = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`)
+)
+
+// Validate reports every setting that can't work.
+func (s Settings) Validate() error {
+	var problems []error
+	want := func(ok bool, setting, text string) {
+		if !ok {
+			problems = append(problems, providers.Problem{Setting: setting, Want: text})
+		}
+	}
+	want(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
+	want(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
+	want(templateName.MatchString(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
+	want(language.MatchString(s.Language), "LANGUAGE", wantLanguage)
+	want(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
+	want(graphVersion.MatchString(s.GraphVersion), "GRAPH_VERSION", "want a version such as v23.0")
+	return errors.Join(problems...)
+}
+
+// Provider sends from one number.
+type Provider struct {
+	settings  Settings
+	templates Translations // the first is for everybody whose language isn't among them
+	call      *call.Caller
+}
+
+var (
+	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Checker   = (*Provider)(nil)
+	_ providers.Channeler = (*Provider)(nil)
+)
+
+// New returns a Provider for validated settings.
+func New(s Settings, d providers.Deps) (*Provider, error) {
+	return &Provider{
+		settings:  s,
+		templates: s.Languages.after(s.Language, s.Template),
+		call:      call.New(d.HTTP, s.AccessToken),
+	}, nil
+}
+
+// Channel is "whatsapp".
+func (*Provider) Channel() string { return "whatsapp" }
+
+// maxCode is how many characters a template's code may have.
+const maxCode = 15
+
+// Send sends the template that is nearest to the user's language.
+//
+// Meta accepts numbers that have no WhatsApp, and says so by a receipt. It has no idempotency key: a message that was not
+// answered may have been sent.
+func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	if n := utf8.RuneCountInString(m.Code.Reveal()); n < 1 || n > maxCode {
+		err := fmt.Errorf("the code has %d characters, and a template takes 1 to %d", n, maxCode)
+		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: err}
+	}
+	answer, err := p.call.Do(ctx, m, p.request(http.MethodPost, "/messages", p.body(m)))
+	if err != nil {
+		return providers.Sent{}, err
+	}
+	if !answer.OK() {
+		return providers.Sent{}, refused(answer)
+	}
+	// A message_status of held_for_quality_assessment or paused is an acceptance too: what comes of it, a receipt tells.
+	var accepted struct {
+		Messages []struct {
+			ID string `json:"id"`
+		} `json:"messages"`
+	}
+	if err := answer.Decode(&accepted); err != nil {
+		return providers.Sent{}, err
+	}
+	if len(accepted.Messages) == 0 || accepted.Messages[0].ID == "" {
+		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message id in the answer")
+	}
+	return providers.Sent{IDs: names(accepted.Messages[0].ID)}, nil
+}
+
+// Check reads the sender: that takes a valid token, and costs nothing.
+func (p *Provider) Check(ctx context.Context) error {
+	answer, err := p.call.Do(ctx, providers.Message{}, p.request(http.MethodGet, "", ""))
+	if err != nil {
+		return err
+	}
+	if !answer.OK() {
+		return refused(answer)
+	}
+	return nil
+}
+
+func (p *Provider) request(method, path, body string) call.Request {
+	header := http.Header{"Authorization": {"Bearer " + p.settings.AccessToken.Reveal()}}
+	if body != "" {
+		header.Set("Content-Type", "application/json")
+	}
+	url := string(p.settings.BaseURL) + "/" + p.settings.GraphVersion + "/" + p.settings.PhoneNumberID + path
+	return call.Request{Method: method, URL: url, Header: header, Body: body}
+}
+
+type object = map[string]any
+
+// body names the code twice, as Meta wants it: in the text, and on the button. That one is made as "otp", whether it copies
+// the code or fills it in, and addressed as "url". The number keeps its plus: without it, Meta may put a country before it.
+// Meta's description wants the policy, which its examples leave out.
+func (p *Provider) body(m providers.Message) string {
+	chosen := p.templates.nearest(m.Locale)
+	code := []object{{"type": "text", "text": m.Code.Reveal()}}
+	body, _ := json.Marshal(object{ // maps, slices and strings always marshal
+		"messaging_product": "whatsapp",
+		"recipient_type":    "individual",
+		"to":                m.To.Reveal(),
+		"type":              "template",
+		"template": object{
+			"name":     chosen.template,
+			"language": object{"policy": "deterministic", "code": chosen.language},
+			"components": []object{
+				{"type": "body", "parameters": code},
+				{"type": "button", "sub_type": "url", "index": "0", "parameters": code},
+			},
+		},
+	})
+	return string(body)
+}
+
+// messageID is Meta's name for a message. None has been seen that was over a hundred characters.
+var messageID = regexp.MustCompile(`^wamid\.[A-Za-z0-9+/=_-]{1,250}$`)
+
+// names returns our name for Meta's message, in sends and receipts alike. Meta's own is Base64 of the recipient's number
+// and of a random part, and names reach the log.
+func names(wamid string) []string {
+	if !messageID.MatchString(wamid) {
+		return nil // accepted, but by a name that isn't one: who knows what it echoes
+	}
+	sum := sha256.Sum256([]byte(wamid))
+	return []string{"wamid-sha256:" + hex.EncodeToString(sum[:16])}
+}
+
+func refused(answer *call.Answer) error {
+	var refusal struct {
+		Error struct {
+			Code    call.Scalar `json:"code"`
+			Message call.Scalar `json:"message"`
+			Data    struct {
+				Details call.Scalar `json:"details"`
+			} `json:"error_data"`
+		} `json:"error"`
+	}
+	_ = answer.Decode(&refusal) // what can't be read of a refusal is left empty
+	text := strings.Trim(string(refusal.Error.Message+": "+refusal.Error.Data.Details), ": ")
+	return answer.Refuse(codes, string(refusal.Error.Code), text)
+}
