@@ -31,6 +31,7 @@ type call struct {
 	waiting int           // callers who wait for the answer
 	running chan struct{} // closed when the run under way has ended; nil if there is none
 	stop    context.CancelFunc
+	givenUp bool    // everybody who waited for the run under way has left
 	outcome Outcome // of the last run, without its attempts
 	settled bool    // the outcome stands for repeats too
 	tried   map[string]providers.Kind
@@ -65,7 +66,7 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	running := c.running
 	runs := context.WithoutCancel(ctx)
 	if running == nil {
-		c.running = make(chan struct{})
+		c.running, c.givenUp = make(chan struct{}), false
 		runs, c.stop = context.WithCancel(runs)
 	}
 	cs.mu.Unlock()
@@ -81,12 +82,21 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 	select {
 	case <-running:
-		cs.mu.Lock()
-		defer cs.mu.Unlock()
-		return repeated(c.outcome)
+		outcome, again := cs.joined(c)
+		if again {
+			return cs.once(ctx, r, run)
+		}
+		return outcome
 	case <-ctx.Done():
 		return Outcome{Result: Failed, Reason: errLeft}
 	}
+}
+
+// joined is the outcome for one who has waited for the run of another. If that was given up just as he came, he runs himself.
+func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
+	cs.mu.Lock()
+	defer cs.mu.Unlock()
+	return repeated(c.outcome), c.givenUp && !c.settled && c.running == nil
 }
 
 // find returns the call that r is an attempt at. Once its caller has long given up, a call that came to nothing is forgotten:
@@ -193,6 +203,7 @@ func (cs *calls) leave(c *call) {
 	defer cs.mu.Unlock()
 	c.waiting--
 	if c.waiting == 0 && c.stop != nil {
+		c.givenUp = true
 		c.stop()
 	}
 }

@@ -159,6 +159,31 @@ func TestALateYesEndsTheSecondRun(t *testing.T) {
 	})
 }
 
+// The first has left, but its run hasn't noticed when the repeat comes.
+func TestARepeatJoinsARunThatIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cs := newCalls(5 * time.Second)
+		runs := 0
+		run := func(ctx context.Context, _ *call) Outcome {
+			runs++
+			<-ctx.Done()
+			if runs == 1 {
+				time.Sleep(time.Second) // it ends slowly
+				return Outcome{Result: Failed}
+			}
+			return Outcome{Result: Accepted}
+		}
+		first, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go cs.once(first, request("1"), run)
+		time.Sleep(1500 * time.Millisecond)
+		second, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		require.Equal(t, Accepted, cs.once(second, request("1"), run).Result)
+		require.Equal(t, 2, runs)
+	})
+}
+
 // A repeat of what is settled, or under way, takes no slot: it sends nothing.
 func TestARepeatNeedsNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
