@@ -38,6 +38,12 @@ type Carrier struct {
 	// Requests are sent one by one to a carrier that accepts, and each is held, whole, against testdata/requests/NAME.txt.
 	// The request of Check is held against check.txt.
 	Requests []Case
+
+	// Dir is the folder below testdata/requests for a carrier that runs the suite more than once; optional.
+	Dir string
+	// Stable checks what differs from one request to the next, such as a signature, and writes something lasting in its
+	// place; optional.
+	Stable func(testing.TB, Request) Request
 }
 
 // Case is one request to be compared.
@@ -109,9 +115,17 @@ func wholeRequest(t *testing.T, c Carrier) {
 			requests := f.Requests()
 			require.Len(t, requests, 1)
 			require.Empty(t, repeating(requests[0]), "net/http repeats a request that it takes for idempotent")
-			Golden(t, filepath.Join("testdata", "requests", test.Name+".txt"), requests[0].String())
+			c.golden(t, test.Name, requests[0])
 		})
 	}
+}
+
+func (c Carrier) golden(t *testing.T, name string, r Request) {
+	t.Helper()
+	if c.Stable != nil {
+		r = c.Stable(t, r)
+	}
+	Golden(t, filepath.Join("testdata", "requests", c.Dir, name+".txt"), r.String())
 }
 
 func repeating(r Request) string {
@@ -322,7 +336,7 @@ func check(t *testing.T, c Carrier) {
 	require.NoError(t, checker.Check(t.Context()))
 	requests := f.Requests()
 	require.Len(t, requests, 1)
-	Golden(t, filepath.Join("testdata", "requests", "check.txt"), requests[0].String())
+	c.golden(t, "check", requests[0])
 
 	for _, status := range []int{301, 401, 403, 404, 429, 500} {
 		f.Answer(Answer{Status: status, Header: http.Header{"Location": {"/elsewhere"}}})
