@@ -47,6 +47,7 @@ var homeOf = map[string][]string{
 	"github.com/nyaruka/phonenumbers":                             {"internal/phone"},
 	"github.com/sony/gobreaker/v2":                                {"internal/race"},
 	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
+	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest"},
 }
 

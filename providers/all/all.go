@@ -6,6 +6,7 @@ import (
 	"github.com/smshook/smshook/providers/console"
 	"github.com/smshook/smshook/providers/plivo"
 	"github.com/smshook/smshook/providers/twilio"
+	"github.com/smshook/smshook/providers/vonage"
 	"github.com/smshook/smshook/providers/whatsapp"
 )
 
@@ -14,6 +15,7 @@ func Drivers() []providers.Driver {
 	return []providers.Driver{
 		providers.NewDriver("twilio", "Twilio", twilio.New),
 		providers.NewDriver("plivo", "Plivo", plivo.New),
+		providers.NewDriver("vonage", "Vonage", vonage.New),
 		providers.NewDriver("whatsapp", "WhatsApp", whatsapp.New),
 		providers.NewDriver("console", "Console", console.New).DevOnly(),
 	}

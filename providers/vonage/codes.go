@@ -1,0 +1,125 @@
+package vonage
+
+import "github.com/smshook/smshook/providers"
+
+// An operator overrides a code by VONAGE_CODES. A code that isn't here gets the Kind of its HTTP status; inside a 200,
+// Rejected.
+
+// invalidParameter is the status of the SMS API that is about the number, if its text says so.
+const invalidParameter = "3"
+
+// smsCodes are the SMS API's statuses, https://developer.vonage.com/en/api-errors/sms.
+var smsCodes = providers.Codes{
+	"1":  providers.Temporary, // throttled
+	"2":  providers.Rejected,  // missing parameter
+	"3":  providers.Rejected,  // invalid parameter
+	"4":  providers.Account,   // bad credentials
+	"5":  providers.Temporary, // internal error: it was answered
+	"6":  providers.Recipient, // invalid message: unknown prefix
+	"7":  providers.Recipient, // number barred
+	"8":  providers.Account,   // account barred
+	"9":  providers.Account,   // no credit
+	"10": providers.Temporary, // too many connections
+	"11": providers.Account,   // account not enabled for HTTP
+	"12": providers.Rejected,  // too long
+	"14": providers.Account,   // bad signature
+	"15": providers.Rejected,  // sender not allowed
+	"22": providers.Rejected,  // network code doesn't fit the number
+	"23": providers.Rejected,  // bad callback URL
+	"29": providers.Rejected,  // not on a demo account's list
+	"32": providers.Account,   // both a signature and the secret
+	"33": providers.Recipient, // number deactivated
+}
+
+// receiptCodes are the err-codes of the SMS API's receipts,
+// https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts. A 3 is written err-3 here: status 3 is something
+// else, and an operator's override is for sends and receipts alike.
+var receiptCodes = providers.Codes{
+	"err-1":  providers.Temporary, // unknown
+	"err-2":  providers.Temporary, // absent for now
+	"err-3":  providers.Recipient, // absent for good
+	"err-4":  providers.Recipient, // barred by the user
+	"err-5":  providers.Temporary, // portability
+	"err-6":  providers.Rejected,  // anti-spam
+	"err-7":  providers.Temporary, // handset busy
+	"err-8":  providers.Temporary, // network error
+	"err-9":  providers.Recipient, // refuses messages of this service
+	"err-10": providers.Rejected,  // illegal message
+	"err-11": providers.Temporary, // unroutable
+	"err-12": providers.Recipient, // unreachable
+	"err-13": providers.Recipient, // age restriction
+	"err-14": providers.Recipient, // blocked by the network
+	"err-15": providers.Recipient, // the recipient's credit is used up
+	"err-16": providers.Temporary, // quota of the gateway
+	"err-50": providers.Rejected,  // entity filter
+	"err-51": providers.Rejected,  // header filter
+	"err-52": providers.Rejected,  // content filter
+	"err-53": providers.Rejected,  // consent filter
+	"err-54": providers.Rejected,  // regulation filter
+	"err-99": providers.Temporary, // general
+}
+
+const (
+	alreadySent        = "1320" // not a failure, therefore not in the table
+	recipientOfChannel = "1430"
+)
+
+// messagesCodes are the Messages API's, in answers and in status webhooks, https://developer.vonage.com/en/api-errors/messages.
+var messagesCodes = providers.Codes{
+	"1000": providers.Temporary, // throttled
+	"1010": providers.Rejected,  // missing parameters
+	"1020": providers.Rejected,  // invalid parameters
+	"1021": providers.Rejected,  // invalid tag
+	"1022": providers.Rejected,  // invalid template
+	"1030": providers.Temporary, // internal error: it was answered
+	"1040": providers.Recipient, // invalid message: unknown prefix
+	"1050": providers.Recipient, // number barred
+	"1060": providers.Account,   // account barred
+	"1070": providers.Account,   // no credit
+	"1080": providers.Account,   // account not enabled for HTTP
+	"1090": providers.Rejected,  // too long
+	"1100": providers.Temporary, // not submitted: communication failed
+	"1120": providers.Rejected,  // sender refused
+	"1130": providers.Rejected,  // invalid ttl
+	"1140": providers.Account,   // facility not enabled for the account
+	"1150": providers.Rejected,  // invalid message class
+	"1160": providers.Rejected,  // not on a demo account's list
+	"1170": providers.Recipient, // invalid number
+	"1180": providers.Temporary, // absent for now
+	"1190": providers.Recipient, // absent for good
+	"1200": providers.Temporary, // portability
+	"1210": providers.Rejected,  // anti-spam
+	"1220": providers.Temporary, // handset busy
+	"1230": providers.Temporary, // network error
+	"1240": providers.Recipient, // has sent STOP
+	"1241": providers.Rejected,  // too many to this number
+	"1250": providers.Temporary, // unroutable
+	"1260": providers.Recipient, // unreachable
+	"1270": providers.Recipient, // age restriction
+	"1280": providers.Recipient, // blocked by the network
+	"1290": providers.Recipient, // the recipient's credit is used up
+	"1300": providers.Channel,   // not a user of the channel
+	"1310": providers.Channel,   // device not suitable
+	"1330": providers.Temporary, // unknown
+	"1331": providers.Temporary, // the channel's provider doesn't respond
+	"1340": providers.Rejected,  // outside the window: a template is needed
+	"1350": providers.Account,   // fee not paid
+	"1360": providers.Temporary, // ttl over
+	"1370": providers.Account,   // access token expired
+	"1380": providers.Rejected,  // resource invalid
+	"1381": providers.Rejected,  // resource too large
+	"1382": providers.Rejected,  // resource of a wrong type
+	"1400": providers.Rejected,  // unsupported channel
+	"1410": providers.Rejected,  // invalid parameters of the channel
+	"1420": providers.Rejected,  // invalid sender
+	"1430": providers.Recipient, // invalid recipient
+	"1440": providers.Rejected,  // invalid message type
+	"1450": providers.Rejected,  // invalid client reference
+}
+
+// parameterCodes are codes that mean something else in a 422: so the examples of the specification have them.
+var parameterCodes = providers.Codes{
+	"1060": providers.Rejected, // invalid client reference
+	"1100": providers.Rejected, // unsupported channel
+	"1140": providers.Rejected, // invalid message type
+}

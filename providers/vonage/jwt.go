@@ -1,0 +1,91 @@
+package vonage
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// A token lives as long as those of Vonage's own libraries. It is renewed well before its end, in case Vonage's clock is
+// ahead of ours.
+const (
+	tokenLife  = 15 * time.Minute
+	renewAfter = 10 * time.Minute
+)
+
+// signer makes an application's tokens. It may be used concurrently.
+// https://developer.vonage.com/en/getting-started/concepts/authentication#json-web-tokens
+type signer struct {
+	application string
+	key         *rsa.PrivateKey
+
+	mu     sync.Mutex
+	token  providers.Secret
+	issued time.Time
+}
+
+type claims struct {
+	ApplicationID string `json:"application_id"`
+	jwt.RegisteredClaims
+}
+
+func (s *signer) authorize(r call.Request) (call.Request, error) {
+	token, err := s.current(time.Now().Round(0)) // Round: time that passed in a machine's sleep counts too
+	if err != nil {
+		return r, &providers.Error{Kind: providers.Account, Err: err}
+	}
+	r.Header = maps.Clone(r.Header)
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	r.Header.Set("Authorization", "Bearer "+token.Reveal())
+	return r, nil
+}
+
+// current returns the last token, or a new one if that is too old, or from the future because the clock was set back.
+func (s *signer) current(now time.Time) (providers.Secret, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age := now.Sub(s.issued); !s.token.Empty() && age >= 0 && age < renewAfter {
+		return s.token, nil
+	}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims{s.application, jwt.RegisteredClaims{
+		ID:        newUUID(),
+		IssuedAt:  jwt.NewNumericDate(now),
+		ExpiresAt: jwt.NewNumericDate(now.Add(tokenLife)),
+	}}).SignedString(s.key)
+	if err != nil {
+		return providers.Secret{}, errors.New("the private key can't sign")
+	}
+	s.token, s.issued = providers.NewSecret(token), now
+	return s.token, nil
+}
+
+// newUUID returns a random UUID, as Vonage's libraries take for jti.
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// parseKey reads a private key. In a variable its line ends are often written as \n. RS256 takes no key under 2048 bits,
+// https://www.rfc-editor.org/rfc/rfc7518#section-3.3.
+func parseKey(text providers.Secret) (*rsa.PrivateKey, error) {
+	key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(strings.ReplaceAll(text.Reveal(), `\n`, "\n")))
+	if err != nil || key.N.BitLen() < 2048 {
+		return nil, errors.New("the private key can't be read") // not the parser's words, which are about a secret
+	}
+	return key, nil
+}

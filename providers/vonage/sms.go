@@ -1,0 +1,98 @@
+package vonage
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// smsID is the shape of the SMS API's ids: 0A0000000123ABCD1 or, lately, a UUID.
+var smsID = regexp.MustCompile(`^[0-9A-Fa-f]{16,20}$|` + uuid.String())
+
+// part is what the SMS API says of one part of a message. Every part has an id and, later, a receipt of its own.
+type part struct {
+	ID     call.Scalar `json:"message-id"`
+	Status call.Scalar `json:"status"`
+	Text   call.Scalar `json:"error-text"`
+}
+
+func (p *Provider) sendSMS(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	answer, err := p.call.Do(ctx, m, call.Form(string(p.settings.BaseURL)+"/sms/json", p.form(m)))
+	if err != nil {
+		return providers.Sent{}, err
+	}
+	var submitted struct {
+		Parts []part `json:"messages"`
+	}
+	if err := answer.Decode(&submitted); err != nil {
+		return providers.Sent{}, err
+	}
+	parts := submitted.Parts
+	if !answer.OK() && len(parts) == 0 {
+		return providers.Sent{}, p.refused(answer)
+	}
+	if !answer.OK() {
+		return providers.Sent{}, refusedPart(answer, parts[0])
+	}
+	return judge(answer, parts)
+}
+
+func (p *Provider) form(m providers.Message) url.Values {
+	form := url.Values{
+		"api_key":    {p.settings.APIKey},
+		"api_secret": {p.settings.APISecret.Reveal()},
+		"from":       {p.settings.From},
+		"to":         {digits(m)},
+		"text":       {m.Text.Reveal()},
+	}
+	if m.Unicode {
+		form.Set("type", "unicode")
+	}
+	if m.Life > 0 {
+		form.Set("ttl", strconv.FormatInt(ttl(m.Life).Milliseconds(), 10))
+	}
+	return form
+}
+
+// judge reads an answer 200, which the SMS API gives to everything: only the statuses of the parts tell what happened.
+func judge(answer *call.Answer, parts []part) (providers.Sent, error) {
+	sent := providers.Sent{Parts: len(parts)}
+	var failed []part
+	for _, part := range parts {
+		switch part.Status {
+		case "":
+			return providers.Sent{}, answer.Fail(providers.Unknown, "", "a part without status in the answer: "+string(part.Text))
+		case "0":
+			if smsID.MatchString(string(part.ID)) { // anything else might be an echo, and ids are logged
+				sent.IDs = append(sent.IDs, string(part.ID))
+			}
+		default:
+			failed = append(failed, part)
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no parts in the answer")
+	case len(failed) == len(parts):
+		return providers.Sent{}, refusedPart(answer, failed[0])
+	case len(failed) > 0:
+		text := fmt.Sprintf("%d of %d parts refused: %s", len(failed), len(parts), failed[0].Text)
+		return providers.Sent{}, answer.Fail(providers.Unknown, string(failed[0].Status), text)
+	}
+	return sent, nil
+}
+
+// aboutTo finds the parameter "to", and not the word, in what Vonage says of an invalid one.
+var aboutTo = regexp.MustCompile("(?i)^to address\\b|\\b(invalid|param|parameter):? to\\b|['\"`]to['\"`]")
+
+func refusedPart(answer *call.Answer, p part) error {
+	if p.Status == invalidParameter && aboutTo.MatchString(string(p.Text)) {
+		return answer.Fail(providers.Recipient, string(p.Status), string(p.Text))
+	}
+	return answer.Refuse(smsCodes, string(p.Status), string(p.Text))
+}

@@ -1,0 +1,199 @@
+// Package vonage sends through Vonage: by the SMS API, or by the Messages API as SMS or over WhatsApp.
+//
+// Sources: the SMS API, https://developer.vonage.com/api/sms; the Messages API, https://developer.vonage.com/api/messages;
+// both described in https://github.com/Nexmo/api-specification (definitions/sms.yml and messages-olympus.yml).
+package vonage
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Settings of one Vonage account.
+type Settings struct {
+	APIKey        string           `env:"API_KEY" help:"the account's key, 8 letters and digits: for the SMS API, or for the Messages API without an application"`
+	APISecret     providers.Secret `env:"API_SECRET" help:"the key's secret"`
+	ApplicationID string           `env:"APPLICATION_ID" help:"an application with the Messages capability, a UUID: for the Messages API"`
+	PrivateKey    providers.Secret `env:"PRIVATE_KEY" help:"the application's private key, PEM; in one line, with \\n between its lines"`
+	API           string           `env:"API" oneof:"sms messages" help:"sms or messages; needed if both a key and an application are set, or to use the Messages API with a key"`
+	From          string           `env:"FROM" required:"true" help:"the sender: a number such as 15555550100, or a name; for WhatsApp, your WhatsApp number"`
+	Channel       string           `env:"CHANNEL" default:"sms" oneof:"sms whatsapp" help:"sms, or whatsapp by the Messages API"`
+	Template      string           `env:"TEMPLATE" help:"an approved WhatsApp authentication template, by its name; sent instead of the text, and needed for whatsapp"`
+	Language      string           `env:"LANGUAGE" help:"the template's language, as WhatsApp writes it, such as en or en_US; needed for whatsapp"`
+	BaseURL       call.BaseURL     `env:"BASE_URL" help:"another region, such as https://api-eu.nexmo.com; without it https://rest.nexmo.com for the SMS API and https://api.nexmo.com for the Messages API"`
+}
+
+const (
+	apiSMS, apiMessages = "sms", "messages"
+	whatsApp            = "whatsapp"
+
+	restBase call.BaseURL = "https://rest.nexmo.com"
+	apiBase  call.BaseURL = "https://api.nexmo.com"
+)
+
+var (
+	apiKey = regexp.MustCompile(`^[0-9A-Za-z]{8}$`)
+	uuid   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+	number = regexp.MustCompile(`^\+?[0-9]{7,15}$`)
+
+	templateName     = regexp.MustCompile(`^[A-Za-z0-9_]{1,512}$`)
+	templateLanguage = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
+)
+
+// Validate reports every combination that can't work.
+func (s Settings) Validate() error {
+	var problems []error
+	want := func(ok bool, setting, text string) {
+		if !ok {
+			problems = append(problems, providers.Problem{Setting: setting, Want: text})
+		}
+	}
+	key, application := s.hasKey(), s.hasApplication()
+	want(key || application, "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
+	want(key || !application || s.API != apiSMS, "API_KEY", "is missing: the SMS API takes API_KEY and API_SECRET")
+	if key {
+		want(apiKey.MatchString(s.APIKey), "API_KEY", "want the account's key, 8 letters and digits")
+		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
+	}
+	if application {
+		_, err := parseKey(s.PrivateKey)
+		want(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
+		want(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
+	}
+	want(s.api() != "", "API", "want sms or messages: the credentials of both are set")
+	want(s.From != "", "FROM", "is missing")
+	if s.Channel != whatsApp {
+		want(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
+		want(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
+		return errors.Join(problems...)
+	}
+	want(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
+	want(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
+	want(templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
+	want(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
+	return errors.Join(problems...)
+}
+
+func (s Settings) hasKey() bool         { return s.APIKey != "" || !s.APISecret.Empty() }
+func (s Settings) hasApplication() bool { return s.ApplicationID != "" || !s.PrivateKey.Empty() }
+
+// api is the one that is set, or else the one that the credentials are for; empty if they are for both.
+func (s Settings) api() string {
+	switch {
+	case s.API != "":
+		return s.API
+	case !s.hasApplication():
+		return apiSMS
+	case !s.hasKey():
+		return apiMessages
+	}
+	return ""
+}
+
+// Provider sends through one account.
+type Provider struct {
+	settings Settings
+	call     *call.Caller
+	signer   *signer // nil without an application
+}
+
+var (
+	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Checker   = (*Provider)(nil)
+	_ providers.Channeler = (*Provider)(nil)
+)
+
+// New returns a Provider for validated settings.
+func New(s Settings, d providers.Deps) (*Provider, error) {
+	s.API = s.api()
+	s.From = strings.TrimPrefix(s.From, "+")
+	if s.BaseURL == "" && s.API == apiSMS {
+		s.BaseURL = restBase
+	}
+	if s.BaseURL == "" {
+		s.BaseURL = apiBase
+	}
+	p := &Provider{settings: s, call: call.New(d.HTTP, s.APISecret)} // the private key goes nowhere: nobody can echo it
+	if s.API == apiSMS || !s.hasApplication() {
+		return p, nil
+	}
+	key, err := parseKey(s.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	p.signer = &signer{application: s.ApplicationID, key: key}
+	return p, nil
+}
+
+// Channel is "whatsapp" if so set, else "sms".
+func (p *Provider) Channel() string {
+	if p.settings.Channel == whatsApp {
+		return whatsApp
+	}
+	return "sms"
+}
+
+// Send submits the message. Neither API has an idempotency key: what was not answered may have been carried out.
+func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	if p.settings.API == apiSMS {
+		return p.sendSMS(ctx, m)
+	}
+	return p.sendMessage(ctx, m)
+}
+
+// Check asks for something that costs nothing with the credentials that Send uses: with a key the account's balance,
+// with an application the first of its users, which is what Vonage shows to a token without knowing more.
+func (p *Provider) Check(ctx context.Context) error {
+	address := p.balanceURL()
+	if p.signer != nil {
+		address = string(p.settings.BaseURL) + "/v1/users?page_size=1"
+	}
+	request, err := p.authorize(call.Get(address))
+	if err != nil {
+		return err
+	}
+	answer, err := p.call.Do(ctx, providers.Message{}, request)
+	if err != nil {
+		return err
+	}
+	if !answer.OK() {
+		return p.refused(answer)
+	}
+	return nil
+}
+
+// balanceURL is on one of Vonage's hosts, whatever the API and the region; any other host stands for all of theirs.
+// https://developer.vonage.com/en/account/code-snippets/account-balance
+func (p *Provider) balanceURL() string {
+	base := p.settings.BaseURL
+	if u, err := url.Parse(string(base)); err == nil && (strings.HasSuffix(u.Hostname(), ".nexmo.com") || strings.HasSuffix(u.Hostname(), ".vonage.com")) {
+		base = restBase
+	}
+	return string(base) + "/account/get-balance"
+}
+
+// authorize adds the application's token, or else the key and its secret.
+func (p *Provider) authorize(r call.Request) (call.Request, error) {
+	if p.signer == nil {
+		return r.BasicAuth(p.settings.APIKey, p.settings.APISecret), nil
+	}
+	return p.signer.authorize(r)
+}
+
+// The time for which Vonage tries to deliver. The range is published for the SMS API and kept for both.
+const (
+	minTTL = 20 * time.Second
+	maxTTL = 7 * 24 * time.Hour
+)
+
+func ttl(life time.Duration) time.Duration { return min(max(life, minTTL), maxTTL) }
+
+// digits is the number as Vonage wants it, without its plus.
+func digits(m providers.Message) string { return strings.TrimPrefix(m.To.Reveal(), "+") }
