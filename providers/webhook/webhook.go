@@ -1,0 +1,183 @@
+// Package webhook sends through any gateway that takes a message in one HTTP request, from settings alone. The folder
+// testdata/examples has settings for several.
+package webhook
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Settings of one gateway.
+type Settings struct {
+	URL           URL              `env:"URL" required:"true" help:"the gateway's address, with {{ .To }}, {{ .ToDigits }}, {{ .Text }}, {{ .Code }}, {{ .From }}, {{ .ID }} or {{ .Token }} where they belong; https, or http in a private network"`
+	Method        string           `env:"METHOD" default:"POST" oneof:"POST PUT PATCH GET" help:"POST, PUT, PATCH, or GET, which has no body"`
+	Body          Body             `env:"BODY" help:"the body, with the same placeholders: JSON if it begins with a brace or a bracket, else a form, to={{ .To }}&text={{ .Text }}"`
+	Headers       Headers          `env:"HEADERS" help:"further headers, Name: value; Name: value, with {{ .Token }} or {{ .ID }}"`
+	Token         providers.Secret `env:"TOKEN" help:"the gateway's key: it is sent as Authorization: Bearer, unless {{ .Token }} says where it belongs"`
+	User          string           `env:"USER" help:"the user, where the gateway wants HTTP Basic"`
+	Password      providers.Secret `env:"PASSWORD" help:"the user's password"`
+	From          string           `env:"FROM" help:"the sender, for {{ .From }}"`
+	Success       Success          `env:"SUCCESS" default:"2xx" help:"what an accepted message is answered with: statuses, then conditions on the answer's JSON, 200,202; messages[0].status=1,3"`
+	ID            Paths            `env:"ID" help:"where the answer has the message's id: messages[0].id; without conditions in SUCCESS, it is the proof"`
+	ErrorCode     Paths            `env:"ERROR_CODE" help:"where the answer has an error's code, for CODES; the first place of several that has one"`
+	ErrorText     Paths            `env:"ERROR_TEXT" help:"where the answer has an error's text, for the log"`
+	SigningSecret providers.Secret `env:"SIGNING_SECRET" help:"signs the body as Standard Webhooks has it, so that a service of your own knows us: v1,whsec_…, as smshook secret makes it"`
+}
+
+var printable = regexp.MustCompile(`^[!-~]*$`)
+
+// Validate reports every combination that can't work.
+func (s Settings) Validate() error {
+	var problems []error
+	want := func(ok bool, setting, text string) {
+		if !ok {
+			problems = append(problems, providers.Problem{Setting: setting, Want: text})
+		}
+	}
+	want(s.URL.origin != nil, "URL", "is missing")
+	want(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
+	if s.URL.origin != nil {
+		want(s.has("To", "ToDigits"), "BODY", "want {{ .To }} or {{ .ToDigits }} in it, or in the URL")
+		want(s.has("Text", "Code"), "BODY", "want {{ .Text }} or {{ .Code }} in it, or in the URL")
+		want(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
+	}
+	want(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
+	want(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
+	want(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
+	want(s.User != "" || s.Password.Empty(), "USER", "is missing beside PASSWORD")
+	want(s.User == "" || !s.Password.Empty(), "PASSWORD", "is missing beside USER")
+	want(!strings.Contains(s.User, ":"), "USER", "want no colon: HTTP Basic can't carry it")
+	want(s.authorizations() <= 1, "HEADERS", "want one Authorization: by USER and PASSWORD, by TOKEN alone, or by a header")
+	if !s.SigningSecret.Empty() {
+		_, err := signingKey(s.SigningSecret)
+		want(err == nil, "SIGNING_SECRET", "want v1,whsec_… as `smshook secret` makes it")
+		want(!s.Body.empty(), "SIGNING_SECRET", "signs the body, and there is no BODY")
+	}
+	return errors.Join(problems...)
+}
+
+func (s Settings) has(names ...string) bool { return s.URL.has(names...) || s.Body.has(names...) }
+
+// tokenPlaced reports whether a placeholder says where the token belongs.
+func (s Settings) tokenPlaced() bool {
+	for _, value := range s.Headers {
+		if value.has("Token") {
+			return true
+		}
+	}
+	return s.has("Token")
+}
+
+func (s Settings) authorizations() (n int) {
+	_, header := s.Headers["Authorization"]
+	for _, one := range []bool{header, s.User != "", !s.Token.Empty() && !s.tokenPlaced()} {
+		if one {
+			n++
+		}
+	}
+	return n
+}
+
+// Provider sends through one gateway.
+type Provider struct {
+	settings Settings
+	call     *call.Caller
+	secrets  []providers.Secret
+	key      []byte // for signatures; nil without
+}
+
+var _ providers.Provider = (*Provider)(nil)
+
+// New returns a Provider for validated settings.
+func New(s Settings, d providers.Deps) (*Provider, error) {
+	client, err := guarded(d.HTTP, s.URL.origin)
+	if err != nil {
+		return nil, err
+	}
+	if s.Method == http.MethodGet {
+		// On a connection that was used before, net/http repeats a GET that was written and not answered.
+		client.Transport.(*http.Transport).DisableKeepAlives = true
+	}
+	p := &Provider{settings: s, secrets: s.secrets()}
+	p.call = call.New(client, p.secrets...)
+	if !s.SigningSecret.Empty() {
+		p.key, err = signingKey(s.SigningSecret)
+	}
+	return p, err
+}
+
+// Send makes the request that the settings describe.
+func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	answer, err := p.call.Do(ctx, m, p.request(m))
+	if err != nil {
+		return providers.Sent{}, err
+	}
+	s := p.settings
+	var body document
+	unreadable := answer.Decode(&body)
+	code, text := s.ErrorCode.text(body.value), s.ErrorText.text(body.value)
+	if !answer.OK() {
+		return providers.Sent{}, answer.Refuse(nil, code, text)
+	}
+	if unreadable != nil && (len(s.Success.conditions) > 0 || s.ID != nil) {
+		return providers.Sent{}, unreadable
+	}
+	id := s.ID.text(body.value)
+	said := s.Success.judge(answer.Status, body.value)
+	if said == yes && s.ID != nil && id == "" && len(s.Success.conditions) == 0 {
+		said = silent
+	}
+	switch {
+	case said == no, said == silent && code+text != "":
+		return providers.Sent{}, answer.Refuse(nil, code, strings.TrimSuffix("not what SUCCESS says: "+text, ": "))
+	case said == silent:
+		return providers.Sent{}, answer.Fail(providers.Unknown, "", "the answer doesn't say whether it is a success")
+	}
+	return providers.Sent{IDs: p.names(m, id)}, nil
+}
+
+func (p *Provider) request(m providers.Message) call.Request {
+	s := p.settings
+	to := m.To.Reveal()
+	values := map[string]string{
+		"To": to, "ToDigits": strings.TrimPrefix(to, "+"), "Text": m.Text.Reveal(), "Code": m.Code.Reveal(),
+		"From": s.From, "ID": m.ID, "Token": s.Token.Reveal(),
+	}
+	r := call.Request{Method: s.Method, URL: s.URL.fill(values), Header: http.Header{}, Body: s.Body.fill(values)}
+	if !s.Body.empty() {
+		r.Header.Set("Content-Type", s.Body.mediaType())
+	}
+	for name, value := range s.Headers {
+		r.Header.Set(name, value.fill(values))
+	}
+	if p.key != nil {
+		sign(r.Header, p.key, m.ID, time.Now(), r.Body)
+	}
+	if s.User != "" {
+		return r.BasicAuth(s.User, s.Password)
+	}
+	if !s.Token.Empty() && !s.tokenPlaced() {
+		r.Header.Set("Authorization", "Bearer "+s.Token.Reveal())
+	}
+	return r
+}
+
+var messageID = regexp.MustCompile(`^[A-Za-z0-9._:+/=@-]{1,128}$`)
+
+// names returns the id, unless it is none: ids are logged, and who knows what a gateway echoes.
+func (p *Provider) names(m providers.Message, id string) []string {
+	number := providers.NewSecret(strings.TrimPrefix(m.To.Reveal(), "+"))
+	echoes := func(s providers.Secret) bool { return !s.Empty() && strings.Contains(id, s.Reveal()) }
+	if echoes(number) || echoes(m.Code) || slices.ContainsFunc(p.secrets, echoes) || !messageID.MatchString(id) {
+		return nil
+	}
+	return []string{id}
+}
