@@ -1,0 +1,83 @@
+// Package solomobile sends through Solo Mobile. It shows what a carrier takes that is a folder of its own, and stands in a
+// test's copy of this program only: testdata/examples/solomobile.env does the same without code.
+package solomobile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// Settings of one Solo Mobile account.
+type Settings struct {
+	Token   providers.Secret `env:"TOKEN" required:"true" help:"the account's API key"`
+	From    string           `env:"FROM" required:"true" help:"a number of the account, such as +15555550100"`
+	BaseURL call.BaseURL     `env:"BASE_URL" default:"https://mtxbiyilvgwhbdptysex.supabase.co/functions/v1" help:"another address of the API"`
+}
+
+// Validate reports every combination that can't work.
+func (s Settings) Validate() error {
+	var problems []error
+	if !strings.HasPrefix(s.From, "+") {
+		problems = append(problems, providers.Problem{Setting: "FROM", Want: "want a number with its plus"})
+	}
+	return errors.Join(problems...)
+}
+
+var codes = providers.Codes{
+	"INVALID_PHONE_NUMBER": providers.Recipient,
+	"UNAUTHORIZED":         providers.Account,
+	"SMS_NOT_ENABLED":      providers.Account,
+}
+
+// Provider sends through one account.
+type Provider struct {
+	settings Settings
+	call     *call.Caller
+}
+
+var _ providers.Provider = (*Provider)(nil)
+
+// New returns a Provider for validated settings.
+func New(s Settings, d providers.Deps) (*Provider, error) {
+	return &Provider{s, call.New(d.HTTP, s.Token)}, nil
+}
+
+// Send makes one call of send-sms.
+func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	body, _ := json.Marshal(map[string]string{"to": m.To.Reveal(), "from": p.settings.From, "body": m.Text.Reveal()})
+	answer, err := p.call.Do(ctx, m, call.Request{
+		Method: http.MethodPost,
+		URL:    string(p.settings.BaseURL) + "/send-sms",
+		Header: http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + p.settings.Token.Reveal()}},
+		Body:   string(body),
+	})
+	if err != nil {
+		return providers.Sent{}, err
+	}
+	var said struct {
+		Success   bool        `json:"success"`
+		MessageID call.Scalar `json:"message_id"`
+		Error     *struct {
+			Code    call.Scalar `json:"code"`
+			Message call.Scalar `json:"message"`
+		} `json:"error"`
+	}
+	if err := answer.Decode(&said); err != nil {
+		return providers.Sent{}, err
+	}
+	switch {
+	case said.Error != nil:
+		return providers.Sent{}, answer.Refuse(codes, string(said.Error.Code), string(said.Error.Message))
+	case !answer.OK():
+		return providers.Sent{}, answer.Refuse(codes, "", "")
+	case !said.Success:
+		return providers.Sent{}, answer.Fail(providers.Unknown, "", "the answer doesn't say that it is a success")
+	}
+	return providers.Sent{IDs: []string{string(said.MessageID)}}, nil
+}
