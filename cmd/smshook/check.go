@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -46,12 +45,11 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 
 	code := exitOK
 	for _, carrier := range a.Dispatcher.Carriers {
-		if err := checkCarrier(ctx, carrier); err != nil {
-			fmt.Fprintf(sh.stdout, "carrier   %s: %v\n", carrier.Name, err)
-			code = exitFail
-			continue
+		found, err := checkCarrier(ctx, carrier)
+		if err != nil {
+			found, code = err.Error(), exitFail
 		}
-		fmt.Fprintf(sh.stdout, "carrier   %s: ok\n", carrier.Name)
+		fmt.Fprintf(sh.stdout, "carrier   %s: %s\n", carrier.Name, found)
 	}
 	return code
 }
@@ -69,12 +67,13 @@ func printRoutes(w io.Writer, settings config.Config) {
 	fmt.Fprintf(w, "route     %v\n", anywhere)
 }
 
-func checkCarrier(ctx context.Context, carrier *race.Carrier) error {
+// checkCarrier tries a carrier's credentials, if there is a way to do so without sending.
+func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, err error) {
 	checker, ok := carrier.Provider.(providers.Checker)
 	if !ok {
-		return errors.New("can't be checked without sending")
+		return "not tried: that takes a message (smshook send)", nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return checker.Check(ctx)
+	return "ok", checker.Check(ctx)
 }

@@ -367,6 +367,13 @@ $`, r.stdout)
 
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitOK, r.code, r.stdout)
+	twilio.Requests()
+	r = smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=mine=webhook,twilio", "SMSHOOK_ROUTES=IN, +44: twilio",
+		"MINE_URL="+twilio.URL+"/send?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET"), "check")
+	require.Equal(t, exitOK, r.code, "what can't be tried is no problem")
+	require.Contains(t, r.stdout, "route     IN: twilio\nroute     +44: twilio\nroute     *: mine, twilio\n"+
+		"carrier   mine: not tried: that takes a message (smshook send)\ncarrier   twilio: ok\n")
+	require.Len(t, twilio.Requests(), 1, "nothing is sent")
 	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitFail, r.code)
