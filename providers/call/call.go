@@ -1,6 +1,7 @@
 package call
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -142,13 +143,17 @@ func (a *Answer) OK() bool { return a.Status/100 == 2 }
 // Decode reads the body, which must be JSON, into v. Of a failed answer, what can't be read is left empty: the status says
 // enough. Of a success, it is an error of Kind [providers.Unknown], since the message may have been sent.
 func (a *Answer) Decode(v any) error {
-	err := json.Unmarshal(a.Body, v)
+	err := json.Unmarshal(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")), v) // some write a byte order mark
 	if err == nil || !a.OK() {
 		return nil
 	}
 	// The parser's own text quotes what it found.
 	return a.Fail(providers.Unknown, "", "the answer is not the JSON it should be")
 }
+
+// Echoes reports whether a text of the answer holds the number, the code, the text or a credential. A message's name that
+// does must not be passed on: names are logged.
+func (a *Answer) Echoes(text string) bool { return a.hide.echoes(text) }
 
 // Fail returns the error of an answer that is a failure of the given kind, with the carrier's own code and text.
 func (a *Answer) Fail(kind providers.Kind, code, text string) error {

@@ -93,6 +93,24 @@ func (s scrubber) mask(text string) string {
 	return digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
 }
 
+// base64Run is what may be a text in Base64.
+var base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
+
+// echoes reports whether a text holds what must be hidden, also if it is Base64 of that.
+func (s scrubber) echoes(text string) bool {
+	if s.mask(plain(text)) != text {
+		return true
+	}
+	for _, run := range base64Run.FindAllString(text, -1) {
+		run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
+		decoded, _ := base64.RawStdEncoding.DecodeString(run[:len(run)/4*4]) // whole groups always decode
+		if digits := plain(string(decoded)); s.mask(digits) != digits {
+			return true
+		}
+	}
+	return false
+}
+
 // forms returns the ways in which a text is written in URLs, JSON, HTML and headers.
 func forms(text string) []string {
 	if text == "" {
@@ -123,6 +141,10 @@ func (s scrubber) cleanDigits(run string) string {
 	}, run)
 	number := s.number.Reveal()
 	if code := s.code.Reveal(); code != "" && strings.Contains(digits, code) {
+		return "[code]"
+	}
+	// As a JSON number, a code loses the zeros that it begins with.
+	if bare := strings.TrimLeft(s.code.Reveal(), "0"); len(bare) >= 4 && digits == bare {
 		return "[code]"
 	}
 	const telling = 6 // so many digits of a number tell it apart

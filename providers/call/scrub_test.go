@@ -189,6 +189,25 @@ func TestScrubbersAreApart(t *testing.T) {
 	require.Empty(t, secrets)
 }
 
+// As a number, a code comes back without the zeros that it begins with.
+func TestCleanCodeAsNumber(t *testing.T) {
+	s := newScrubber(providers.Message{Code: providers.NewSecret("028687")}, nil)
+	require.Equal(t, "bad value [code] (code 21211)", s.clean("bad value 28687 (code 21211)"))
+}
+
+func TestEchoes(t *testing.T) {
+	s := newScrubber(providers.Message{To: providers.NewSecret("+15555550199"), Code: providers.NewSecret("028687")}, nil)
+	for _, name := range []string{
+		"15555550199", "sms-5555550199-1", "1-555-555-0199", "0000015555550199", "15555550199028687", "x028687", "28687",
+		"wamid.HBgLMTU1NTU1NTAxOTkVAgAR", base64.StdEncoding.EncodeToString([]byte("to 15555550199")),
+	} {
+		require.True(t, s.echoes(name), name)
+	}
+	for _, name := range []string{"", "SM00000000000000000000000000000001", "0A0000000123ABCD1", "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"} {
+		require.False(t, s.echoes(name), name)
+	}
+}
+
 // A secret of several lines is found although line ends are shown as spaces.
 func TestCleanSeveralLines(t *testing.T) {
 	key := "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----"

@@ -100,7 +100,7 @@ func (p *Provider) refused(answer *call.Answer) error {
 	var r refusal
 	_ = answer.Decode(&r) // what can't be read of a refusal is left empty
 	code, text := r.code(), r.text()
-	if code == alreadySent {
+	if code == alreadySent && answer.Status != http.StatusUnauthorized && answer.Status != http.StatusForbidden {
 		return nil
 	}
 	if r.aboutRecipient() {

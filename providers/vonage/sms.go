@@ -68,7 +68,7 @@ func judge(answer *call.Answer, parts []part) (providers.Sent, error) {
 		case "":
 			return providers.Sent{}, answer.Fail(providers.Unknown, "", "a part without status in the answer: "+string(part.Text))
 		case "0":
-			if smsID.MatchString(string(part.ID)) { // anything else might be an echo, and ids are logged
+			if smsID.MatchString(string(part.ID)) && !answer.Echoes(string(part.ID)) { // anything else might be an echo, and ids are logged
 				sent.IDs = append(sent.IDs, string(part.ID))
 			}
 		default:

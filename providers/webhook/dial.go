@@ -14,11 +14,16 @@ import (
 
 // forbidden are, besides link-local addresses, those at which clouds give credentials to whoever asks from inside: AWS,
 // Google, Alibaba and Azure.
-var forbidden = []netip.Addr{
-	netip.MustParseAddr("fd00:ec2::254"),
-	netip.MustParseAddr("fd20:ce::254"),
-	netip.MustParseAddr("100.100.100.200"),
-	netip.MustParseAddr("168.63.129.16"),
+var forbidden = []netip.Prefix{
+	netip.MustParsePrefix("fd00:ec2::/32"),
+	netip.MustParsePrefix("fd20:ce::/32"),
+	netip.MustParsePrefix("fd00:42::/32"), // Scaleway
+	netip.MustParsePrefix("100.100.100.200/32"),
+	netip.MustParsePrefix("168.63.129.16/32"),
+	netip.MustParsePrefix("192.0.0.0/24"), // Oracle
+	// IPv4 addresses in another dress.
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2002::/16"),
 }
 
 var (
@@ -35,7 +40,7 @@ func checkIP(ip netip.Addr, plain bool) error {
 		ip = netip.AddrFrom4([4]byte(bytes[12:]))
 	}
 	for _, one := range forbidden {
-		if ip == one {
+		if one.Contains(ip) {
 			return errors.New("a cloud's metadata address is never called")
 		}
 	}

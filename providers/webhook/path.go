@@ -119,8 +119,8 @@ func (s *Success) UnmarshalText(text []byte) error {
 		place, values, isCondition := strings.Cut(entry, "=")
 		if isCondition {
 			at, err := parsePath(place)
-			if err != nil {
-				return wanted
+			if err != nil || strings.HasPrefix(values, "=") || strings.ContainsAny(place, "!<>~") {
+				return wanted // a "==" or "!=" would be a condition that nothing meets
 			}
 			success.conditions = append(success.conditions, condition{at, splitList(values)})
 			continue

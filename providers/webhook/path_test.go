@@ -44,7 +44,7 @@ func TestSuccess(t *testing.T) {
 	} {
 		require.Equal(t, test.want, parsed[Success](t, test.rule).judge(test.status, d.value), test.rule)
 	}
-	for _, rule := range []string{"", "ok", "300", "199", "2000", "202-200", "200-300", "200;201", "200,", "a=", "a=b,", "=b", "2xx;", "a b=c"} {
+	for _, rule := range []string{"", "ok", "300", "199", "2000", "202-200", "200-300", "200;201", "200,", "a=", "a=b,", "=b", "2xx;", "a b=c", "a==b", "a!=b", "a>=1", "a~=b"} {
 		var s Success
 		require.Error(t, s.UnmarshalText([]byte(rule)), rule)
 	}

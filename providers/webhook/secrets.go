@@ -21,14 +21,20 @@ func (s Settings) secrets() []providers.Secret {
 			list = append(list, providers.NewSecret(text))
 		}
 	}
-	add(s.Token.Reveal(), 1)
-	add(s.Password.Reveal(), 1)
+	add(s.Token.Reveal(), telling/2)
+	add(s.Password.Reveal(), telling/2)
+	add(s.User, telling) // some gateways take a key for one
 	add(s.SigningSecret.Reveal(), 1)
 	for _, text := range s.Headers {
 		for _, literal := range text.literals() {
 			for word := range strings.FieldsSeq(literal) {
 				add(word, telling)
 			}
+		}
+	}
+	for _, literal := range s.URL.path.literals() {
+		for segment := range strings.SplitSeq(literal, "/") {
+			add(segment, telling)
 		}
 	}
 	for _, text := range append(formValues(s.URL.query), s.Body.values()...) {
@@ -55,7 +61,9 @@ func (b Body) values() []string {
 		return formValues(b.template)
 	}
 	var value any
-	_ = json.Unmarshal([]byte(b.template.fill(nil)), &value) // parseJSON has tried it
+	decoder := json.NewDecoder(strings.NewReader(b.template.fill(nil)))
+	decoder.UseNumber()
+	_ = decoder.Decode(&value) // parseJSON has tried it
 	return jsonValues(value)
 }
 
@@ -64,6 +72,8 @@ func jsonValues(value any) []string {
 	switch value := value.(type) {
 	case string:
 		list = append(list, value)
+	case json.Number:
+		list = append(list, value.String())
 	case map[string]any:
 		for _, inner := range value {
 			list = append(list, jsonValues(inner)...)

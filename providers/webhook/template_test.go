@@ -153,7 +153,7 @@ func TestURL(t *testing.T) {
 		"http://2130706433", "http://0x7f000001", "http://0x7f.1", "https://127.1", "https://0177.0.0.1", "https://127.0.0.1.", "https://1.2.3.4.5",
 		"https://169.254.169.254/latest", "http://169.254.1.1", "https://[fe80::1]/", "https://[fe80::1%25eth0]/", "https://[::ffff:169.254.169.254]/",
 		"https://[fd00:ec2::254]/", "https://0.0.0.0", "http://[::]", "https://224.0.0.1", "https://[ff02::1]", "https://[64:ff9b::a9fe:a9fe]",
-		"https://100.100.100.200",
+		"https://100.100.100.200", "https://api.example.com:", "https://api.example.com:/x",
 	} {
 		var u URL
 		err := u.UnmarshalText([]byte(text))
@@ -181,14 +181,15 @@ func TestHeaders(t *testing.T) {
 
 func TestSecretsOfSettings(t *testing.T) {
 	s, unread := env{
-		"URL": "/x?key=in%2Fthe%2Fquery&to={{ .To }}", "HEADERS": "Authorization: App in-a-header", "USER": "u", "PASSWORD": "p",
-		"BODY": `{"k":{"e":["in-the-\"body"]},"text":"{{ .Text }}"}`, "SIGNING_SECRET": testSigning,
+		"URL": "/v1/in-the-path/x?key=in%2Fthe%2Fquery&to={{ .To }}", "HEADERS": "Authorization: App in-a-header",
+		"USER": "key-as-user", "PASSWORD": "pass",
+		"BODY": `{"k":{"e":["in-the-\"body"]},"n":8839201745,"text":"{{ .Text }}"}`, "SIGNING_SECRET": testSigning,
 	}.settings("https://api.example.com")
 	require.Empty(t, unread)
 	var texts []string
 	for _, secret := range s.secrets() {
 		texts = append(texts, secret.Reveal())
 	}
-	require.ElementsMatch(t, []string{"p", testSigning, "in-a-header", "in/the/query", `in-the-"body`}, texts)
+	require.ElementsMatch(t, []string{"pass", "key-as-user", "in-the-path", "8839201745", testSigning, "in-a-header", "in/the/query", `in-the-"body`}, texts)
 	require.IsType(t, providers.Secret{}, s.Token)
 }

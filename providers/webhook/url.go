@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"regexp"
+	"strings"
 )
 
 // URL is the address of a gateway, with placeholders in its path and its query.
@@ -22,7 +23,7 @@ func (u *URL) UnmarshalText(text []byte) error {
 		return wanted
 	}
 	origin, err := url.Parse(found[1])
-	if err != nil || origin.Hostname() == "" {
+	if err != nil || origin.Hostname() == "" || strings.HasSuffix(origin.Host, ":") {
 		return wanted
 	}
 	if err := checkHost(origin.Hostname(), origin.Scheme == "http"); err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,7 +89,6 @@ func (s Settings) authorizations() (n int) {
 type Provider struct {
 	settings Settings
 	call     *call.Caller
-	secrets  []providers.Secret
 	key      []byte // for signatures; nil without
 }
 
@@ -106,8 +104,7 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 		// On a connection that was used before, net/http repeats a GET that was written and not answered.
 		client.Transport.(*http.Transport).DisableKeepAlives = true
 	}
-	p := &Provider{settings: s, secrets: s.secrets()}
-	p.call = call.New(client, p.secrets...)
+	p := &Provider{settings: s, call: call.New(client, s.secrets()...)}
 	if !s.SigningSecret.Empty() {
 		p.key, err = signingKey(s.SigningSecret)
 	}
@@ -141,7 +138,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	case said == silent:
 		return providers.Sent{}, answer.Fail(providers.Unknown, "", "the answer doesn't say whether it is a success")
 	}
-	return providers.Sent{IDs: p.names(m, id)}, nil
+	return providers.Sent{IDs: names(answer, id)}, nil
 }
 
 func (p *Provider) request(m providers.Message) call.Request {
@@ -173,10 +170,8 @@ func (p *Provider) request(m providers.Message) call.Request {
 var messageID = regexp.MustCompile(`^[A-Za-z0-9._:+/=@-]{1,128}$`)
 
 // names returns the id, unless it is none: ids are logged, and who knows what a gateway echoes.
-func (p *Provider) names(m providers.Message, id string) []string {
-	number := providers.NewSecret(strings.TrimPrefix(m.To.Reveal(), "+"))
-	echoes := func(s providers.Secret) bool { return !s.Empty() && strings.Contains(id, s.Reveal()) }
-	if echoes(number) || echoes(m.Code) || slices.ContainsFunc(p.secrets, echoes) || !messageID.MatchString(id) {
+func names(answer *call.Answer, id string) []string {
+	if !messageID.MatchString(id) || answer.Echoes(id) {
 		return nil
 	}
 	return []string{id}

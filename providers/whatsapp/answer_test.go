@@ -46,7 +46,7 @@ func TestAcceptedWithoutID(t *testing.T) {
 		_, err := send(t, accepted(messages))
 		requireFailure(t, err, providers.Unknown, "", "answer 200: no message id in the answer")
 	}
-	for _, messages := range []string{`{}`, `"482913"`, `[{"id":7}]`} {
+	for _, messages := range []string{`{}`, `"482913"`} {
 		_, err := send(t, accepted(messages))
 		requireFailure(t, err, providers.Unknown, "", "answer 200: the answer is not the JSON it should be")
 	}
@@ -66,13 +66,29 @@ func TestNamesOfMessages(t *testing.T) {
 	require.NotEqual(t, names("wamid.A"), names("wamid.B"))
 
 	for _, id := range []string{
-		"482913", "+447700900123", "wamid.", "wamid.+44 7700 900123", `wamid.A\n`, "WAMID.A", "x wamid.A",
+		"482913", "+447700900123", "wamid.", "wamid.+44 7700 900123", `wamid.A B`, "WAMID.A", "x wamid.A",
 		"wamid." + strings.Repeat("A", 251), strings.Repeat("A", 60<<10),
 	} {
 		sent, err := send(t, accepted(`[{"id":"`+id+`"}]`))
 		require.NoError(t, err, "it is accepted all the same")
 		require.Equal(t, providers.Sent{}, sent, id)
 	}
+}
+
+// A number for an id is no name, but an acceptance.
+func TestNumberForAnID(t *testing.T) {
+	sent, err := send(t, accepted(`[{"id":7}]`))
+	require.NoError(t, err)
+	require.Equal(t, providers.Sent{}, sent)
+}
+
+// Code 100 says that a request is malformed; with subcode 33, that there is no such sender for this token.
+func TestNoSuchSender(t *testing.T) {
+	const body = `{"error":{"message":"Unsupported post request","type":"GraphMethodException","code":100,"error_subcode":33}}`
+	_, err := send(t, providertest.Answer{Status: 400, Body: body})
+	requireFailure(t, err, providers.Account, "100", "answer 400: Unsupported post request")
+	_, err = send(t, providertest.Answer{Status: 400, Body: strings.Replace(body, `,"error_subcode":33`, "", 1)})
+	requireFailure(t, err, providers.Rejected, "100", "answer 400: Unsupported post request")
 }
 
 func TestRefused(t *testing.T) {

@@ -106,7 +106,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	// A message_status of held_for_quality_assessment or paused is an acceptance too: what comes of it, a receipt tells.
 	var accepted struct {
 		Messages []struct {
-			ID string `json:"id"`
+			ID call.Scalar `json:"id"`
 		} `json:"messages"`
 	}
 	if err := answer.Decode(&accepted); err != nil {
@@ -115,7 +115,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	if len(accepted.Messages) == 0 || accepted.Messages[0].ID == "" {
 		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message id in the answer")
 	}
-	return providers.Sent{IDs: names(accepted.Messages[0].ID)}, nil
+	return providers.Sent{IDs: names(string(accepted.Messages[0].ID))}, nil
 }
 
 // Check reads the sender: that takes a valid token, and costs nothing.
@@ -181,6 +181,7 @@ func refused(answer *call.Answer) error {
 	var refusal struct {
 		Error struct {
 			Code    call.Scalar `json:"code"`
+			Subcode call.Scalar `json:"error_subcode"`
 			Message call.Scalar `json:"message"`
 			Data    struct {
 				Details call.Scalar `json:"details"`
@@ -189,5 +190,9 @@ func refused(answer *call.Answer) error {
 	}
 	_ = answer.Decode(&refusal) // what can't be read of a refusal is left empty
 	text := strings.Trim(string(refusal.Error.Message+": "+refusal.Error.Data.Details), ": ")
-	return answer.Refuse(codes, string(refusal.Error.Code), text)
+	code := string(refusal.Error.Code)
+	if code == "100" && refusal.Error.Subcode == "33" { // the sender doesn't exist, or isn't the token's: so for every number
+		return answer.Fail(providers.Account, code, text)
+	}
+	return answer.Refuse(codes, code, text)
 }
