@@ -22,8 +22,9 @@ type Driver struct {
 
 // Deps is what a carrier is given besides its settings.
 type Deps struct {
-	HTTP *http.Client // for all its calls, through providers/call
-	Out  io.Writer    // where a carrier that sends nothing shows its messages
+	HTTP     *http.Client // for all its calls, through providers/call
+	Out      io.Writer    // where a carrier that sends nothing shows its messages
+	Callback Callback     // where the carrier reports what becomes of the messages; nowhere if receipts are off
 }
 
 // NewDriver returns the Driver of a carrier whose settings are a C and whose constructor is open.

@@ -28,9 +28,24 @@ type Provider interface {
 type Receiver interface {
 	Provider
 	// Receipts authenticates a call of the carrier and returns what it reports, oldest first; none is a valid answer.
-	// The body has been read whole and is passed apart; r.URL is the address as the carrier was given it. The error is
-	// [ErrForged] if the call is not the carrier's, anything else if it can't be read.
+	// The body has been read whole and is passed apart. r.URL is the whole address as the carrier was given it, with the
+	// query that it called: r.Host and the like are a stranger's words. The token in the path has been checked. Receipts may
+	// be called concurrently.
+	//
+	// The error is [ErrForged] if the call is not the carrier's, [ErrUnsigned] if it may be but has to come again signed,
+	// and anything else if it can't be read. No error text may quote the call.
 	Receipts(r *http.Request, body []byte) ([]Receipt, error)
+	// Setup says what is left to the operator.
+	Setup() ReceiptSetup
+}
+
+// ReceiptSetup is what an operator has to know, or to do at the carrier, for receipts to come and to be trusted.
+type ReceiptSetup struct {
+	// Enter says where at the carrier the address must be entered. It is empty if each message tells it.
+	Enter string
+	// Unsigned says why the carrier's signature can't be checked, so that the token in the path alone proves a receipt. It
+	// is empty if it is checked, and then a receipt without one is refused.
+	Unsigned string
 }
 
 // Challenger is a Receiver whose carrier checks the receipt address by a GET before it uses it.
@@ -85,18 +100,33 @@ type Receipt struct {
 	At    time.Time // the carrier's clock; zero if it didn't say
 }
 
-// State is how far a message has come. From StateQueued to StateRead is a way forward: reports come late, twice and out of
-// order, and an earlier state never replaces a later one. The two failures are final, but don't undo a delivery.
+// State is how far a message has come. Reports come late, twice and out of order, so a message keeps the highest state that
+// was reported: what is on the phone was delivered, whatever else is said.
 type State int
 
 const (
 	StateQueued      State = iota // the carrier has it
 	StateSent                     // handed to the network
+	StateFailed                   // never handed over
+	StateUndelivered              // handed over, and not delivered
 	StateDelivered                // on the phone
 	StateRead                     // opened
-	StateUndelivered              // handed over, and refused there
-	StateFailed                   // never handed over
 )
 
-// ErrForged is the error of a receipt or a challenge that the carrier didn't make.
-var ErrForged = errors.New("not signed by the carrier")
+var stateNames = [...]string{"queued", "sent", "failed", "undelivered", "delivered", "read"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Failed reports whether the message won't arrive.
+func (s State) Failed() bool { return s == StateFailed || s == StateUndelivered }
+
+// Arrived reports whether the message is on the phone.
+func (s State) Arrived() bool { return s >= StateDelivered }
+
+var (
+	// ErrForged is the error of a receipt or a challenge that the carrier didn't make.
+	ErrForged = errors.New("not signed by the carrier")
+	// ErrUnsigned is the error of a receipt without the signature that is due, from a carrier that forgets it at times and
+	// signs when it is asked again.
+	ErrUnsigned = errors.New("not signed, though a signature is due")
+)
