@@ -24,6 +24,9 @@ func (c Callback) For(m Message) string {
 	return c.address.Reveal() + "?" + MessageParam + "=" + url.QueryEscape(m.ID)
 }
 
+// Whole returns the address without a message, to be entered at the carrier.
+func (c Callback) Whole() string { return c.address.Reveal() }
+
 // Token is the end of the address, the part that must not be seen where a carrier quotes it.
 func (c Callback) Token() Secret {
 	address := c.address.Reveal()

@@ -10,6 +10,7 @@ import (
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
@@ -51,6 +52,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		}
 		fmt.Fprintf(sh.stdout, "carrier   %s: %s\n", carrier.Name, found)
 	}
+	printReceipts(sh.stdout, settings.Addresses(), a.Dispatcher.Carriers)
 	return code
 }
 
@@ -76,4 +78,31 @@ func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, err
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	return "ok", checker.Check(ctx)
+}
+
+// printReceipts prints how each carrier reports what becomes of messages, and what is left to do for that.
+func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Carrier) {
+	if !addresses.On() {
+		fmt.Fprintf(w, "receipts  off: they need %sPUBLIC_URL and %sRECEIPT_SECRET\n", config.Prefix, config.Prefix)
+		return
+	}
+	for _, carrier := range carriers {
+		receiver, ok := carrier.Provider.(providers.Receiver)
+		if !ok {
+			fmt.Fprintf(w, "receipts  %s: none\n", carrier.Name)
+			continue
+		}
+		fmt.Fprintf(w, "receipts  %s: %s\n", carrier.Name, receiptSetup(receiver.Setup(), addresses.Of(carrier.Name)))
+	}
+}
+
+func receiptSetup(setup providers.ReceiptSetup, address providers.Callback) string {
+	text := "each message tells the address"
+	if setup.Enter != "" {
+		text = "enter " + address.Whole() + " " + setup.Enter
+	}
+	if setup.Unsigned != "" {
+		return text + "; not signed: " + setup.Unsigned
+	}
+	return text + "; signed"
 }

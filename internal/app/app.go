@@ -32,8 +32,10 @@ type App struct {
 func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
 	a := &App{log: log}
 	deps := providers.Deps{HTTP: call.NewClient(), Out: out}
+	addresses := c.Addresses()
 	var carriers []*race.Carrier
 	for _, instance := range c.Instances {
+		deps.Callback = addresses.Of(instance.Name)
 		provider, err := instance.Provider(deps)
 		if err != nil {
 			return nil, err
@@ -47,14 +49,17 @@ func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
 		ResendWindow: c.Resend,
 		Concurrency:  c.AtOnce,
 		CodeLife:     c.CodeLife,
+		Receipts:     addresses.On(),
+		LateFallback: c.LateFallback == "on",
 		Template:     c.Template,
 		App:          c.App,
 		Routes:       c.Routes,
-	}, carriers, runner)
+	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.forgot})
 	a.Server = &server.Server{
 		Secrets:    c.Secrets,
 		Dispatcher: a.Dispatcher,
 		Texts:      server.Texts{JustSent: c.TextJustSent, Number: c.TextNumber, Failed: c.TextFailed},
+		Receipts:   addresses,
 		Log:        log,
 	}
 	return a, nil
@@ -114,6 +119,50 @@ func (a *App) ended(t race.Attempt) {
 	}
 	event.Str("error", fmt.Sprint(t.Err.Err)).Msg("carrier failed")
 }
+
+// reported logs what a carrier has reported.
+func (a *App) reported(r dispatch.Report) {
+	level := zerolog.InfoLevel
+	switch {
+	case r.MessageID == "":
+		level = zerolog.DebugLevel
+	case r.Receipt.State.Failed():
+		level = zerolog.WarnLevel
+	}
+	event := a.log.WithLevel(level).Str("carrier", r.Carrier).Stringer("state", r.Receipt.State)
+	if r.Receipt.State.Failed() {
+		event = event.Stringer("kind", r.Receipt.Kind)
+	}
+	if r.Receipt.Code != "" {
+		event = event.Str("code", r.Receipt.Code)
+	}
+	if r.MessageID == "" {
+		event.Msg("receipt for no known message")
+		return
+	}
+	event.Str("id", r.MessageID).
+		Str("phone", r.Number.Masked()).
+		Str("country", r.Number.Country()).
+		Dur("after_ms", r.After).
+		Msg("receipt")
+}
+
+// fellBack logs a message that was sent again because of a receipt.
+func (a *App) fellBack(f dispatch.Fallback) {
+	event := a.log.Warn().
+		Str("id", f.MessageID).
+		Str("carrier", f.Carrier).
+		Stringer("kind", f.Kind).
+		Bool("accepted", f.Outcome.Result == race.Accepted).
+		Int("attempts", len(f.Outcome.Attempts))
+	if f.Reason != nil {
+		event = event.Str("reason", f.Reason.Error())
+	}
+	event.Msg("late fallback")
+}
+
+// forgot logs that there was no room for a message: a receipt for it will find nothing.
+func (a *App) forgot() { a.log.Debug().Msg("a message was forgotten for lack of room") }
 
 // attemptLevel is error for what only an operator can mend.
 func attemptLevel(t race.Attempt) zerolog.Level {

@@ -14,6 +14,7 @@ import (
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
@@ -36,6 +37,10 @@ type Config struct {
 	CodeLife  time.Duration    `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
 	Template  message.Template `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset: Your code is {{ .Code }}, or with an APP, Your {{ .App }} code is {{ .Code }}"`
 	App       string           `env:"APP" help:"the app's name in the text"`
+
+	PublicURL    receipt.Site `env:"PUBLIC_URL" help:"where carriers reach this server from outside, such as https://sms.example.com; with RECEIPT_SECRET it turns receipts on"`
+	ReceiptKeys  receipt.Keys `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
+	LateFallback string       `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
 
 	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when two requests came at once and the first was sent"`
 	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when nobody will reach the number"`
@@ -60,7 +65,18 @@ func (c Config) Validate() error {
 	if c.AdminAddr != "" && !isAddr(c.AdminAddr) {
 		problems = append(problems, providers.Problem{Setting: "ADMIN_ADDR", Want: "want host:port or :port"})
 	}
+	switch on := c.Addresses().On(); {
+	case !on && c.PublicURL != (receipt.Site{}):
+		problems = append(problems, providers.Problem{Setting: "RECEIPT_SECRET", Want: "is missing, and " + Prefix + "PUBLIC_URL is set"})
+	case !on && len(c.ReceiptKeys) > 0:
+		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
+	}
 	return errors.Join(append(problems, c.routeProblems()...)...)
+}
+
+// Addresses are where carriers report; none if receipts are off.
+func (c Config) Addresses() receipt.Addresses {
+	return receipt.NewAddresses(c.PublicURL, c.ReceiptKeys)
 }
 
 func isAddr(addr string) bool {

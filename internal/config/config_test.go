@@ -68,7 +68,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
-		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info",
+		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 	}, c)
 	p, err := c.Instances[0].Provider(providers.Deps{})
 	require.NoError(t, err)
@@ -106,6 +106,8 @@ func TestProblems(t *testing.T) {
 			"PIGEON_FLIGHT: want a duration from 1h0m0s to 3h0m0s",
 			"PIGEON_KIND: want one of homing, fantail",
 		}},
+		{"receipts to nowhere", good("SMSHOOK_RECEIPT_SECRET=0123456789012345678901"), []string{"SMSHOOK_PUBLIC_URL: is missing, and SMSHOOK_RECEIPT_SECRET is set"}},
+		{"receipts of anybody", good("SMSHOOK_PUBLIC_URL=https://sms.example.com"), []string{"SMSHOOK_RECEIPT_SECRET: is missing, and SMSHOOK_PUBLIC_URL is set"}},
 		{"budget too short", good("SMSHOOK_BUDGET=900ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"budget over what Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"a carrier's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{

@@ -46,6 +46,7 @@ func (r Result) String() string {
 type Outcome struct {
 	Result   Result
 	Number   phone.Number // the zero Number if it could not be read
+	Lost     string       // the carrier whose last message, it seems, never arrived: the user asked again; may be empty
 	Attempts []race.Attempt
 	Reason   error // why no carrier was tried, or what else there is to say; may be nil. It is safe to log
 }
@@ -57,6 +58,8 @@ type Settings struct {
 	ResendWindow time.Duration // how long a user who asks again is sent through another carrier; 0 is never
 	Concurrency  int           // requests at once
 	CodeLife     time.Duration // how long a code stays valid, if the operator says; else 0
+	Receipts     bool          // carriers report what becomes of messages
+	LateFallback bool          // a message that, as a receipt says, won't arrive is sent through the next carrier
 	Template     message.Template
 	App          string
 	Routes       route.Table
@@ -70,19 +73,26 @@ type Dispatcher struct {
 	race     *race.Runner
 	calls    *calls
 	lanes    *lanes
+	pending  *pendings
 	slots    chan struct{}
 }
 
 // New returns a Dispatcher. Every instance that a route names must be among the carriers.
-func New(s Settings, carriers []*race.Carrier, runner *race.Runner) *Dispatcher {
-	return &Dispatcher{
+func New(s Settings, carriers []*race.Carrier, runner *race.Runner, events Events) *Dispatcher {
+	d := &Dispatcher{
 		Carriers: carriers,
 		settings: s,
 		race:     runner,
 		calls:    newCalls(s.CallerWaits),
 		lanes:    newLanes(s.ResendWindow),
+		pending:  newPendings(events),
 		slots:    make(chan struct{}, s.Concurrency),
 	}
+	d.pending.arrived = d.lanes.arrived
+	if s.LateFallback {
+		d.pending.fallBack = d.fallBack
+	}
+	return d
 }
 
 var errBusy = errors.New("too many requests at once")
@@ -90,7 +100,7 @@ var errBusy = errors.New("too many requests at once")
 // Send returns when a carrier has accepted the message, when none will, or when the time is used up. If ctx ends before,
 // nobody waits for the answer any more, and the code is void: what has not been sent yet isn't.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
-	return d.calls.once(ctx, r, func(ctx context.Context, c *call) Outcome {
+	outcome := d.calls.once(ctx, r, func(ctx context.Context, c *call) Outcome {
 		select {
 		case d.slots <- struct{}{}:
 			defer func() { <-d.slots }()
@@ -100,6 +110,10 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 		deadline := d.deadline(r, c)
 		return d.lanes.alone(ctx, deadline, r, func() Outcome { return d.send(ctx, deadline, r, c) })
 	})
+	if outcome.Result == Accepted && ctx.Err() == nil {
+		d.pending.answer(r)
+	}
+	return outcome
 }
 
 // send is the way of one request that is no repeat and has its lane for itself.
@@ -110,14 +124,19 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	}
 	text := d.settings.Template.Render(d.settings.App, r.Code)
 	lost := d.lanes.lost(r)
+	message := d.message(r, number, text)
+	route := d.route(number, lost)
+	d.open(r, number, message, route)
+	late := d.calls.late(c)
 	outcome := d.race.Run(ctx, race.Entry{
-		Message:  d.message(r, number, text),
-		Route:    d.calls.untried(c, d.route(number, lost)),
+		Message:  message,
+		Route:    d.calls.untried(c, route),
 		Arrived:  r.Arrived,
 		Deadline: deadline,
 		Lost:     lost,
-		Late:     d.calls.late(c),
+		Late:     func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
+	d.pending.noteAll(outcome.Attempts)
 	result, reason := results[outcome.Result], error(nil)
 	if result == Failed && d.calls.undecided(ctx, c, deadline) && d.race.Unknown == race.AcceptUnknown {
 		result = Accepted
@@ -128,7 +147,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	if outcome.Result == race.Accepted && ctx.Err() == nil {
 		d.lanes.took(r, winner(outcome.Attempts))
 	}
-	return Outcome{Result: result, Number: number, Attempts: outcome.Attempts, Reason: reason}
+	return Outcome{Result: result, Number: number, Lost: lost, Attempts: outcome.Attempts, Reason: reason}
 }
 
 var errNothingStarted = errors.New("no carrier was left to try, or no time for one")

@@ -65,7 +65,7 @@ func dispatcher(s Settings, carriers ...*pigeon) *Dispatcher {
 	for i, c := range carriers {
 		list = append(list, race.NewCarrier(string(rune('a'+i)), c, nil, 100))
 	}
-	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}})
+	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}, Events{})
 }
 
 func request(number string) Request {

@@ -16,7 +16,7 @@ import (
 type lanes struct {
 	mu   sync.Mutex
 	busy map[string]*lane
-	last *memory[delivery]
+	last *memory[*delivery]
 }
 
 type lane struct {
@@ -26,18 +26,29 @@ type lane struct {
 
 // delivery is a message that was accepted on a lane.
 type delivery struct {
+	id         string
 	carrier    string
 	lastSignIn string
+	arrived    bool // as the carrier reports
 }
 
 const mostDeliveries = 1 << 16
 
 func newLanes(resendWindow time.Duration) *lanes {
-	return &lanes{busy: map[string]*lane{}, last: newMemory[delivery](resendWindow, mostDeliveries)}
+	return &lanes{busy: map[string]*lane{}, last: newMemory[*delivery](resendWindow, mostDeliveries)}
 }
 
 // key names the lane of a request.
 func (r Request) key() string { return r.User + " " + strings.TrimPrefix(r.Phone.Reveal(), "+") }
+
+// flow names the requests of which only the last one's code is of use. An older code of a second factor stays valid, but the
+// app asks for the newest.
+func (r Request) flow() string {
+	if r.MFA {
+		return "mfa " + r.key()
+	}
+	return r.key()
+}
 
 var errBehind = errors.New("no time left behind another request for the same number")
 
@@ -108,7 +119,16 @@ func (ls *lanes) took(r Request, carrier string) {
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.last.put(r.key(), delivery{carrier, r.LastSignIn}, r.Arrived)
+	ls.last.put(r.key(), &delivery{id: r.ID, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
+}
+
+// arrived notes that the message of a request is on the phone.
+func (ls *lanes) arrived(r Request) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if last, ok := ls.last.get(r.key(), time.Now()); ok && last.id == r.ID {
+		last.arrived = true
+	}
 }
 
 // lost returns the carrier that took the last message on the lane if that, it seems, never arrived: the user asks again, and
@@ -121,7 +141,7 @@ func (ls *lanes) lost(r Request) (carrier string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	last, ok := ls.last.get(r.key(), r.Arrived)
-	if !ok || last.lastSignIn != r.LastSignIn {
+	if !ok || last.arrived || last.lastSignIn != r.LastSignIn {
 		return ""
 	}
 	return last.carrier

@@ -10,6 +10,7 @@ import (
 type memory[V any] struct {
 	keep    time.Duration
 	most    int
+	forgot  func(value V, old bool) // told what was forgotten, and whether for its age; may be nil
 	entries map[string]*list.Element
 	byAge   *list.List // of remembered[V], oldest first
 }
@@ -21,7 +22,7 @@ type remembered[V any] struct {
 }
 
 func newMemory[V any](keep time.Duration, most int) *memory[V] {
-	return &memory[V]{keep, most, map[string]*list.Element{}, list.New()}
+	return &memory[V]{keep: keep, most: most, entries: map[string]*list.Element{}, byAge: list.New()}
 }
 
 func (m *memory[V]) get(key string, now time.Time) (value V, ok bool) {
@@ -49,9 +50,13 @@ func (m *memory[V]) drop(key string) {
 func (m *memory[V]) forget(now time.Time) {
 	for oldest := m.byAge.Front(); oldest != nil; oldest = m.byAge.Front() {
 		entry := oldest.Value.(remembered[V])
-		if len(m.entries) <= m.most && now.Sub(entry.at) < m.keep {
+		old := now.Sub(entry.at) >= m.keep
+		if !old && len(m.entries) <= m.most {
 			return
 		}
 		m.drop(entry.key)
+		if m.forgot != nil {
+			m.forgot(entry.value, old)
+		}
 	}
 }

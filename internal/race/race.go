@@ -43,8 +43,8 @@ func (c *Carrier) enter() bool {
 
 func (c *Carrier) leave() { <-c.slots }
 
-// channel names the way the carrier's messages travel.
-func (c *Carrier) channel() string {
+// Channel names the way the carrier's messages travel: "sms" if it doesn't say.
+func (c *Carrier) Channel() string {
 	if p, ok := c.Provider.(providers.Channeler); ok {
 		return p.Channel()
 	}
@@ -149,6 +149,9 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 		}
 	}
 }
+
+// Go runs f, and lets Drain wait for it.
+func (r *Runner) Go(f func()) { r.following.Go(f) }
 
 // Drain waits for the attempts that go on after their race, until ctx ends.
 func (r *Runner) Drain(ctx context.Context) error {

@@ -103,7 +103,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	case providers.Recipient:
 		run.queue = nil
 	case providers.Channel:
-		run.queue = slices.DeleteFunc(run.queue, func(c *Carrier) bool { return c.channel() == f.carrier.channel() })
+		run.queue = slices.DeleteFunc(run.queue, func(c *Carrier) bool { return c.Channel() == f.carrier.Channel() })
 	}
 	if newest { // an older one's failure starts nothing: its successor is under way
 		run.next(ctx)

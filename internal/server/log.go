@@ -20,6 +20,7 @@ import (
 // line is what the log will say about one request, filled in on its way.
 type line struct {
 	id      string
+	carrier string            // that reports
 	reason  error             // why the call was refused; safe to log
 	outcome *dispatch.Outcome // nil if it got no further than the door
 	failure hook.Reply        // the answer if the handler panics
@@ -77,12 +78,18 @@ func (s *Server) write(l *line, r *http.Request, status int, took time.Duration)
 	if l.id != "" {
 		event = event.Str("id", l.id)
 	}
+	if l.carrier != "" {
+		event = event.Str("carrier", l.carrier)
+	}
 	if l.reason != nil {
 		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
 		event = event.Str("reason", l.reason.Error()).Str("remote", remote)
 	}
 	if o := l.outcome; o != nil {
 		event = event.Str("result", o.Result.String()).Str("phone", o.Number.Masked()).Int("attempts", len(o.Attempts))
+		if o.Lost != "" {
+			event = event.Str("lost_by", o.Lost)
+		}
 		if o.Reason != nil {
 			event = event.Str("reason", o.Reason.Error())
 		}

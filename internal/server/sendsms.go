@@ -14,7 +14,7 @@ import (
 func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
 	line := lineOf(r)
-	body, err := readBody(w, r)
+	body, err := readBody(w, r, hook.MaxBody)
 	if err != nil {
 		line.refuse(w, bodyStatus(err), err)
 		return
@@ -66,16 +66,16 @@ func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
 }
 
 var (
-	errTooLong = errors.New("the body is over 1 MiB")
+	errTooLong = errors.New("the body is too long")
 	errCutOff  = errors.New("the body could not be read to its end")
 )
 
-// readBody reads the whole body, up to the limit. Only then does net/http notice that the caller hangs up.
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if r.ContentLength > hook.MaxBody {
+// readBody reads the whole body, up to the limit in bytes. Only then does net/http notice that the caller hangs up.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
 		return nil, errTooLong
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, hook.MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
 		return nil, errTooLong

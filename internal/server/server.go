@@ -1,5 +1,5 @@
-// Package server is the front door for Supabase Auth: it reads the call, has the hook verified and decoded, the code
-// dispatched, and gives the answer.
+// Package server is the front door: for Supabase Auth, whose call it reads, has verified and decoded, and dispatched, and gives
+// the answer; and for carriers, which report what became of messages.
 package server
 
 import (
@@ -14,16 +14,18 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/receipt"
 )
 
 // HookPath is where Auth calls.
 const HookPath = "/hooks/send-sms"
 
-// Server answers HTTP. All fields must be set before Handler is called.
+// Server answers HTTP. All fields but Receipts must be set before Handler is called.
 type Server struct {
 	Secrets    hook.Secrets
 	Dispatcher *dispatch.Dispatcher
 	Texts      Texts
+	Receipts   receipt.Addresses // where carriers report; none if they are not to
 	Log        zerolog.Logger
 
 	draining atomic.Bool
@@ -42,6 +44,10 @@ func (s *Server) Handler() http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.logged)
 	r.Post(HookPath, s.sendSMS)
+	if s.Receipts.On() {
+		r.Post(receiptPath, s.receipts)
+		r.Get(receiptPath, s.receipts)
+	}
 	r.Get("/healthz", s.health)
 	r.Head("/healthz", s.health)
 	r.Get("/readyz", s.ready)

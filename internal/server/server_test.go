@@ -57,6 +57,7 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10},
 			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
 			&race.Runner{Patience: time.Second, Ended: ended},
+			dispatch.Events{},
 		),
 		Texts: Texts{JustSent: "just sent", Number: "bad number", Failed: "not sent"},
 		Log:   zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
@@ -152,8 +153,8 @@ func TestTheDoor(t *testing.T) {
 		message string
 	}{
 		{"no signature", request("POST", HookPath, newCall), 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
-		{"too long", request("POST", HookPath, long), 413, "the body is over 1 MiB"},
-		{"too long, in chunks", chunked, 413, "the body is over 1 MiB"},
+		{"too long", request("POST", HookPath, long), 413, "the body is too long"},
+		{"too long, in chunks", chunked, 413, "the body is too long"},
 		{"cut off", cut, 400, "the body could not be read to its end"},
 		{"GET", request("GET", HookPath, ""), 405, "this address doesn't take this method; Auth calls the hook by POST"},
 		{"an odd method", request("BREW", HookPath, ""), 405, "this address doesn't take this method; Auth calls the hook by POST"},

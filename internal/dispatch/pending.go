@@ -1,0 +1,353 @@
+package dispatch
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+const (
+	// keepPending is how long a receipt may follow its message. The code itself goes when its life is over.
+	keepPending = 10 * time.Minute
+	mostPending = 1 << 16
+
+	// keepEarly is how long a receipt waits for its message: carriers are known to report before they answer.
+	keepEarly = 10 * time.Second
+	mostEarly = 1 << 12 // messages, each with one receipt for every state at most
+
+	// mostParts is how many names of one carrier a message may go by. No carrier lets a text have so many segments.
+	mostParts = 16
+
+	// leastLife is what must be left of a code's life for another message to be worth its price.
+	leastLife = 15 * time.Second
+)
+
+// pendings are the messages of which it may still be learnt what became of them. An accepted message is not a delivered one:
+// WhatsApp accepts numbers that it can't reach, and says so only by a receipt.
+type pendings struct {
+	events   Events
+	arrived  func(Request)
+	fallBack func(p *pending, m providers.Message, f Fallback, route []*race.Carrier) // must not block
+
+	mu     sync.Mutex
+	byID   *memory[*pending]
+	byName map[name]*pending
+	newest map[string]*pending                            // by flow: the one whose code is valid
+	early  map[name]map[providers.State]providers.Receipt // those whose message isn't known yet
+}
+
+// name is a carrier's for a message, or for a part of one.
+type name struct{ carrier, id string }
+
+// pending is one message. Its fields belong to pendings.mu.
+type pending struct {
+	request  Request // without its code
+	number   phone.Number
+	message  *providers.Message // nil once its code is void: it must not be sent again
+	dies     time.Time          // the code
+	wipe     *time.Timer        // the message, then
+	tries    []try              // one for each carrier of the route, in its order
+	answered bool               // a caller was there to hear that it was accepted
+	sending  bool               // through another carrier, because of a receipt
+}
+
+// try is what one carrier made of the message.
+type try struct {
+	carrier  *race.Carrier
+	begun    bool
+	over     bool // the attempt has ended
+	accepted bool
+	kind     providers.Kind // why it failed, at once or later
+	parts    []part
+}
+
+// part is a message, or a part of one, as its carrier counts.
+type part struct {
+	id    string
+	state providers.State
+}
+
+// failed reports whether the message won't arrive by this try: without one of its parts it is none.
+func (t *try) failed() bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.state.Failed() })
+}
+
+// dead reports whether the try has failed, at once or later.
+func (t *try) dead() bool { return t.over && !t.accepted || t.failed() }
+
+// arrived reports whether the whole message is on the phone.
+func (t *try) arrived() bool {
+	return len(t.parts) > 0 && !slices.ContainsFunc(t.parts, func(p part) bool { return !p.state.Arrived() })
+}
+
+// mayArrive reports whether the try is out and nothing bad is known of it. Of one that ended in silence nothing will ever be
+// known, so it doesn't count.
+func (t *try) mayArrive() bool { return t.begun && (!t.over || t.accepted) && !t.failed() }
+
+func newPendings(events Events) *pendings {
+	ps := &pendings{
+		events: events,
+		byID:   newMemory[*pending](keepPending, mostPending),
+		byName: map[name]*pending{},
+		newest: map[string]*pending{},
+		early:  map[name]map[providers.State]providers.Receipt{},
+	}
+	ps.byID.forgot = ps.forgot
+	return ps
+}
+
+// open notes a message that is about to be sent, for the first time or for a repeat of its call.
+func (ps *pendings) open(r Request, number phone.Number, m providers.Message, route []*race.Carrier, life time.Duration) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if _, again := ps.byID.get(r.ID, r.Arrived); again {
+		return
+	}
+	r.Code = providers.Secret{}
+	p := &pending{request: r, number: number, message: &m, dies: r.Arrived.Add(life), tries: make([]try, len(route))}
+	for i, carrier := range route {
+		p.tries[i].carrier = carrier
+	}
+	p.wipe = time.AfterFunc(time.Until(p.dies), func() {
+		ps.mu.Lock()
+		defer ps.mu.Unlock()
+		p.message = nil
+	})
+	ps.byID.put(r.ID, p, r.Arrived)
+}
+
+// void makes sure that the message isn't sent again. ps.mu is held.
+func (p *pending) void() {
+	p.message = nil
+	p.wipe.Stop()
+}
+
+// forgot drops what leads to a message that has been forgotten. ps.mu is held.
+func (ps *pendings) forgot(p *pending, old bool) {
+	p.void()
+	for _, t := range p.tries {
+		for _, part := range t.parts {
+			delete(ps.byName, name{t.carrier.Name, part.id})
+		}
+	}
+	if flow := p.request.flow(); ps.newest[flow] == p {
+		delete(ps.newest, flow)
+	}
+	if !old {
+		ps.events.Forgot()
+	}
+}
+
+func (ps *pendings) noteAll(attempts []race.Attempt) {
+	for _, a := range attempts {
+		ps.note(a)
+	}
+}
+
+// note notes how an attempt stands, or how it has ended. The receipts that came before its end are applied.
+func (ps *pendings) note(a race.Attempt) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p, ok := ps.byID.get(a.MessageID, time.Now())
+	if !ok {
+		return
+	}
+	t := p.try(a.Carrier)
+	if t == nil {
+		return
+	}
+	t.begun, t.over, t.accepted = true, !a.Pending, a.Err == nil
+	if a.Err != nil && !t.failed() {
+		t.kind = a.Err.Kind
+	}
+	for _, id := range a.Sent.IDs {
+		n := name{a.Carrier, id}
+		ps.bind(p, t, n)
+		for _, receipt := range ps.early[n] {
+			ps.apply(p, n, receipt)
+		}
+		delete(ps.early, n)
+	}
+	ps.consider(p)
+}
+
+// try returns what a carrier made of the message, or nil if it is none of the route.
+func (p *pending) try(carrier string) *try {
+	for i := range p.tries {
+		if p.tries[i].carrier.Name == carrier {
+			return &p.tries[i]
+		}
+	}
+	return nil
+}
+
+// bind notes the carrier's name for a message.
+func (ps *pendings) bind(p *pending, t *try, n name) {
+	if _, known := ps.byName[n]; known || len(t.parts) == mostParts {
+		return
+	}
+	ps.byName[n] = p
+	t.parts = append(t.parts, part{id: n.id})
+}
+
+// answer notes that the caller of a request has heard that it was accepted. From here on the codes of the requests before it
+// are void.
+func (ps *pendings) answer(r Request) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p, ok := ps.byID.get(r.ID, time.Now())
+	if !ok {
+		return
+	}
+	p.answered = true
+	newest := ps.newest[r.flow()]
+	switch {
+	case newest == nil || newest == p:
+		ps.newest[r.flow()] = p
+	case p.request.Arrived.Before(newest.request.Arrived): // a late repeat
+		p.void()
+	default:
+		newest.void()
+		ps.newest[r.flow()] = p
+	}
+	ps.consider(p)
+}
+
+// receive takes one receipt. The message's own name finds it only until the carrier has told its name.
+func (ps *pendings) receive(carrier, messageID string, receipt providers.Receipt) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	n := name{carrier, receipt.ID}
+	p := ps.byName[n]
+	if p == nil {
+		p = ps.unnamed(messageID, carrier)
+		if p == nil {
+			ps.wait(n, receipt)
+			return
+		}
+		t := p.try(carrier)
+		t.begun = true
+		ps.bind(p, t, n)
+	}
+	ps.apply(p, n, receipt)
+	ps.consider(p)
+}
+
+// unnamed returns a message that a carrier has, or may have, without having told its name for it.
+func (ps *pendings) unnamed(messageID, carrier string) *pending {
+	p, ok := ps.byID.get(messageID, time.Now())
+	if !ok {
+		return nil
+	}
+	t := p.try(carrier)
+	if t == nil || t.over && (len(t.parts) > 0 || !t.accepted && t.kind != providers.Unknown) {
+		return nil
+	}
+	return p
+}
+
+// wait keeps a receipt whose message isn't known: it may have overtaken the answer to Send.
+func (ps *pendings) wait(n name, receipt providers.Receipt) {
+	if receipts, waiting := ps.early[n]; waiting {
+		receipts[receipt.State] = receipt
+		return
+	}
+	if len(ps.early) == mostEarly {
+		ps.events.Reported(Report{Carrier: n.carrier, Receipt: receipt})
+		return
+	}
+	ps.early[n] = map[providers.State]providers.Receipt{receipt.State: receipt}
+	time.AfterFunc(keepEarly, func() {
+		ps.mu.Lock()
+		defer ps.mu.Unlock()
+		for _, receipt := range ps.early[n] {
+			ps.events.Reported(Report{Carrier: n.carrier, Receipt: receipt})
+		}
+		delete(ps.early, n)
+	})
+}
+
+// apply notes what a receipt says, if that is news.
+func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
+	t := p.try(n.carrier)
+	i := slices.IndexFunc(t.parts, func(part part) bool { return part.id == n.id })
+	if i < 0 || receipt.State <= t.parts[i].state {
+		return
+	}
+	t.parts[i].state = receipt.State
+	if receipt.State.Failed() {
+		t.kind = receipt.Kind
+	}
+	ps.events.Reported(Report{
+		MessageID: p.request.ID,
+		Number:    p.number,
+		Carrier:   n.carrier,
+		Receipt:   receipt,
+		After:     time.Since(p.request.Arrived),
+		Arrived:   t.arrived(),
+	})
+	if t.arrived() {
+		p.void()
+		ps.arrived(p.request)
+	}
+}
+
+// consider sends a message through the carriers that are left if a receipt has made that necessary, and it still makes sense.
+func (ps *pendings) consider(p *pending) {
+	if ps.fallBack == nil || p.message == nil || !p.answered || p.sending || time.Until(p.dies) < leastLife {
+		return
+	}
+	failed := p.failed()
+	if failed == nil {
+		return
+	}
+	if route := p.left(); len(route) > 0 {
+		p.sending = true
+		ps.fallBack(p, *p.message, Fallback{MessageID: p.request.ID, Carrier: failed.carrier.Name, Kind: failed.kind}, route)
+	}
+}
+
+// failed returns the last try of which a receipt has said that it failed, or nil if another try may arrive, or has, or if
+// nobody will reach the number.
+func (p *pending) failed() *try {
+	var failed *try
+	for i := range p.tries {
+		t := &p.tries[i]
+		if t.mayArrive() || t.arrived() || t.dead() && t.kind == providers.Recipient {
+			return nil
+		}
+		if t.failed() {
+			failed = t
+		}
+	}
+	return failed
+}
+
+// left returns the carriers that have not tried the message, without those of a channel that the person isn't on.
+func (p *pending) left() []*race.Carrier {
+	var route []*race.Carrier
+	for _, t := range p.tries {
+		off := slices.ContainsFunc(p.tries, func(o try) bool {
+			return o.dead() && o.kind == providers.Channel && o.carrier.Channel() == t.carrier.Channel()
+		})
+		if !t.begun && !off {
+			route = append(route, t.carrier)
+		}
+	}
+	return route
+}
+
+// sent notes that a message has been sent through other carriers, or that there was no room for that.
+func (ps *pendings) sent(p *pending, attempts []race.Attempt) {
+	ps.noteAll(attempts)
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p.sending = false
+	if len(attempts) > 0 { // else it would be in vain again
+		ps.consider(p)
+	}
+}

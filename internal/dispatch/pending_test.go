@@ -1,0 +1,530 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptrace"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// post is a carrier whose name for a message is ours and its own initial. It shows what it was given to the stage.
+type post struct {
+	initial string
+	channel string
+	parts   int
+	silent  time.Duration // before it answers
+	err     error
+	stage   *stage
+}
+
+func (p *post) Channel() string { return p.channel }
+
+func (p *post) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	p.stage.add(fmt.Sprintf("%s sends %s to %s", p.initial, m.Code.Reveal(), m.ID))
+	if p.silent > 0 {
+		httptrace.ContextClientTrace(ctx).WroteHeaders() // it has left
+		timer := time.NewTimer(p.silent)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return providers.Sent{}, ctx.Err()
+		}
+	}
+	if p.err != nil {
+		return providers.Sent{}, p.err
+	}
+	var sent providers.Sent
+	for i := range p.parts {
+		sent.IDs = append(sent.IDs, fmt.Sprint(m.ID, p.initial, i))
+	}
+	return sent, nil
+}
+
+// stage is a Dispatcher whose carriers are posts, and a record of what happens on it.
+type stage struct {
+	*Dispatcher
+	mu     sync.Mutex
+	record []string
+}
+
+func (s *stage) add(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record = append(s.record, what)
+}
+
+// happened returns what has happened since it was last asked.
+func (s *stage) happened() string {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := strings.Join(s.record, "; ")
+	s.record = nil
+	return all
+}
+
+// newStage returns a stage with one post for each of the channels.
+func newStage(change func([]*post, *Settings), channels ...string) *stage {
+	s := &stage{}
+	settings := Settings{
+		CallerWaits: 5 * time.Second, Budget: 4 * time.Second, Concurrency: 100, ResendWindow: 10 * time.Minute,
+		Receipts: true, LateFallback: true,
+	}
+	var posts []*post
+	for i, channel := range channels {
+		posts = append(posts, &post{initial: string(rune('a' + i)), channel: channel, parts: 1, stage: s})
+	}
+	if change != nil {
+		change(posts, &settings)
+	}
+	var carriers []*race.Carrier
+	for _, p := range posts {
+		carriers = append(carriers, race.NewCarrier(p.initial, p, providers.Codes{"77": providers.Recipient}, 100))
+	}
+	runner := &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}
+	s.Dispatcher = New(settings, carriers, runner, Events{
+		Reported: func(r Report) {
+			what := fmt.Sprintf("%s reports %v of %q", r.Carrier, r.Receipt.State, r.MessageID)
+			if r.Receipt.State.Failed() {
+				what += " " + r.Receipt.Kind.String()
+			}
+			if r.Arrived {
+				what += " arrived"
+			}
+			s.add(what)
+		},
+		FellBack: func(f Fallback) {
+			what := fmt.Sprintf("fell back from %s for %v", f.Carrier, f.Kind)
+			if f.Outcome.Result != race.Accepted {
+				what += " in vain"
+			}
+			s.add(what)
+		},
+		Forgot: func() { s.add("forgot") },
+	})
+	return s
+}
+
+func (s *stage) ask(id string, change ...func(*Request)) Result {
+	r := request("15555550100")
+	r.ID, r.Code = id, providers.NewSecret("code-"+id)
+	for _, c := range change {
+		c(&r)
+	}
+	return s.Send(context.Background(), r).Result
+}
+
+// report makes a carrier report of a message that it has taken.
+func (s *stage) report(carrier, messageID string, state providers.State, kind providers.Kind) {
+	s.reportAs(carrier, "", messageID+carrier+"0", state, kind)
+}
+
+func (s *stage) reportAs(carrier, messageID, id string, state providers.State, kind providers.Kind) {
+	c := s.Carriers[carrier[0]-'a']
+	s.Receipts(c, messageID, []providers.Receipt{{ID: id, State: state, Kind: kind}})
+}
+
+// The code goes out by the next carrier of another channel, at once and exactly once: also when the receipt comes again, out
+// of order and several times at the same moment.
+func TestLateFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil, "whatsapp", "whatsapp", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		require.Equal(t, "a sends code-1 to 1", s.happened())
+		start := time.Now()
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() { s.report("a", "1", providers.StateUndelivered, providers.Channel) })
+			wg.Go(func() { s.report("a", "1", providers.StateQueued, 0) })
+		}
+		wg.Wait()
+		require.Equal(t, `a reports undelivered of "1" channel; c sends code-1 to 1; fell back from a for channel`, s.happened())
+		require.Zero(t, time.Since(start))
+		s.report("a", "1", providers.StateSent, 0)
+		s.report("a", "1", providers.StateFailed, providers.Channel)
+		require.Empty(t, s.happened())
+
+		s.report("c", "1", providers.StateUndelivered, providers.Temporary)
+		require.Equal(t, `c reports undelivered of "1" temporary; d sends code-1 to 1; fell back from c for temporary`, s.happened())
+		s.report("d", "1", providers.StateUndelivered, providers.Temporary)
+		require.Equal(t, `d reports undelivered of "1" temporary`, s.happened(), "no carrier is left")
+		require.NoError(t, s.Drain(t.Context()))
+	})
+}
+
+func TestLateFallbackByKind(t *testing.T) {
+	for kind, want := range map[providers.Kind]string{
+		providers.Unknown:   "b",
+		providers.Temporary: "b",
+		providers.Account:   "b",
+		providers.Rejected:  "b",
+		providers.Channel:   "", // both are of one channel
+		providers.Recipient: "",
+	} {
+		t.Run(kind.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(nil, "sms", "sms")
+				require.Equal(t, Accepted, s.ask("1"))
+				s.report("a", "1", providers.StateFailed, kind)
+				require.Equal(t, want != "", strings.Contains(s.happened(), "b sends"))
+			})
+		})
+	}
+}
+
+// No code goes out a second time unless everything speaks for it.
+func TestNoLateFallback(t *testing.T) {
+	fail := func(s *stage) { s.report("a", "1", providers.StateUndelivered, providers.Temporary) }
+	for _, tt := range []struct {
+		name   string
+		change func([]*post, *Settings)
+		run    func(*testing.T, *stage)
+	}{
+		{"it is off", func(_ []*post, s *Settings) { s.LateFallback = false }, func(_ *testing.T, s *stage) { s.ask("1"); fail(s) }},
+		{"receipts are off", func(_ []*post, s *Settings) { s.Receipts = false }, func(_ *testing.T, s *stage) { s.ask("1"); fail(s) }},
+		{"it has arrived", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			s.report("a", "1", providers.StateDelivered, 0)
+			fail(s)
+		}},
+		{"too little of the code's life is left", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			time.Sleep(45*time.Second + 1)
+			fail(s)
+		}},
+		{"the code's life is over", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			time.Sleep(time.Minute)
+			fail(s)
+		}},
+		{"a newer code was accepted", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			s.ask("2", func(r *Request) { r.LastSignIn = "since then" })
+			fail(s)
+		}},
+		{"a newer second factor was accepted", nil, func(_ *testing.T, s *stage) {
+			s.ask("1", func(r *Request) { r.MFA = true })
+			time.Sleep(time.Millisecond)
+			s.ask("2", func(r *Request) { r.MFA = true })
+			fail(s)
+		}},
+		{"the caller has left", func(posts []*post, _ *Settings) { posts[0].silent = time.Second }, func(t *testing.T, s *stage) {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			r := request("15555550100")
+			r.ID = "1"
+			require.Equal(t, Failed, s.Send(ctx, r).Result)
+			time.Sleep(time.Second)
+			fail(s)
+		}},
+		{"the operator's own class forbids it", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			s.Receipts(s.Carriers[0], "", []providers.Receipt{{ID: "1a0", State: providers.StateFailed, Kind: providers.Temporary, Code: "77"}})
+		}},
+		{"another carrier's receipt bears the same name", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			s.reportAs("b", "", "1a0", providers.StateFailed, providers.Temporary)
+		}},
+		{"a receipt for a message that the carrier has named otherwise", nil, func(_ *testing.T, s *stage) {
+			s.ask("1")
+			s.reportAs("a", "1", "another", providers.StateFailed, providers.Temporary)
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(tt.change, "sms", "sms")
+				tt.run(t, s)
+				time.Sleep(20 * time.Second)
+				require.NotContains(t, s.happened(), "b sends")
+				require.NoError(t, s.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+// While another carrier may still deliver the message, it isn't sent by a third.
+func TestLateFallbackWaitsForTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = 3 * time.Second }, "sms", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		require.Equal(t, "a sends code-1 to 1; b sends code-1 to 1", s.happened())
+		s.report("b", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `b reports failed of "1" temporary`, s.happened(), "a is undecided")
+		time.Sleep(10 * time.Second)
+		require.Empty(t, s.happened(), "a has accepted it")
+		s.report("a", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a reports failed of "1" temporary; c sends code-1 to 1; fell back from b for temporary`, s.happened())
+	})
+}
+
+// Of a carrier that never answered nothing will be known: it doesn't keep the message from the user.
+func TestLateFallbackDoesNotWaitForSilence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Hour }, "sms", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		s.report("b", "1", providers.StateFailed, providers.Temporary)
+		s.happened()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, "c sends code-1 to 1; fell back from b for temporary", s.happened())
+	})
+}
+
+func TestLateFallbackGoesOnWhereACarrierRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) {
+			posts[1].err = &providers.Error{Kind: providers.Account, Err: errors.New("no")}
+		}, "whatsapp", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		s.report("a", "1", providers.StateFailed, providers.Channel)
+		require.Equal(t, `a sends code-1 to 1; a reports failed of "1" channel; b sends code-1 to 1; c sends code-1 to 1; fell back from a for channel`, s.happened())
+	})
+}
+
+// A second factor's code lives longer, and another user's is another message.
+func TestLateFallbackForASecondFactor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil, "whatsapp", "sms")
+		s.ask("1", func(r *Request) { r.MFA = true })
+		time.Sleep(2 * time.Minute)
+		s.ask("2", func(r *Request) { r.MFA, r.User = true, "another" })
+		s.ask("3")
+		s.happened()
+		s.report("a", "1", providers.StateFailed, providers.Channel)
+		require.Contains(t, s.happened(), "b sends code-1 to 1")
+	})
+}
+
+// There is a limit to what goes out at once, hooks first.
+func TestLateFallbackUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, settings *Settings) { settings.Concurrency = 1 }, "whatsapp", "sms")
+		s.ask("1")
+		s.slots <- struct{}{}
+		s.happened()
+		s.report("a", "1", providers.StateFailed, providers.Channel)
+		require.Equal(t, `a reports failed of "1" channel; fell back from a for channel in vain`, s.happened())
+		<-s.slots
+		s.report("a", "1", providers.StateUndelivered, providers.Channel)
+		require.Equal(t, `a reports undelivered of "1" channel; b sends code-1 to 1; fell back from a for channel`, s.happened())
+	})
+}
+
+// A receipt may overtake the answer to Send, and the answer to the caller.
+func TestReceiptBeforeItsMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Second }, "whatsapp", "sms")
+		done := make(chan Result)
+		go func() { done <- s.ask("1") }()
+		time.Sleep(500 * time.Millisecond)
+		s.report("a", "1", providers.StateFailed, providers.Channel)
+		require.Equal(t, "a sends code-1 to 1", s.happened())
+		require.Equal(t, Accepted, <-done)
+		require.Equal(t, `a reports failed of "1" channel; b sends code-1 to 1; fell back from a for channel`, s.happened())
+	})
+}
+
+// A carrier that has not answered may still report, by the name that we gave the message.
+func TestReceiptByOurName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Hour }, "sms")
+		require.Equal(t, Accepted, s.ask("1"), "taken as sent")
+		time.Sleep(10 * time.Second)
+		s.happened()
+		s.reportAs("a", "1", "x", providers.StateDelivered, 0)
+		require.Equal(t, `a reports delivered of "1" arrived`, s.happened())
+		s.reportAs("a", "1", "y", providers.StateRead, 0)
+		require.Empty(t, s.happened(), "the name is known by now")
+		s.reportAs("a", "", "x", providers.StateRead, 0)
+		require.Equal(t, `a reports read of "1" arrived`, s.happened())
+	})
+}
+
+func TestReceiptForNoMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil, "sms")
+		s.report("a", "1", providers.StateDelivered, 0)
+		s.report("a", "1", providers.StateDelivered, 0)
+		time.Sleep(keepEarly - 1)
+		require.Empty(t, s.happened())
+		time.Sleep(1)
+		require.Equal(t, `a reports delivered of ""`, s.happened())
+
+		for i := range mostEarly {
+			s.report("a", fmt.Sprint(i), providers.StateSent, 0)
+		}
+		require.Empty(t, s.happened())
+		s.report("a", "one more", providers.StateSent, 0)
+		require.Equal(t, `a reports sent of ""`, s.happened())
+		time.Sleep(keepEarly)
+		synctest.Wait()
+		require.Empty(t, s.pending.early)
+	})
+}
+
+// Whatever the order in which they come, and however often, receipts lead to the highest state.
+func TestStates(t *testing.T) {
+	for _, tt := range []struct{ come, news string }{
+		{"sent delivered read", "sent delivered! read!"},
+		{"queued", ""},
+		{"read delivered sent queued", "read!"},
+		{"sent sent undelivered undelivered sent failed", "sent undelivered"},
+		{"delivered undelivered failed", "delivered!"},
+		{"failed delivered", "failed delivered!"},
+	} {
+		t.Run(tt.come, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(nil, "sms")
+				s.ask("1")
+				s.happened()
+				for name := range strings.FieldsSeq(tt.come) {
+					s.report("a", "1", stateOf(t, name), providers.Temporary)
+				}
+				var news []string
+				for _, entry := range strings.Split(s.happened(), "; ") {
+					words := strings.Fields(entry)
+					if len(words) == 0 {
+						continue
+					}
+					if words[len(words)-1] == "arrived" {
+						words[2] += "!"
+					}
+					news = append(news, words[2])
+				}
+				require.Equal(t, tt.news, strings.Join(news, " "))
+			})
+		})
+	}
+}
+
+func stateOf(t *testing.T, name string) providers.State {
+	for state := providers.StateQueued; state <= providers.StateRead; state++ {
+		if state.String() == name {
+			return state
+		}
+	}
+	t.Fatal(name)
+	return 0
+}
+
+// Of a message in parts, all have to arrive, and one that fails is enough for a failure.
+func TestParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].parts = 3 }, "sms", "sms")
+		s.ask("1")
+		s.happened()
+		for _, id := range []string{"1a0", "1a1", "1a1", "1a2"} {
+			s.reportAs("a", "", id, providers.StateDelivered, 0)
+		}
+		require.Equal(t, `a reports delivered of "1"; a reports delivered of "1"; a reports delivered of "1" arrived`, s.happened())
+		s.ask("2", func(r *Request) { r.User = "another" })
+		s.happened()
+		s.reportAs("a", "", "2a0", providers.StateDelivered, 0)
+		s.reportAs("a", "", "2a1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a reports delivered of "2"; a reports failed of "2" temporary; b sends code-2 to 2; fell back from a for temporary`, s.happened())
+	})
+}
+
+// Who asks again although the message has arrived isn't sent it through another carrier.
+func TestWhatHasArrivedIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil, "sms", "sms")
+		s.ask("1")
+		s.report("a", "1", providers.StateDelivered, 0)
+		s.ask("2")
+		require.Equal(t, `a sends code-1 to 1; a reports delivered of "1" arrived; a sends code-2 to 2`, s.happened())
+		s.ask("3")
+		require.Equal(t, "b sends code-3 to 3", s.happened())
+	})
+}
+
+// A resend starts behind the carrier that has the message now.
+func TestResendAfterLateFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil, "whatsapp", "sms", "sms")
+		s.ask("1")
+		s.report("a", "1", providers.StateFailed, providers.Channel)
+		s.happened()
+		s.ask("2")
+		require.Equal(t, "c sends code-2 to 2", s.happened())
+	})
+}
+
+// The code is gone when its life is over, whether or not anything happens.
+func TestTheCodeIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(_ []*post, s *Settings) { s.CodeLife = 30 * time.Second }, "sms")
+		s.ask("1")
+		held := func() bool {
+			s.pending.mu.Lock()
+			defer s.pending.mu.Unlock()
+			p, ok := s.pending.byID.get("1", time.Now())
+			require.True(t, ok)
+			require.True(t, p.request.Code.Empty())
+			return p.message != nil
+		}
+		time.Sleep(30*time.Second - 1)
+		require.True(t, held())
+		time.Sleep(2)
+		require.False(t, held())
+	})
+}
+
+func phoneOf(t *testing.T, r Request) phone.Number {
+	number, err := phone.Parse(r.Phone.Reveal())
+	require.NoError(t, err)
+	return number
+}
+
+// A million messages leave no more behind than the last of them.
+func TestPendingIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		forgotten := 0
+		ps := newPendings(Events{Forgot: func() { forgotten++ }, Reported: func(Report) {}})
+		ps.arrived = func(Request) {}
+		carriers := []*race.Carrier{race.NewCarrier("a", &post{}, nil, 1)}
+		var heaps []uint64
+		const messages, every = 1_000_000, 200_000
+		for i := range messages {
+			r := request(fmt.Sprintf("1555%07d", i))
+			r.ID, r.User = fmt.Sprintf("message-%030d", i), fmt.Sprintf("user-%030d", i)
+			m := providers.Message{ID: r.ID, To: r.Phone, Code: r.Code, Text: providers.NewSecret(strings.Repeat("x", 100))}
+			ps.open(r, phoneOf(t, r), m, carriers, time.Minute)
+			ps.note(race.Attempt{MessageID: r.ID, Carrier: "a", Sent: providers.Sent{IDs: []string{fmt.Sprintf("name-%030d", i)}}})
+			ps.answer(r)
+			ps.receive("a", "", providers.Receipt{ID: fmt.Sprintf("no-name-%030d", i), State: providers.StateSent})
+			if i%100 == 0 {
+				time.Sleep(200 * time.Millisecond) // 500 a second
+			}
+			if i%every == every-1 {
+				var stats runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&stats)
+				heaps = append(heaps, stats.HeapAlloc>>20)
+			}
+		}
+		t.Logf("%d messages, %d forgotten for lack of room, heap after each %d: %v MiB", messages, forgotten, every, heaps)
+		require.Equal(t, messages-mostPending, forgotten)
+		require.Len(t, ps.byName, mostPending)
+		require.Len(t, ps.newest, mostPending)
+		require.LessOrEqual(t, len(ps.early), mostEarly)
+		require.Less(t, heaps[len(heaps)-1], heaps[0]*5/4)
+		time.Sleep(keepPending)
+		ps.open(request("15555550100"), phoneOf(t, request("15555550100")), providers.Message{}, carriers, time.Minute)
+		require.Len(t, ps.byName, 0)
+		require.Len(t, ps.newest, 0)
+		time.Sleep(time.Minute)
+	})
+}

@@ -1,0 +1,116 @@
+// Package receipt knows where carriers report what becomes of messages: an address for each instance, whose path proves who
+// calls it. Several carriers sign nothing else.
+package receipt
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// Path is where receipts come in. The instance and its token follow.
+const Path = "/receipts/"
+
+// Site is where carriers reach us from outside, such as https://sms.example.com, with a path if a proxy puts one before ours.
+type Site struct{ base string }
+
+// UnmarshalText reads a setting.
+func (s *Site) UnmarshalText(text []byte) error {
+	u, err := url.Parse(strings.TrimRight(string(text), "/"))
+	switch {
+	case err != nil, u.Scheme != "https", u.Hostname() == "":
+		return errors.New("want an address such as https://sms.example.com")
+	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(string(text), "?#"):
+		return errors.New("want an address without user, query or fragment")
+	case strings.Contains(u.Host, "_"): // https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
+		return errors.New("want a host without _: carriers refuse it")
+	case isLocal(u.Hostname()):
+		return errors.New("want an address that carriers can reach from outside")
+	}
+	s.base = u.String()
+	return nil
+}
+
+func isLocal(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() || ip.IsUnspecified()
+}
+
+// Keys make the tokens. The first one makes those that carriers are given; the others are still taken, so that a key can be
+// changed while carriers know addresses of the old one.
+type Keys []providers.Secret
+
+// minKey is the least length of a key: the 22 characters that 128 bits take in Base64.
+const minKey = 22
+
+// UnmarshalText reads one key, or several joined by a vertical bar.
+func (k *Keys) UnmarshalText(text []byte) error {
+	var keys Keys
+	for i, key := range strings.Split(string(text), "|") {
+		key = strings.TrimSpace(key)
+		if len(key) < minKey {
+			return fmt.Errorf("key %d: has %d characters, want %d or more; smshook secret makes one", i+1, len(key), minKey)
+		}
+		keys = append(keys, providers.NewSecret(key))
+	}
+	*k = keys
+	return nil
+}
+
+// Addresses are those of all instances. The zero value has none: receipts are off.
+type Addresses struct {
+	site Site
+	keys Keys
+}
+
+// NewAddresses returns the addresses at a site. Without a site or keys there are none.
+func NewAddresses(site Site, keys Keys) Addresses {
+	if site.base == "" || len(keys) == 0 {
+		return Addresses{}
+	}
+	return Addresses{site, keys}
+}
+
+// On reports whether there are any.
+func (a Addresses) On() bool { return len(a.keys) > 0 }
+
+// Of returns the address of an instance, for its carrier to call.
+func (a Addresses) Of(instance string) providers.Callback {
+	if !a.On() {
+		return providers.Callback{}
+	}
+	return providers.NewCallback(a.whole(instance, token(a.keys[0], instance)))
+}
+
+// Called returns the whole address that a carrier has called, and reports whether its token is the instance's. Nothing of it
+// is taken from what the caller says of itself, such as the Host header.
+func (a Addresses) Called(instance, given, query string) (address string, ok bool) {
+	for _, key := range a.keys { // all of them: the time taken must not tell which one it was
+		if hmac.Equal([]byte(token(key, instance)), []byte(given)) {
+			ok = true
+		}
+	}
+	address = a.whole(instance, given)
+	if query != "" {
+		address += "?" + query
+	}
+	return address, ok
+}
+
+func (a Addresses) whole(instance, token string) string {
+	return a.site.base + Path + instance + "/" + token
+}
+
+// token takes half of an HMAC: 128 bits are not guessed, and carriers bound the length of an address.
+func token(key providers.Secret, instance string) string {
+	mac := hmac.New(sha256.New, []byte(key.Reveal()))
+	mac.Write([]byte("receipts of " + instance))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
+}

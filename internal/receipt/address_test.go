@@ -1,0 +1,95 @@
+package receipt
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
+)
+
+const key = "the-first-key-0123456789"
+
+func addresses(t *testing.T, site, keys string) Addresses {
+	t.Helper()
+	var s Site
+	var k Keys
+	require.NoError(t, s.UnmarshalText([]byte(site)))
+	require.NoError(t, k.UnmarshalText([]byte(keys)))
+	return NewAddresses(s, k)
+}
+
+func TestSite(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"https://sms.example.com", "https://sms.example.com"},
+		{"https://sms.example.com:8443/", "https://sms.example.com:8443"},
+		{"https://example.com/sms//", "https://example.com/sms"},
+		{"http://sms.example.com", "want an address such as https://sms.example.com"},
+		{"sms.example.com", "want an address such as https://sms.example.com"},
+		{"https://", "want an address such as https://sms.example.com"},
+		{"https://sms.example.com\x7f", "want an address such as https://sms.example.com"},
+		{"https://user@sms.example.com", "want an address without user, query or fragment"},
+		{"https://sms.example.com/?a=b", "want an address without user, query or fragment"},
+		{"https://sms.example.com/?", "want an address without user, query or fragment"},
+		{"https://sms.example.com/#a", "want an address without user, query or fragment"},
+		{"https://my_sms.example.com", "want a host without _: carriers refuse it"},
+		{"https://localhost:8080", "want an address that carriers can reach from outside"},
+		{"https://hook.localhost", "want an address that carriers can reach from outside"},
+		{"https://127.0.0.1", "want an address that carriers can reach from outside"},
+		{"https://[::1]", "want an address that carriers can reach from outside"},
+		{"https://0.0.0.0", "want an address that carriers can reach from outside"},
+	} {
+		var s Site
+		got := ""
+		if err := s.UnmarshalText([]byte(tt.text)); err != nil {
+			got = err.Error()
+		} else {
+			got = s.base
+		}
+		require.Equal(t, tt.want, got, tt.text)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	var k Keys
+	require.NoError(t, k.UnmarshalText([]byte(key+" | "+strings.ToUpper(key))))
+	require.Equal(t, []string{key, strings.ToUpper(key)}, []string{k[0].Reveal(), k[1].Reveal()})
+	require.EqualError(t, k.UnmarshalText([]byte(key+"|short")), "key 2: has 5 characters, want 22 or more; smshook secret makes one")
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", k, addresses(t, "https://sms.example.com", key), k), "first")
+}
+
+func TestAddresses(t *testing.T) {
+	require.False(t, Addresses{}.On())
+	require.Empty(t, Addresses{}.Of("twilio").For(providers.Message{ID: "1"}))
+	require.False(t, NewAddresses(Site{"https://sms.example.com"}, nil).On())
+
+	a := addresses(t, "https://example.com/sms", key)
+	given := a.Of("twilio").Token().Reveal()
+	require.Len(t, given, 22)
+	require.Equal(t, "https://example.com/sms/receipts/twilio/"+given+"?m=an-id", a.Of("twilio").For(providers.Message{ID: "an-id"}))
+	address, ok := a.Called("twilio", given, "m=an-id&x=%20")
+	require.True(t, ok)
+	require.Equal(t, "https://example.com/sms/receipts/twilio/"+given+"?m=an-id&x=%20", address)
+	address, ok = a.Called("twilio", given, "")
+	require.True(t, ok)
+	require.Equal(t, "https://example.com/sms/receipts/twilio/"+given, address)
+	for _, wrong := range []string{"", given[1:], given + "A", strings.ToLower(given), a.Of("eu").Token().Reveal()} {
+		_, ok := a.Called("twilio", wrong, "")
+		require.False(t, ok, wrong)
+	}
+	_, ok = Addresses{}.Called("twilio", "", "")
+	require.False(t, ok)
+}
+
+// A new key goes first; what carriers were told by the old one is taken until that is dropped.
+func TestRotation(t *testing.T) {
+	old, both := addresses(t, "https://example.com", key), addresses(t, "https://example.com", "the-second-key-012345678|"+key)
+	fresh := addresses(t, "https://example.com", "the-second-key-012345678")
+	require.Equal(t, fresh.Of("twilio").Token().Reveal(), both.Of("twilio").Token().Reveal())
+	_, ok := both.Called("twilio", old.Of("twilio").Token().Reveal(), "")
+	require.True(t, ok)
+	_, ok = fresh.Called("twilio", old.Of("twilio").Token().Reveal(), "")
+	require.False(t, ok)
+}

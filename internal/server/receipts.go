@@ -1,0 +1,91 @@
+package server
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/receipt"
+	"github.com/smshook/smshook/providers"
+)
+
+// receiptPath is where carriers report what becomes of messages.
+const receiptPath = receipt.Path + "{instance}/{token}"
+
+// maxReceipts is the longest body of receipts that is read, in bytes: Meta sends up to 3 MB in one call.
+// https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+const maxReceipts = 3 << 20
+
+var (
+	errNoReceiver  = errors.New("not signed by the carrier: the token in the address is wrong")
+	errUnreadable  = errors.New("the receipt can't be read")
+	errNoChallenge = errors.New("not the check that the carrier makes of an address")
+)
+
+// receipts takes what a carrier reports. Whatever it is about, it is answered at once: carriers repeat what isn't.
+func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
+	line := lineOf(r)
+	carrier, address := s.receiver(r)
+	if carrier == nil {
+		line.refuse(w, http.StatusForbidden, errNoReceiver)
+		return
+	}
+	line.carrier = carrier.Name
+	if challenger, ok := carrier.Provider.(providers.Challenger); ok && r.Method == http.MethodGet {
+		s.challenge(w, r, challenger)
+		return
+	}
+	body, err := readBody(w, r, maxReceipts)
+	if err != nil {
+		line.refuse(w, bodyStatus(err), err)
+		return
+	}
+	messageID := r.URL.Query().Get(providers.MessageParam)
+	r.URL = address
+	receipts, err := carrier.Provider.(providers.Receiver).Receipts(r, body)
+	switch {
+	case errors.Is(err, providers.ErrForged):
+		line.refuse(w, http.StatusForbidden, providers.ErrForged)
+	case errors.Is(err, providers.ErrUnsigned):
+		line.refuse(w, http.StatusServiceUnavailable, providers.ErrUnsigned)
+	case err != nil:
+		line.refuse(w, http.StatusBadRequest, errUnreadable)
+	default:
+		s.Dispatcher.Receipts(carrier, messageID, receipts)
+		hook.Accepted().WriteTo(w)
+	}
+}
+
+// receiver returns the carrier that a call is for and the whole address it was given, or no carrier if the token in that is
+// wrong.
+func (s *Server) receiver(r *http.Request) (*race.Carrier, *url.URL) {
+	instance := chi.URLParam(r, "instance")
+	address, ok := s.Receipts.Called(instance, chi.URLParam(r, "token"), r.URL.RawQuery)
+	at := slices.IndexFunc(s.Dispatcher.Carriers, func(c *race.Carrier) bool { return c.Name == instance })
+	if !ok || at < 0 {
+		return nil, nil
+	}
+	carrier := s.Dispatcher.Carriers[at]
+	parsed, err := url.Parse(address)
+	if _, receives := carrier.Provider.(providers.Receiver); !receives || err != nil {
+		return nil, nil
+	}
+	return carrier, parsed
+}
+
+// challenge answers the check that a carrier makes of an address before it uses it.
+func (s *Server) challenge(w http.ResponseWriter, r *http.Request, c providers.Challenger) {
+	text, err := c.Challenge(r.URL.Query())
+	if err != nil {
+		lineOf(r).refuse(w, http.StatusForbidden, errNoChallenge)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write([]byte(text)) // if the carrier has gone, it asks again
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/receipt"
+	"github.com/smshook/smshook/providers"
+)
+
+// reporter is a carrier whose receipts are as good as the words in them.
+type reporter struct {
+	carrier
+	called []string
+}
+
+func (p *reporter) Setup() providers.ReceiptSetup { return providers.ReceiptSetup{} }
+
+func (p *reporter) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
+	p.called = append(p.called, r.Method+" "+r.URL.String())
+	switch string(body) {
+	case "forged":
+		return nil, providers.ErrForged
+	case "unsigned":
+		return nil, providers.ErrUnsigned
+	case "unreadable":
+		return nil, errors.New("the code is 028687")
+	}
+	return []providers.Receipt{{ID: "1", State: providers.StateDelivered}}, nil
+}
+
+// challenger is one that checks the address.
+type challenger struct{ *reporter }
+
+func (challenger) Challenge(query url.Values) (string, error) {
+	if query.Get("token") != "right" {
+		return "", providers.ErrForged
+	}
+	return query.Get("challenge"), nil
+}
+
+// newReceiver returns a server with the carriers "a", which takes receipts, "b", which is checked as well, and "c", which
+// does neither, and what leads to an instance.
+func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, path func(instance string) string) {
+	var site receipt.Site
+	var keys receipt.Keys
+	require.NoError(t, site.UnmarshalText([]byte("https://sms.example.com/proxied")))
+	require.NoError(t, keys.UnmarshalText([]byte("0123456789-0123456789-0123456789")))
+	s, written = newServer(t, accepts)
+	a = &reporter{carrier: accepts}
+	s.Receipts = receipt.NewAddresses(site, keys)
+	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Carrier{
+		race.NewCarrier("a", a, nil, 1),
+		race.NewCarrier("b", challenger{&reporter{carrier: accepts}}, nil, 1),
+		race.NewCarrier("c", carrier(accepts), nil, 1),
+	}, &race.Runner{}, dispatch.Events{})
+	return s, a, written, func(instance string) string {
+		return receipt.Path + instance + "/" + s.Receipts.Of(instance).Token().Reveal()
+	}
+}
+
+func TestReceipts(t *testing.T) {
+	s, a, written, path := newReceiver(t)
+	for _, tt := range []struct {
+		name, method, path, body string
+		want                     int
+	}{
+		{"good", "POST", path("a") + "?m=1&x=%20y", "good", 200},
+		{"good, by GET", "GET", path("a") + "?m=1", "", 200},
+		{"forged", "POST", path("a"), "forged", 403},
+		{"unsigned, though it should be", "POST", path("a"), "unsigned", 503},
+		{"unreadable", "POST", path("a"), "unreadable", 400},
+		{"long", "POST", path("a"), strings.Repeat("x", maxReceipts), 200},
+		{"too long", "POST", path("a"), strings.Repeat("x", maxReceipts+1), 413},
+		{"another instance's token", "POST", receipt.Path + "a" + strings.TrimPrefix(path("b"), receipt.Path+"b"), "good", 403},
+		{"no token", "POST", receipt.Path + "a/", "good", 404},
+		{"a carrier without receipts", "POST", path("c"), "good", 403},
+		{"no such instance", "POST", path("d"), "good", 403},
+		{"the check of the address", "GET", path("b") + "?token=right&challenge=42", "", 200},
+		{"a forged check", "GET", path("b") + "?token=wrong&challenge=42", "", 403},
+		{"a check where there is none", "GET", path("a") + "?token=right&challenge=42", "", 200},
+		{"another method", "PUT", path("a"), "good", 405},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(tt.method, tt.path, strings.NewReader(tt.body))
+			r.Host = "evil.example"
+			r.Header.Set("X-Forwarded-Host", "evil.example")
+			s.Handler().ServeHTTP(w, r)
+			require.Equal(t, tt.want, w.Code, w.Body)
+			require.NotContains(t, w.Body.String(), "028687")
+		})
+	}
+	whole := "https://sms.example.com/proxied" + path("a")
+	require.Equal(t, []string{
+		"POST " + whole + "?m=1&x=%20y",
+		"GET " + whole + "?m=1",
+		"POST " + whole, "POST " + whole, "POST " + whole, "POST " + whole,
+		"GET " + whole + "?token=right&challenge=42",
+	}, a.called, "the address is ours, whatever the caller says")
+	for _, secret := range []string{"028687", s.Receipts.Of("a").Token().Reveal(), s.Receipts.Of("b").Token().Reveal()} {
+		require.NotContains(t, written.String(), secret)
+	}
+	require.Contains(t, written.String(), `"carrier":"a","reason":"not signed by the carrier"`)
+}
+
+func TestChallengeIsPlainText(t *testing.T) {
+	s, _, _, path := newReceiver(t)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path("b")+"?token=right&challenge=1158201444", nil))
+	require.Equal(t, "1158201444", w.Body.String())
+	require.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
+}
+
+// Without receipts there is no such place.
+func TestReceiptsAreOff(t *testing.T) {
+	s, _, _, path := newReceiver(t)
+	s.Receipts = receipt.Addresses{}
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), nil).WithContext(context.Background()))
+	require.Equal(t, http.StatusNotFound, w.Code)
+}
