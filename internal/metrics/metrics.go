@@ -1,0 +1,178 @@
+// Package metrics is every number that is counted, for Prometheus.
+//
+// Labels are bounded: carriers are the configured instances, countries are ISO 3166-1 codes ("" where that isn't known), and
+// the other labels are the fixed words that are listed with each metric. No metric holds a number, a code or an address.
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts. Its methods may be called concurrently.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	hooks           *prometheus.CounterVec
+	hookSeconds     prometheus.Histogram
+	attempts        *prometheus.CounterVec
+	attemptSeconds  *prometheus.HistogramVec
+	doubles         *prometheus.CounterVec
+	segments        *prometheus.CounterVec
+	resends         *prometheus.CounterVec
+	refusals        *prometheus.CounterVec
+	receipts        *prometheus.CounterVec
+	receiptsRefused *prometheus.CounterVec
+	receiptsUnknown *prometheus.CounterVec
+	deliverySeconds *prometheus.HistogramVec
+	lateFallbacks   *prometheus.CounterVec
+	forgotten       prometheus.Counter
+	panics          prometheus.Counter
+}
+
+// Auth gives up after 5 s, and nearly all hooks take less than one: that is where the steps have to be.
+var answerSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2, 3, 4, 5}
+
+// An attempt goes on for 8 s at most.
+var attemptSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2, 3, 5, 8}
+
+// A code lives for a minute or five.
+var deliverySeconds = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600}
+
+// New returns Metrics with a registry of its own. The version is that of the program.
+func New(version string) *Metrics {
+	m := &Metrics{registry: prometheus.NewRegistry()}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "smshook_" + name, Help: help}, labels)
+		m.registry.MustRegister(c)
+		return c
+	}
+	counter := func(name, help string) prometheus.Counter {
+		return counters(name, help).WithLabelValues()
+	}
+	histograms := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "smshook_" + name, Help: help, Buckets: buckets}, labels)
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged, unreadable or busy if they got no further than the door; left if nobody waited for the answer.", "result")
+	m.hookSeconds = histograms("hook_duration_seconds", "From the arrival of a call of the hook to its answer.", answerSeconds).WithLabelValues().(prometheus.Histogram)
+	m.attempts = counters("attempts_total", "Attempts at a carrier, by kind of failure; accepted if there was none.", "carrier", "kind")
+	m.attemptSeconds = histograms("attempt_duration_seconds", "From the start of an attempt to the carrier's answer.", attemptSeconds, "carrier")
+	m.doubles = counters("doubles_total", "Messages that a carrier took although another had taken the same one.", "carrier")
+	m.segments = counters("segments_total", "SMS segments of the messages that a carrier took: as it counted them, or else as we did.", "carrier")
+	m.resends = counters("resends_total", "Users who asked again although the carrier had taken their message.", "carrier")
+	m.refusals = counters("refusals_total", "Calls that a rule refused; observed is true if the rule only looked on.", "rule", "observed")
+	m.receipts = counters("receipts_total", "What carriers reported, each state of a message once: sent, failed, undelivered, delivered, read.", "carrier", "country", "state")
+	m.receiptsRefused = counters("receipts_refused_total", "Calls of the receipts' address that were refused, by HTTP status; the carrier is empty if the token was wrong.", "carrier", "status")
+	m.receiptsUnknown = counters("receipts_unknown_total", "Receipts for messages that are not known, or not any more.", "carrier")
+	m.deliverySeconds = histograms("delivery_seconds", "From the arrival of a call of the hook to the report that its message is on the phone.", deliverySeconds, "carrier")
+	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another carrier because of a receipt, by the carrier and kind of the failure; accepted is false if no other took it.", "carrier", "kind", "accepted")
+	m.forgotten = counter("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.")
+	m.panics = counter("panics_total", "Bugs that were caught.")
+	for _, result := range []string{"accepted", "failed"} { // so that a rate is there from the start
+		m.hooks.WithLabelValues(result)
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "smshook_build_info", Help: "Always 1.",
+		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Handler shows the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// Hook counts a call of the hook.
+func (m *Metrics) Hook(result string, took time.Duration) {
+	m.hooks.WithLabelValues(result).Inc()
+	m.hookSeconds.Observe(took.Seconds())
+}
+
+// Accepted is the kind of an attempt that did not fail.
+const Accepted = "accepted"
+
+// Attempt counts an attempt at a carrier, and the segments that it cost.
+func (m *Metrics) Attempt(carrier, kind string, took time.Duration, segments int) {
+	m.attempts.WithLabelValues(carrier, kind).Inc()
+	m.attemptSeconds.WithLabelValues(carrier).Observe(took.Seconds())
+	if kind == Accepted {
+		m.segments.WithLabelValues(carrier).Add(float64(segments))
+	}
+}
+
+// Double counts a message that a carrier took although another had taken the same one.
+func (m *Metrics) Double(carrier string) { m.doubles.WithLabelValues(carrier).Inc() }
+
+// Resend counts a user who asked again although the carrier had taken the message.
+func (m *Metrics) Resend(carrier string) { m.resends.WithLabelValues(carrier).Inc() }
+
+// Refusal counts a call that a rule refused, or would have if it had not only looked on.
+func (m *Metrics) Refusal(rule string, observed bool) {
+	m.refusals.WithLabelValues(rule, strconv.FormatBool(observed)).Inc()
+}
+
+// Receipt counts a state that a carrier has reported of a message.
+func (m *Metrics) Receipt(carrier, country, state string) {
+	m.receipts.WithLabelValues(carrier, country, state).Inc()
+}
+
+// Delivered counts a message that is on the phone, so long after its call arrived.
+func (m *Metrics) Delivered(carrier string, after time.Duration) {
+	m.deliverySeconds.WithLabelValues(carrier).Observe(after.Seconds())
+}
+
+// ReceiptRefused counts a call of the receipts' address that was refused.
+func (m *Metrics) ReceiptRefused(carrier string, status int) {
+	m.receiptsRefused.WithLabelValues(carrier, strconv.Itoa(status)).Inc()
+}
+
+// ReceiptUnknown counts a receipt for a message that isn't known.
+func (m *Metrics) ReceiptUnknown(carrier string) { m.receiptsUnknown.WithLabelValues(carrier).Inc() }
+
+// LateFallback counts a message that was sent through another carrier because of a receipt.
+func (m *Metrics) LateFallback(carrier, kind string, accepted bool) {
+	m.lateFallbacks.WithLabelValues(carrier, kind, strconv.FormatBool(accepted)).Inc()
+}
+
+// Forgotten counts a message whose receipts can't be waited for.
+func (m *Metrics) Forgotten() { m.forgotten.Inc() }
+
+// Panic counts a bug.
+func (m *Metrics) Panic() { m.panics.Inc() }
+
+// Read adds a counter that is kept elsewhere and only read here.
+func (m *Metrics) Read(name, help string, read func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
+		func() float64 { return float64(read()) }))
+}
+
+// Carrier adds a carrier's state, one of states. All that is counted by carrier starts at 0 for it.
+func (m *Metrics) Carrier(name string, states []string, state func() string) {
+	for _, one := range states {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "smshook_carrier_state", Help: "1 for the state that a carrier is in, 0 for the others.",
+			ConstLabels: prometheus.Labels{"carrier": name, "state": one},
+		}, func() float64 {
+			if state() == one {
+				return 1
+			}
+			return 0
+		}))
+	}
+	m.attempts.WithLabelValues(name, Accepted)
+	m.attemptSeconds.WithLabelValues(name)
+	for _, counter := range []*prometheus.CounterVec{m.doubles, m.segments, m.resends} {
+		counter.WithLabelValues(name)
+	}
+}

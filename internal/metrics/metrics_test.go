@@ -1,0 +1,110 @@
+package metrics
+
+import (
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// all returns metrics each of which has been counted, and what they look like.
+func all() (*Metrics, func() string) {
+	m := New("v1.2.3")
+	m.Hook("accepted", 20*time.Millisecond)
+	m.Attempt("twilio", Accepted, 20*time.Millisecond, 2)
+	m.Attempt("twilio", "temporary", time.Second, 1)
+	m.Double("twilio")
+	m.Resend("twilio")
+	m.Refusal("phone", false)
+	m.Receipt("twilio", "GB", "delivered")
+	m.Delivered("twilio", 3*time.Second)
+	m.ReceiptRefused("twilio", 403)
+	m.ReceiptUnknown("twilio")
+	m.LateFallback("whatsapp", "channel", true)
+	m.Forgotten()
+	m.Panic()
+	return m, func() string {
+		w := httptest.NewRecorder()
+		m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Body.String()
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	m, shown := all()
+	state := "healthy"
+	m.Carrier("twilio", []string{"healthy", "resting"}, func() string { return state })
+	m.Read("limit_evictions_total", "Counted elsewhere.", func() uint64 { return 7 })
+	var own []string
+	for line := range strings.Lines(shown()) {
+		if strings.HasPrefix(line, "smshook_") && !strings.Contains(line, "_bucket") && !strings.Contains(line, "build_info") {
+			own = append(own, strings.TrimSpace(line))
+		}
+	}
+	slices.Sort(own)
+	require.Equal(t, strings.TrimSpace(`
+smshook_attempt_duration_seconds_count{carrier="twilio"} 2
+smshook_attempt_duration_seconds_sum{carrier="twilio"} 1.02
+smshook_attempts_total{carrier="twilio",kind="accepted"} 1
+smshook_attempts_total{carrier="twilio",kind="temporary"} 1
+smshook_carrier_state{carrier="twilio",state="healthy"} 1
+smshook_carrier_state{carrier="twilio",state="resting"} 0
+smshook_delivery_seconds_count{carrier="twilio"} 1
+smshook_delivery_seconds_sum{carrier="twilio"} 3
+smshook_doubles_total{carrier="twilio"} 1
+smshook_hook_duration_seconds_count 1
+smshook_hook_duration_seconds_sum 0.02
+smshook_hooks_total{result="accepted"} 1
+smshook_hooks_total{result="failed"} 0
+smshook_late_fallbacks_total{accepted="true",carrier="whatsapp",kind="channel"} 1
+smshook_limit_evictions_total 7
+smshook_messages_forgotten_total 1
+smshook_panics_total 1
+smshook_receipts_refused_total{carrier="twilio",status="403"} 1
+smshook_receipts_total{carrier="twilio",country="GB",state="delivered"} 1
+smshook_receipts_unknown_total{carrier="twilio"} 1
+smshook_refusals_total{observed="false",rule="phone"} 1
+smshook_resends_total{carrier="twilio"} 1
+smshook_segments_total{carrier="twilio"} 2`), strings.Join(own, "\n"))
+	require.Regexp(t, `smshook_build_info\{go="go[^"]+",version="v1.2.3"\} 1`, shown())
+	require.Contains(t, shown(), "go_goroutines")
+	state = "resting"
+	require.Contains(t, shown(), `smshook_carrier_state{carrier="twilio",state="resting"} 1`)
+}
+
+// An alert on a metric that doesn't exist never rings.
+func TestAlertsNameMetrics(t *testing.T) {
+	m, shown := all()
+	m.Carrier("twilio", []string{"resting"}, func() string { return "" })
+	alerts, err := os.ReadFile("alerts.yaml")
+	require.NoError(t, err)
+	exposed := shown()
+	named := 0
+	for _, expr := range regexp.MustCompile(`(?m)^ *expr: (.*)$`).FindAllStringSubmatch(string(alerts), -1) {
+		metrics := regexp.MustCompile(`smshook_\w+`).FindAllString(expr[1], -1)
+		require.NotEmpty(t, metrics, expr[1])
+		for _, name := range metrics {
+			require.Regexp(t, `(?m)^`+name+`[{ ]`, exposed, expr[1])
+			named++
+		}
+		for _, label := range regexp.MustCompile(`[{,](\w+)=~?"`).FindAllStringSubmatch(expr[1], -1) {
+			require.Contains(t, exposed, label[1]+`="`, expr[1])
+		}
+	}
+	require.Equal(t, strings.Count(string(alerts), "alert:"), strings.Count(string(alerts), "expr:"))
+	require.Greater(t, named, 8)
+}
+
+func BenchmarkMetrics(b *testing.B) {
+	m := New("v1.2.3")
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Hook("accepted", 20*time.Millisecond)
+		m.Attempt("twilio", Accepted, 20*time.Millisecond, 1)
+	}
+}
