@@ -35,6 +35,7 @@ func openAble(s ableSettings, d providers.Deps) (*able, error) {
 func (*able) Send(context.Context, providers.Message) (providers.Sent, error) {
 	return providers.Sent{}, nil
 }
+func (*able) Setup() providers.ReceiptSetup { return providers.ReceiptSetup{} }
 func (*able) Receipts(*http.Request, []byte) ([]providers.Receipt, error) {
 	return nil, providers.ErrForged
 }

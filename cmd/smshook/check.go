@@ -40,8 +40,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
-	text := settings.Template.Render(settings.App, providers.NewSecret("123456"))
-	fmt.Fprintf(sh.stdout, "text      %q, %d segment(s)\n", text.Text.Reveal(), text.Segments)
+	printTexts(sh.stdout, settings)
 	printRoutes(sh.stdout, settings)
 
 	code := exitOK

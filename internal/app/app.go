@@ -51,8 +51,7 @@ func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
 		CodeLife:     c.CodeLife,
 		Receipts:     addresses.On(),
 		LateFallback: c.LateFallback == "on",
-		Template:     c.Template,
-		App:          c.App,
+		Texts:        c.Texts,
 		Routes:       c.Routes,
 	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.forgot})
 	a.Server = &server.Server{

@@ -24,19 +24,25 @@ const Prefix = "SMSHOOK_"
 
 // Config is the settings, read and checked. The tags are their documentation.
 type Config struct {
-	Addr      string           `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is honoured"`
-	AdminAddr string           `env:"ADMIN_ADDR" help:"a second address, for you alone: its /readyz tells the health of each carrier"`
-	Secrets   hook.Secrets     `env:"SECRETS" required:"true" help:"the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
-	Instances Instances        `env:"PROVIDERS" required:"true" help:"carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on"`
-	Routes    route.Table      `env:"ROUTES" help:"carriers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
-	Budget    time.Duration    `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"how long a hook may take; Auth waits 5s"`
-	Unknown   race.Unknown     `env:"UNKNOWN" default:"accept" help:"what to answer when a message may have been sent and no carrier is sure: accept (the code stays valid) or fail (it becomes void)"`
-	Patience  time.Duration    `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent before the next one is tried beside it"`
-	Resend    time.Duration    `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next carrier; 0s: never"`
-	AtOnce    int              `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each carrier; more are answered as failed at once"`
-	CodeLife  time.Duration    `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
-	Template  message.Template `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset: Your code is {{ .Code }}, or with an APP, Your {{ .App }} code is {{ .Code }}"`
-	App       string           `env:"APP" help:"the app's name in the text"`
+	Addr      string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is honoured"`
+	AdminAddr string        `env:"ADMIN_ADDR" help:"a second address, for you alone: its /readyz tells the health of each carrier"`
+	Secrets   hook.Secrets  `env:"SECRETS" required:"true" help:"the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
+	Instances Instances     `env:"PROVIDERS" required:"true" help:"carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on"`
+	Routes    route.Table   `env:"ROUTES" help:"carriers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
+	Budget    time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"how long a hook may take; Auth waits 5s"`
+	Unknown   race.Unknown  `env:"UNKNOWN" default:"accept" help:"what to answer when a message may have been sent and no carrier is sure: accept (the code stays valid) or fail (it becomes void)"`
+	Patience  time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent before the next one is tried beside it"`
+	Resend    time.Duration `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next carrier; 0s: never"`
+	AtOnce    int           `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each carrier; more are answered as failed at once"`
+	CodeLife  time.Duration `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
+
+	Message       message.Template     `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset, there are texts in twelve languages: Your code is {{ .Code }}, or with an APP, Your {{ .App }} code is {{ .Code }}"`
+	Translations  message.Translations `env:"MESSAGE_<LOCALE>" help:"the text for one language, such as MESSAGE_PT_BR or MESSAGE_DE"`
+	MessagesDir   string               `env:"MESSAGES_DIR" help:"a folder with the texts for some languages, in files such as pt-BR.txt; a variable stands above a file"`
+	DefaultLocale message.Locale       `env:"DEFAULT_LOCALE" help:"the language of users for whom the app has noted none, or one in which there is no text; if it is unset, they get MESSAGE, or else English"`
+	App           string               `env:"APP" help:"the app's name in the text"`
+	AppHash       message.AppHash      `env:"APP_HASH" help:"the hash of your Android app, 11 characters; it is added to every text, so that the SMS Retriever API hands it to the app"`
+	WebOTPDomain  message.Domain       `env:"WEBOTP_DOMAIN" help:"the domain of your website, such as example.com; @example.com #123456 is added to every text, so that phones fill the code only there"`
 
 	PublicURL    receipt.Site `env:"PUBLIC_URL" help:"where carriers reach this server from outside, such as https://sms.example.com; with RECEIPT_SECRET it turns receipts on"`
 	ReceiptKeys  receipt.Keys `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
@@ -49,16 +55,17 @@ type Config struct {
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the least level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" oneof:"json console" help:"json or console; if it is unset, console on a terminal and json elsewhere"`
 
-	// Warnings are names that look like a carrier's setting and are none.
+	// Texts are made of the settings above, and of the folder's files.
+	Texts *message.Texts
+
+	// Warnings are what can be used and is odd: names that look like a carrier's setting and are none, texts that cost more
+	// than they need.
 	Warnings []string
 }
 
 // Validate checks what depends on more than one setting.
 func (c Config) Validate() error {
 	var problems []error
-	if c.Template.NeedsApp() && c.App == "" {
-		problems = append(problems, providers.Problem{Setting: "APP", Want: "is missing, and " + Prefix + "MESSAGE has {{ .App }}"})
-	}
 	if !isAddr(c.Addr) {
 		problems = append(problems, providers.Problem{Setting: "ADDR", Want: "want host:port or :port"})
 	}
@@ -123,6 +130,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 		problems = append(problems, err)
 	}
 	problems = append(problems, env.fill(&c, Prefix)...)
+	problems = append(problems, c.loadTexts()...)
 	for _, name := range env.unknown(Prefix) {
 		problems = append(problems, unknownSetting(name, env.known(Prefix)))
 	}

@@ -69,7 +69,9 @@ func TestDefaults(t *testing.T) {
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
 		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
+		Texts: c.Texts,
 	}, c)
+	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
 	p, err := c.Instances[0].Provider(providers.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, "ring", p.(loft).Token.Reveal())
@@ -119,7 +121,23 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_WHATEVER: is not a setting",
 		}},
 		{"a typo with a file", good("SMSHOOK_SECRET_FILE=/x"), []string{"SMSHOOK_SECRET_FILE: is not a setting"}},
-		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_APP: is missing, and SMSHOOK_MESSAGE has {{ .App }}"}},
+		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_MESSAGE: has {{ .App }}, and APP is missing"}},
+		{"texts for some languages", good("SMSHOOK_MESSAGE_XQZZ={{ .Code }}", "SMSHOOK_MESSAGE_ENGLISH=", "SMSHOOK_MESSAGE_DE=Hallo", "SMSHOOK_MESSAGE_FR_FILE=/nonexistent",
+			"SMSHOOK_MESSAGE_DIR=/texts", "SMSHOOK_MESSAGES=x", "SMSHOOK_MESSAGE_NL={{ .App }} {{ .Code }}"), []string{
+			"SMSHOOK_MESSAGE_DE: has no {{ .Code }}: nobody could sign in with it",
+			"SMSHOOK_MESSAGE_DIR: has no {{ .Code }}: nobody could sign in with it", // Dir is a language of Nigeria
+			"SMSHOOK_MESSAGE_ENGLISH: want a language at the end of the name, such as EN or PT_BR",
+			"SMSHOOK_MESSAGE_FR_FILE: want the path of a readable file",
+			"SMSHOOK_MESSAGE_XQZZ: want a language at the end of the name, such as EN or PT_BR",
+			"SMSHOOK_MESSAGE_NL: has {{ .App }}, and APP is missing",
+			"SMSHOOK_MESSAGES: is not a setting; did you mean SMSHOOK_MESSAGE?",
+		}},
+		{"what is added to texts", good("SMSHOOK_APP_HASH=FA+9qCX9VSu=", "SMSHOOK_WEBOTP_DOMAIN=https://example.com", "SMSHOOK_DEFAULT_LOCALE=english", "SMSHOOK_MESSAGES_DIR=/nonexistent"), []string{
+			"SMSHOOK_DEFAULT_LOCALE: want a language such as en, pt-BR or zh-Hant",
+			"SMSHOOK_APP_HASH: want the 11 characters of the app's hash: letters, digits, + and /",
+			"SMSHOOK_WEBOTP_DOMAIN: want a domain such as example.com, in small letters and without https://",
+			"SMSHOOK_MESSAGES_DIR: want the path of a readable folder",
+		}},
 		{"no such carrier", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such carrier; there are: pigeon"}},
 		{"for development only", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and shows codes: it is for `smshook dev` alone"}},
 		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: the name is taken; write another=pigeon"}},
@@ -180,6 +198,31 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, make([]byte, maxFileSize+1), 0o600))
 	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
 	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: want the path of a readable file of at most 64 KiB")
+}
+
+// A text for one language comes from a variable, from its file, from a file in a folder, or from the text for all.
+func TestTexts(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	write("pt-BR.txt", "a folder: {{ .Code }}\n")
+	write("fr.txt", "a folder: {{ .Code }}\n")
+	file := write(".spanish", "a file: {{ .Code }}\n")
+	c, err := Load(good("SMSHOOK_MESSAGE=for all: {{ .Code }}", "SMSHOOK_MESSAGE_PT_BR=a variable: {{ .Code }}", "SMSHOOK_MESSAGE_ES_FILE="+file, "SMSHOOK_MESSAGE_DE=",
+		"SMSHOOK_MESSAGES_DIR="+dir, "SMSHOOK_WEBOTP_DOMAIN=example.com", "SMSHOOK_APP_HASH=FA+9qCX9VSu",
+		"SMSHOOK_MESSAGE_SERVICE_HOST=10.0.0.1", "SMSHOOK_MESSAGE_PORT=tcp://10.0.0.1:80"), drivers(), false, nil) // of a Kubernetes service called smshook-message
+	require.NoError(t, err)
+	for locale, want := range map[string]string{
+		"pt": "a variable: 1", "es-MX": "a file: 1", "fr": "a folder: 1", "de": "for all: 1", "": "for all: 1",
+	} {
+		require.Equal(t, want+"\n\n@example.com #1 FA+9qCX9VSu", c.Texts.Render(locale, providers.NewSecret("1")).Text.Reveal(), locale)
+	}
+	c, err = Load(good("SMSHOOK_MESSAGE=It’s {{ .Code }}"), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"SMSHOOK_MESSAGE: not in GSM-7, so that a segment holds 70 characters instead of 160: ’ (U+2019)"}, c.Warnings)
 }
 
 func TestPort(t *testing.T) {

@@ -87,6 +87,10 @@ func (env *environment) fill(settings any, prefix string) []error {
 		if !ok {
 			continue
 		}
+		if f, ok := target.Field(i).Addr().Interface().(family); ok {
+			problems = append(problems, env.fillFamily(f, s)...)
+			continue
+		}
 		env.names[s.Name] = true
 		value, err := env.lookup(s.Name)
 		if err == nil {
@@ -107,6 +111,43 @@ func (env *environment) fill(settings any, prefix string) []error {
 		}
 	}
 	return problems
+}
+
+// family is a setting of many variables, such as MESSAGE_<LOCALE>. What stands for the part in brackets tells them apart.
+type family interface {
+	// Add takes the value of the variable whose name ends so. The error says what is wrong with the end, also where the value
+	// is empty and counts as none, or with the value.
+	Add(end, value string) error
+}
+
+func (env *environment) fillFamily(f family, s setting) []error {
+	var problems []error
+	begin, _, _ := strings.Cut(s.Name, "<")
+	for _, name := range env.members(begin) {
+		env.names[name] = true
+		value, err := env.lookup(name)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		if err := f.Add(strings.TrimPrefix(name, begin), value); err != nil {
+			problems = append(problems, problem(name, err.Error()))
+		}
+	}
+	return problems
+}
+
+// members returns the settings whose names begin so, and that aren't settings of their own, sorted.
+func (env *environment) members(begin string) []string {
+	var names []string
+	for variable, value := range env.values {
+		name := strings.TrimSuffix(variable, fileSuffix)
+		if strings.HasPrefix(name, begin) && !env.names[name] && !injected(variable, value) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // sameSetting returns whether another problem is of the same setting: one that couldn't be read needn't be judged too.

@@ -60,8 +60,7 @@ type Settings struct {
 	CodeLife     time.Duration // how long a code stays valid, if the operator says; else 0
 	Receipts     bool          // carriers report what becomes of messages
 	LateFallback bool          // a message that, as a receipt says, won't arrive is sent through the next carrier
-	Template     message.Template
-	App          string
+	Texts        *message.Texts
 	Routes       route.Table
 }
 
@@ -122,7 +121,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	if err != nil {
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
-	text := d.settings.Template.Render(d.settings.App, r.Code)
+	text := d.settings.Texts.Render(r.Locale, r.Code)
 	lost := d.lanes.lost(r)
 	message := d.message(r, number, text)
 	route := d.route(number, lost)

@@ -60,12 +60,23 @@ func fails(kind providers.Kind) *pigeon {
 
 // dispatcher returns one with carriers a, b, c …
 func dispatcher(s Settings, carriers ...*pigeon) *Dispatcher {
-	s.CallerWaits, s.Budget, s.Concurrency, s.App = 5*time.Second, 4*time.Second, 100, "Acme"
+	s.CallerWaits, s.Budget, s.Concurrency = 5*time.Second, 4*time.Second, 100
+	if s.Texts == nil {
+		s.Texts = texts(message.Settings{App: "Acme"})
+	}
 	var list []*race.Carrier
 	for i, c := range carriers {
 		list = append(list, race.NewCarrier(string(rune('a'+i)), c, nil, 100))
 	}
 	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}, Events{})
+}
+
+func texts(s message.Settings) *message.Texts {
+	loaded, err := message.Load(s, nil)
+	if err != nil {
+		panic(err)
+	}
+	return loaded
 }
 
 func request(number string) Request {
@@ -101,12 +112,12 @@ func TestMessage(t *testing.T) {
 		want     shown
 	}{
 		{"as a rule", Settings{}, false,
-			shown{"an-id", "+447400123456", "GB", "de", "Your Acme code is 028687", "028687", false, 1, 0}},
+			shown{"an-id", "+447400123456", "GB", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
 		{"with the code's life set", Settings{CodeLife: time.Minute}, false,
-			shown{"an-id", "+447400123456", "GB", "de", "Your Acme code is 028687", "028687", false, 1, time.Minute}},
+			shown{"an-id", "+447400123456", "GB", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, time.Minute}},
 		{"a second factor lives longer", Settings{CodeLife: time.Minute}, true,
-			shown{"an-id", "+447400123456", "GB", "de", "Your Acme code is 028687", "028687", false, 1, 0}},
-		{"outside GSM-7", Settings{Template: cyrillic}, false,
+			shown{"an-id", "+447400123456", "GB", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
+		{"outside GSM-7", Settings{Texts: texts(message.Settings{Template: cyrillic})}, false,
 			shown{"an-id", "+447400123456", "GB", "de", "Код 028687", "028687", true, 1, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

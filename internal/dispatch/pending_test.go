@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
@@ -81,7 +82,7 @@ func newStage(change func([]*post, *Settings), channels ...string) *stage {
 	s := &stage{}
 	settings := Settings{
 		CallerWaits: 5 * time.Second, Budget: 4 * time.Second, Concurrency: 100, ResendWindow: 10 * time.Minute,
-		Receipts: true, LateFallback: true,
+		Receipts: true, LateFallback: true, Texts: texts(message.Settings{}),
 	}
 	var posts []*post
 	for i, channel := range channels {

@@ -1,13 +1,37 @@
 package message
 
 import (
+	"fmt"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/unicode/bidi"
 
 	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/providertest"
 )
+
+// own are templates as an operator sets them.
+func own(t testing.TB, templates map[string]string) Translations {
+	var list Translations
+	for tag, text := range templates {
+		require.NoError(t, list.Add(tag, text))
+	}
+	return list
+}
+
+func load(t testing.TB, s Settings) *Texts {
+	texts, err := Load(s, nil)
+	require.NoError(t, err)
+	return texts
+}
+
+func written(texts *Texts, locale string) string {
+	return texts.Render(locale, providers.NewSecret("028687")).Text.Reveal()
+}
 
 func TestRender(t *testing.T) {
 	for _, tt := range []struct {
@@ -23,84 +47,229 @@ func TestRender(t *testing.T) {
 		{"Код: {{ .Code }}", "", "Код: 028687", true, 1},
 		{"It’s {{ .Code }}", "", "It’s 028687", true, 1},
 		{strings.Repeat("a", 155) + "{{ .Code }}", "", strings.Repeat("a", 155) + "028687", false, 2},
+		// A code or an app's name is text, also when it looks like a placeholder.
+		{"{{ .App }} {{ .Code }}", "{{ .Code }}", "{{ .Code }} 028687", false, 1},
 	} {
-		var template Template
+		s := Settings{App: tt.app}
 		if tt.template != "" {
-			require.NoError(t, template.UnmarshalText([]byte(tt.template)))
+			s.Template = must[Template](tt.template)
 		}
-		text := template.Render(tt.app, providers.NewSecret("028687"))
+		text := load(t, s).Render("", providers.NewSecret("028687"))
 		require.Equal(t, []any{tt.want, tt.unicode, tt.segments}, []any{text.Text.Reveal(), text.Unicode, text.Segments})
-		require.Equal(t, strings.Contains(tt.template, ".App"), template.NeedsApp())
+	}
+	text := load(t, Settings{Template: must[Template]("{{ .Code }}")}).Render("", providers.NewSecret("{{ .Code }}"))
+	require.Equal(t, "{{ .Code }}", text.Text.Reveal())
+}
+
+// Each language's text stays in one segment with the longest code and the name of an app.
+func TestBuiltInTexts(t *testing.T) {
+	var got strings.Builder
+	languages := map[string]bool{}
+	for _, app := range []string{"", "Acme Twelve."} {
+		texts := load(t, Settings{App: app})
+		require.Empty(t, texts.Warnings())
+		for _, sample := range texts.Samples(providers.NewSecret(longestCode)) {
+			require.Equal(t, 1, sample.Text.Segments, sample.Locale)
+			fmt.Fprintf(&got, "%s: %s\n", sample.Locale, sample.Text.Text.Reveal())
+			language, _, _ := strings.Cut(sample.Locale, "-")
+			languages[language] = true
+		}
+	}
+	providertest.Golden(t, "testdata/builtin.txt", got.String())
+	require.Len(t, languages, 12+1, "twelve, and *")
+}
+
+// What phones and apps look for is the code between edges of words, as \b finds them.
+func TestNoLetterTouchesTheCode(t *testing.T) {
+	for _, app := range []string{"", "Acme"} {
+		for _, one := range load(t, Settings{App: app}).list {
+			for i, piece := range one.pieces {
+				if i > 0 && piece != "" {
+					require.Equal(t, byte(' '), piece[0], one.locale)
+				}
+				if i < len(one.pieces)-1 && piece != "" {
+					require.Equal(t, byte(' '), piece[len(piece)-1], one.locale)
+				}
+			}
+		}
 	}
 }
 
-func TestTemplateRefuses(t *testing.T) {
-	for _, tt := range []struct{ text, want string }{
-		{"Hello", "has no {{ .Code }}: nobody could sign in with it"},
-		{"Hello {{ .App }}", "has no {{ .Code }}: nobody could sign in with it"},
-		{"{{ .Code", "has a {{ without its }}"},
-		{"{{ .Code }} {{ .Token }}", "has a placeholder other than {{ .Code }} and {{ .App }}"},
-		{"{{ Code }}", "has a placeholder other than {{ .Code }} and {{ .App }}"},
-		{"{{ .Code }} \xff", "is not UTF-8"},
-	} {
-		require.EqualError(t, new(Template).UnmarshalText([]byte(tt.text)), tt.want, tt.text)
+func builtInLanguages() string {
+	var b strings.Builder
+	for _, one := range builtIn(false) {
+		fmt.Fprintf(&b, "%v ", one.Locale)
+	}
+	return b.String()
+}
+
+func TestLocales(t *testing.T) {
+	table, err := os.ReadFile("testdata/locales.tsv")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(table)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
+		s := Settings{Template: must[Template]("* {{ .Code }}")}
+		for tag := range strings.FieldsSeq(strings.Replace(fields[0], "built-in", builtInLanguages(), 1)) {
+			require.NoError(t, s.Translations.Add(tag, tag+" {{ .Code }}"))
+		}
+		texts := load(t, s)
+		for range 2 { // found, and remembered
+			require.Equal(t, fields[2]+" 028687", written(texts, fields[1]), line)
+		}
 	}
 }
 
-// A code or an app's name is text, also when it looks like a placeholder.
-func TestRenderOnce(t *testing.T) {
-	var template Template
-	require.NoError(t, template.UnmarshalText([]byte("{{ .App }} {{ .Code }}")))
-	require.Equal(t, "{{ .Code }} {{ .App }}", template.Render("{{ .Code }}", providers.NewSecret("{{ .App }}")).Text.Reveal())
-}
-
-func TestCount(t *testing.T) {
+func TestWhoseTextItIs(t *testing.T) {
 	for _, tt := range []struct {
-		name, text string
-		unicode    bool
-		segments   int
+		name     string
+		settings Settings
+		want     map[string]string // by locale
 	}{
-		{"nothing", "", false, 1},
-		{"160 letters", strings.Repeat("a", 160), false, 1},
-		{"161 letters", strings.Repeat("a", 161), false, 2},
-		{"306 letters", strings.Repeat("a", 306), false, 2},
-		{"307 letters", strings.Repeat("a", 307), false, 3},
-		{"the whole basic table", gsmBasic, false, 1},
-		{"the whole extension table", gsmExtension, false, 1},
-		{"80 euros take two septets each", strings.Repeat("€", 80), false, 1},
-		{"81 euros", strings.Repeat("€", 81), false, 2},
-		{"a euro is not split: 152 + 2, 152", strings.Repeat("a", 152) + "€" + strings.Repeat("a", 151), false, 2},
-		{"a euro is not split: one more", strings.Repeat("a", 152) + "€" + strings.Repeat("a", 152), false, 3},
-		{"a backtick is in no table", "`", true, 1},
-		{"a small c with cedilla neither", "ç", true, 1},
-		{"70 units", strings.Repeat("я", 70), true, 1},
-		{"71 units", strings.Repeat("я", 71), true, 2},
-		{"134 units", strings.Repeat("я", 134), true, 2},
-		{"135 units", strings.Repeat("я", 135), true, 3},
-		{"35 faces", strings.Repeat("😀", 35), true, 1},
-		{"36 faces", strings.Repeat("😀", 36), true, 2},
-		{"a face is not split: 33 to a segment", strings.Repeat("😀", 66), true, 2},
-		{"a face is not split: one more", strings.Repeat("😀", 67), true, 3},
+		{"built in", Settings{}, map[string]string{
+			"": "Your code is 028687", "de": "Ihr Code lautet 028687", "nl": "Your code is 028687",
+		}},
+		{"built in, with another default", Settings{Default: must[Locale]("fr-CA")}, map[string]string{
+			"": "Votre code est 028687", "de": "Ihr Code lautet 028687", "nl": "Votre code est 028687",
+		}},
+		{"one for all", Settings{Template: must[Template]("All {{ .Code }}")}, map[string]string{
+			"": "All 028687", "de": "All 028687", "en": "All 028687", "nl": "All 028687",
+		}},
+		{"one for all, in a language that is named", Settings{Template: must[Template]("Alle {{ .Code }}"), Default: must[Locale]("nl")}, map[string]string{
+			"": "Alle 028687", "de": "Alle 028687", "nl": "Alle 028687",
+		}},
+		{"one for all, and some", Settings{Template: must[Template]("All {{ .Code }}"), Translations: own(t, map[string]string{"EN": "En {{ .Code }}"})}, map[string]string{
+			"": "All 028687", "de": "All 028687", "en-GB": "En 028687",
+		}},
+		{"one for all, and some, one of which is the default", Settings{
+			Template: must[Template]("All {{ .Code }}"), Translations: own(t, map[string]string{"EN": "En {{ .Code }}"}), Default: must[Locale]("en"),
+		}, map[string]string{
+			"": "En 028687", "de": "En 028687", "en-GB": "En 028687",
+		}},
+		{"some, and the rest built in", Settings{Translations: own(t, map[string]string{"NL": "Nl {{ .Code }}", "PT_BR": "Br {{ .Code }}"})}, map[string]string{
+			"": "Your code is 028687", "nl": "Nl 028687", "pt-BR": "Br 028687", "pt-PT": "Br 028687", "de": "Ihr Code lautet 028687",
+		}},
+		{"English of one's own", Settings{Translations: own(t, map[string]string{"EN_GB": "Gb {{ .Code }}"})}, map[string]string{
+			"": "Gb 028687", "en-US": "Gb 028687", "tr": "Gb 028687",
+		}},
+		{"one script of one's own", Settings{Translations: own(t, map[string]string{"ZH_TW": "Tw {{ .Code }}"})}, map[string]string{
+			"zh-Hant": "Tw 028687", "zh-CN": "您的验证码是 028687",
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			unicode, segments := Count(tt.text)
-			require.Equal(t, []any{tt.unicode, tt.segments}, []any{unicode, segments})
+			texts := load(t, tt.settings)
+			for locale, want := range tt.want {
+				require.Equal(t, want, written(texts, locale), locale)
+			}
 		})
 	}
 }
 
-// FuzzTemplate looks for a template that panics or loses the code.
-func FuzzTemplate(f *testing.F) {
-	f.Add("Your {{ .App }} code is {{ .Code }}")
-	f.Add("{{{{ .Code }}}}")
-	f.Fuzz(func(t *testing.T, text string) {
-		var template Template
-		if template.UnmarshalText([]byte(text)) != nil {
-			return
+// In a line that is read from the right, digits still run from the left: no marks are needed, which would be copied along
+// with the code. https://www.unicode.org/reports/tr9/
+func TestDigitsInRightToLeftTexts(t *testing.T) {
+	for _, template := range []string{
+		"", // built in
+		"רמז {{ .App }} {{ .Code }}",
+		"{{ .Code }} هو رمزك",
+		"رمز {{ .App }}: {{ .Code }}.",
+		"{{ .App }}: کد شما {{ .Code }} است",
+	} {
+		s := Settings{App: "Acme", Domain: "example.com", AppHash: "FA+9qCX9VSu", Default: must[Locale]("ar")}
+		if template != "" {
+			s.Template = must[Template](template)
 		}
-		rendered := template.Render("app", providers.NewSecret("028687"))
-		if !strings.Contains(rendered.Text.Reveal(), "028687") || rendered.Segments < 1 {
-			t.Fatalf("%q became %q in %d segments", text, rendered.Text.Reveal(), rendered.Segments)
+		text := written(load(t, s), "ar")
+		require.NotRegexp(t, `[\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`, text)
+		lines := strings.Split(text, "\n")
+		require.Contains(t, shownFromTheLeft(t, lines[0]), "028687", template)
+		require.Equal(t, "@example.com #028687 FA+9qCX9VSu", shownFromTheLeft(t, lines[2]))
+	}
+}
+
+// shownFromTheLeft returns the characters of a line in the order in which they stand on the screen.
+func shownFromTheLeft(t *testing.T, line string) string {
+	var p bidi.Paragraph
+	_, err := p.SetString(line)
+	require.NoError(t, err)
+	order, err := p.Order()
+	require.NoError(t, err)
+	var shown strings.Builder
+	for i := range order.NumRuns() {
+		run := order.Run(i)
+		if run.Direction() == bidi.RightToLeft {
+			shown.WriteString(bidi.ReverseString(run.String()))
+			continue
+		}
+		shown.WriteString(run.String())
+	}
+	return shown.String()
+}
+
+func TestManyAtOnce(t *testing.T) {
+	texts := load(t, Settings{})
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for n := range 5000 { // more locales than there are places
+				if got := written(texts, fmt.Sprintf("de-x-a%d", n+i)); got != "Ihr Code lautet 028687" {
+					t.Errorf("got %q", got)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestRenderIsCheap(t *testing.T) {
+	texts := load(t, Settings{App: "Acme"})
+	code := providers.NewSecret("028687")
+	for _, locale := range []string{"", "pt_BR"} {
+		texts.Render(locale, code)
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { texts.Render(locale, code) }), 2.0, "the text, and what hides it")
+	}
+}
+
+// FuzzLocale looks for a locale that panics, or gets another text the second time.
+func FuzzLocale(f *testing.F) {
+	for _, locale := range []string{"en", "zh_Hant_TW", "i-klingon", "en-u-ca-buddhist", "\xff", "x-a", "sgn-CH-DE"} {
+		f.Add(locale)
+	}
+	texts, err := Load(Settings{}, nil)
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, locale string) {
+		first := written(texts, locale)
+		if again := written(texts, locale); again != first || !strings.Contains(first, "028687") {
+			t.Fatalf("%q got %q, then %q", locale, first, again)
+		}
+	})
+}
+
+func BenchmarkRender(b *testing.B) {
+	texts := load(b, Settings{App: "Acme"})
+	code := providers.NewSecret("028687")
+	b.Run("no locale", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			texts.Render("", code)
+		}
+	})
+	b.Run("a locale seen before", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			texts.Render("pt_BR", code)
+		}
+	})
+	b.Run("a locale never seen", func(b *testing.B) {
+		b.ReportAllocs()
+		var locales []string
+		for i := range 1 << 16 { // far more than there are places
+			locales = append(locales, fmt.Sprintf("pt-x-%d", i))
+		}
+		for i := 0; b.Loop(); i++ {
+			texts.Render(locales[i%len(locales)], code)
 		}
 	})
 }

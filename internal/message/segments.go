@@ -1,9 +1,6 @@
 package message
 
-import (
-	"strings"
-	"unicode/utf16"
-)
+import "unicode/utf16"
 
 // The characters of GSM 7-bit, 3GPP TS 23.038 §6.2.1: those that take one septet, and those of the extension table, which
 // take two.
@@ -19,47 +16,56 @@ const (
 	unicodeSingle, unicodeMulti = 70, 67
 )
 
+// septetTable holds how many septets a character takes, for all characters of GSM 7-bit but the euro.
+var septetTable = func() (table [0x400]uint8) {
+	for _, r := range gsmBasic {
+		table[r] = 1
+	}
+	for _, r := range gsmExtension {
+		if r != '€' {
+			table[r] = 2
+		}
+	}
+	return table
+}()
+
+// septets returns how many septets a character takes; 0 if GSM 7-bit hasn't got it.
+func septets(r rune) int {
+	switch {
+	case int(r) < len(septetTable):
+		return int(septetTable[r])
+	case r == '€':
+		return 2
+	}
+	return 0
+}
+
 // Count returns whether a text needs Unicode (UCS-2), and how many SMS segments it takes, at least 1. A character of two
 // units is not split between segments.
 func Count(text string) (unicode bool, segments int) {
-	var septets []int
+	if segments = pack(text, septets, gsmSingle, gsmMulti); segments > 0 {
+		return false, segments
+	}
+	return true, pack(text, utf16.RuneLen, unicodeSingle, unicodeMulti)
+}
+
+// pack returns how many segments the characters of a text fill. It is 0 if one of them has no size.
+func pack(text string, size func(rune) int, single, multi int) int {
+	total, segments, used := 0, 1, 0
 	for _, r := range text {
-		switch {
-		case strings.ContainsRune(gsmBasic, r):
-			septets = append(septets, 1)
-		case strings.ContainsRune(gsmExtension, r):
-			septets = append(septets, 2)
-		default:
-			return true, pack(utf16Lengths(text), unicodeSingle, unicodeMulti)
+		n := size(r)
+		if n < 1 {
+			return 0
 		}
-	}
-	return false, pack(septets, gsmSingle, gsmMulti)
-}
-
-func utf16Lengths(text string) []int {
-	var lengths []int
-	for _, r := range text {
-		lengths = append(lengths, utf16.RuneLen(r))
-	}
-	return lengths
-}
-
-// pack fills segments with characters of the given sizes.
-func pack(sizes []int, single, multi int) int {
-	total := 0
-	for _, size := range sizes {
-		total += size
-	}
-	if total <= single {
-		return 1
-	}
-	segments, used := 1, 0
-	for _, size := range sizes {
-		if used+size > multi {
+		if used+n > multi {
 			segments++
 			used = 0
 		}
-		used += size
+		used += n
+		total += n
+	}
+	if total <= single {
+		return 1
 	}
 	return segments
 }

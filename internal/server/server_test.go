@@ -20,6 +20,7 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
@@ -50,11 +51,13 @@ func newServer(t testing.TB, c carrier) (*Server, *bytes.Buffer) {
 func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server, *bytes.Buffer) {
 	var secrets hook.Secrets
 	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
+	texts, err := message.Load(message.Settings{}, nil)
+	require.NoError(t, err)
 	written := new(bytes.Buffer)
 	return &Server{
 		Secrets: secrets,
 		Dispatcher: dispatch.New(
-			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10},
+			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts},
 			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
 			&race.Runner{Patience: time.Second, Ended: ended},
 			dispatch.Events{},
