@@ -19,8 +19,8 @@ var checkCommand = command{
 	name:    "check",
 	summary: "check the settings and the carriers' credentials",
 	help: `
-Reads the settings as serve does and reports every problem, prints the text that phones get and the order of the carriers,
-and tries each carrier's credentials, which costs nothing. It exits with 1 if anything is wrong.`,
+Reads the settings as serve does and reports every problem, prints the texts that phones get and the order of the
+carriers, and tries each carrier's credentials, which costs nothing. It exits with 1 if anything is wrong.`,
 	run: check,
 }
 

@@ -352,14 +352,15 @@ func TestSendCommand(t *testing.T) {
 
 func TestCheckCommand(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
-	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,away=twilio", "TWILIO_FORM=x",
+	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,away=twilio", "TWILIO_FORM=x", "SMSHOOK_MESSAGE=It’s {{ .Code }}",
 		"AWAY_ACCOUNT_SID=AC00000000000000000000000000000001", "AWAY_AUTH_TOKEN="+authToken, "AWAY_FROM=Acme", "AWAY_BASE_URL="+string(providertest.Refusing(t)))
 	r := smshook(t, "", env, "check")
 	require.Equal(t, exitFail, r.code)
 	require.Empty(t, r.stderr)
-	require.Regexp(t, `^warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
+	require.Regexp(t, `^warning   SMSHOOK_MESSAGE: not in GSM-7, so that a segment holds 70 characters instead of 160: ’ \(U\+2019\)
+warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
-text      "Your code is 123456", 1 segment\(s\)
+text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 route     \*: twilio, away
 carrier   twilio: ok
 carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
@@ -378,6 +379,14 @@ $`, r.stdout)
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitFail, r.code)
 	require.Contains(t, r.stdout, "carrier   twilio: account (code 20003): answer 401: Authenticate\n")
+}
+
+func TestCheckShowsTheTexts(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"status":"active"}`})
+	r := smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_APP=Acme", "SMSHOOK_DEFAULT_LOCALE=nl", "SMSHOOK_WEBOTP_DOMAIN=example.com", "SMSHOOK_APP_HASH=FA+9qCX9VSu",
+		"SMSHOOK_MESSAGE_NL=Uw code is {{ .Code }}", "SMSHOOK_MESSAGE_PT_BR="+strings.Repeat("a", 110)+" {{ .Code }}"), "check")
+	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
+	providertest.Golden(t, "testdata/check-texts.txt", r.stdout)
 }
 
 // The README's table is printed from the settings themselves.

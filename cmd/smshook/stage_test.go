@@ -57,7 +57,7 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 			s.ended(a)
 		}
 	}}
-	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce}, carriers, runner, dispatch.Events{})
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, carriers, runner, dispatch.Events{})
 	front := &server.Server{
 		Secrets: settings.Secrets, Dispatcher: s.dispatcher, Log: zerolog.Nop(),
 		Texts: server.Texts{JustSent: settings.TextJustSent, Number: settings.TextNumber, Failed: settings.TextFailed},
