@@ -364,6 +364,7 @@ text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 route     \*: twilio, away
 carrier   twilio: ok
 carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
+receipts  off: they need SMSHOOK_PUBLIC_URL and SMSHOOK_RECEIPT_SECRET
 $`, r.stdout)
 
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
