@@ -44,7 +44,6 @@ var mayImport = map[string][]string{
 // homeOf is the one package that may import a library.
 var homeOf = map[string][]string{
 	"github.com/go-chi/chi/v5":                                    {"internal/server"},
-	"github.com/go-chi/chi/v5/middleware":                         {"internal/server"},
 	"github.com/standard-webhooks/standard-webhooks/libraries/go": {"internal/hook"},
 	"github.com/nyaruka/phonenumbers":                             {"internal/phone"},
 	"github.com/sony/gobreaker/v2":                                {"internal/race"},

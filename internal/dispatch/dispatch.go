@@ -42,6 +42,9 @@ func (r Result) String() string {
 	return [...]string{"failed", "accepted", "bad number", "just sent"}[r]
 }
 
+// Attempt is one carrier's try at a message.
+type Attempt = race.Attempt
+
 // Outcome is the result and, for the operator, how it came about.
 type Outcome struct {
 	Result   Result

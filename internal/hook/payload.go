@@ -6,6 +6,7 @@
 package hook
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -14,9 +15,8 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
-
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"github.com/smshook/smshook/providers"
 )
@@ -95,16 +95,28 @@ func (p Payload) Phone() providers.Secret {
 	return p.SMS.Phone
 }
 
-// uuidShape keeps an ID that ends up in logs to what Auth sends.
-var uuidShape = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // ID names the call, the same for all of Auth's attempts at it: metadata.uuid, or else a hash of the body.
 func (p Payload) ID(body []byte) string {
-	if p.Metadata != nil && uuidShape.MatchString(p.Metadata.UUID) {
+	if p.Metadata != nil && isUUID(p.Metadata.UUID) {
 		return p.Metadata.UUID
 	}
 	sum := sha256.Sum256(body)
 	return hex.EncodeToString(sum[:16])
+}
+
+// isUUID keeps an ID that ends up in logs to what Auth sends.
+func isUUID(s string) bool {
+	const pattern = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
+	if len(s) != len(pattern) {
+		return false
+	}
+	for i := range len(s) {
+		dash := s[i] == '-'
+		if dash != (pattern[i] == '-') || !dash && !strings.ContainsRune("0123456789abcdefABCDEF", rune(s[i])) {
+			return false
+		}
+	}
+	return true
 }
 
 // Spent is how long Auth had been waiting when it made this attempt at the call: the webhook-timestamp says when that was,
@@ -115,7 +127,7 @@ func (p Payload) Spent(header http.Header) time.Duration {
 		return 0
 	}
 	made, err := time.Parse(time.RFC3339Nano, p.Metadata.Time)
-	seconds, headerErr := strconv.ParseInt(header.Get(standardwebhooks.HeaderWebhookTimestamp), 10, 64)
+	seconds, headerErr := strconv.ParseInt(header.Get(timestampHeader), 10, 64)
 	if err != nil || headerErr != nil {
 		return 0
 	}
@@ -132,6 +144,9 @@ var localeShape = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}$
 // Locale is the language that the app noted for its user, in user_metadata.locale, .language or .lang; Auth itself sends
 // none. It is empty if there is none that looks like one.
 func (p Payload) Locale() string {
+	if !bytes.Contains(p.User.Metadata, []byte(`"l`)) { // as all three begin; most users have none, and reading takes time
+		return ""
+	}
 	var noted map[string]json.RawMessage
 	if json.Unmarshal(p.User.Metadata, &noted) != nil {
 		return ""

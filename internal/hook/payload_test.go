@@ -90,7 +90,8 @@ func TestIDWithoutMetadata(t *testing.T) {
 	require.Len(t, p.ID(a), 32)
 	require.Equal(t, p.ID(a), p.ID(bytes.Clone(a)))
 	require.NotEqual(t, p.ID(a), p.ID(b))
-	for _, uuid := range []string{"", "not a uuid\n", strings.Repeat("a", 36), "15555550100", "028687"} {
+	for _, uuid := range []string{"", "not a uuid\n", strings.Repeat("a", 36), "15555550100", "028687",
+		"17b0fe8e-a689-4d05-8fe5-d66826bf6c8g", "17b0fe8e-a689-4d05-8fe5d-66826bf6c83", "17b0fe8e-a689-4d05-8fe5-d66826bf6c831"} {
 		odd := Payload{Metadata: &Metadata{UUID: uuid}}
 		require.Equal(t, p.ID(a), odd.ID(a), "an odd uuid is not put into logs")
 	}

@@ -65,11 +65,34 @@ func parseSecret(entry string) (*standardwebhooks.Webhook, error) {
 	return standardwebhooks.NewWebhookRaw(key)
 }
 
+// The headers as net/http keeps them. By the library's names, each look at one would make a new text.
+var (
+	idHeader        = http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookID)
+	timestampHeader = http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookTimestamp)
+	signatureHeader = http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookSignature)
+)
+
+// Signed returns nil if a call has the headers of a signature, whatever is in them, and otherwise what is wrong, in words that
+// are safe to log. The body of one that hasn't needs no reading.
+func Signed(header http.Header) error {
+	id, signature := header.Get(idHeader), header.Get(signatureHeader)
+	switch {
+	case id != "" && signature == "":
+		return errors.New("the signature is empty: Auth has no secret for this hook")
+	case id == "" || signature == "" || header.Get(timestampHeader) == "":
+		return errors.New("a webhook-id, webhook-timestamp or webhook-signature header is missing")
+	}
+	return nil
+}
+
 // Verify returns nil if one of the secrets signed the body within five minutes of now, and otherwise what is wrong, in
 // words that are safe to log. It reads the raw body: another JSON of the same meaning has another signature.
 //
 // With several secrets Auth sends one header "v1,A=, v1,B=", of which any pairing with ours will do.
 func (s Secrets) Verify(header http.Header, body []byte) error {
+	if err := Signed(header); err != nil {
+		return err
+	}
 	verified, reason := false, errors.New("no secret is set")
 	for _, one := range s { // all of them: the time taken must not tell which one it was
 		err := one.Verify(body, header)
@@ -82,15 +105,11 @@ func (s Secrets) Verify(header http.Header, body []byte) error {
 	if verified {
 		return nil
 	}
-	return explain(header, reason)
+	return explain(reason)
 }
 
-func explain(header http.Header, err error) error {
+func explain(err error) error {
 	switch {
-	case header.Get(standardwebhooks.HeaderWebhookSignature) == "" && header.Get(standardwebhooks.HeaderWebhookID) != "":
-		return errors.New("the signature is empty: Auth has no secret for this hook")
-	case errors.Is(err, standardwebhooks.ErrRequiredHeaders):
-		return errors.New("a webhook-id, webhook-timestamp or webhook-signature header is missing")
 	case errors.Is(err, standardwebhooks.ErrInvalidHeaders):
 		return errors.New("webhook-timestamp is not a number of seconds")
 	case errors.Is(err, standardwebhooks.ErrMessageTooOld), errors.Is(err, standardwebhooks.ErrMessageTooNew):
@@ -107,7 +126,7 @@ func (s Secrets) Sign(header http.Header, id string, at time.Time, body []byte) 
 		signature, _ := one.Sign(id, at, body) // it has no way to fail
 		signatures = append(signatures, signature)
 	}
-	header.Set(standardwebhooks.HeaderWebhookID, id)
-	header.Set(standardwebhooks.HeaderWebhookTimestamp, strconv.FormatInt(at.Unix(), 10))
-	header.Set(standardwebhooks.HeaderWebhookSignature, strings.Join(signatures, ", "))
+	header.Set(idHeader, id)
+	header.Set(timestampHeader, strconv.FormatInt(at.Unix(), 10))
+	header.Set(signatureHeader, strings.Join(signatures, ", "))
 }

@@ -1,40 +1,59 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers"
 )
 
-// line is what the log will say about one request, filled in on its way.
+// line is what the log will say about one request, filled in on its way. It is the request's ResponseWriter too, so that
+// the handler finds it and it knows the status.
 type line struct {
+	http.ResponseWriter
+
+	status  int // 0 until the answer is on its way
 	id      string
 	carrier string            // that reports
 	reason  error             // why the call was refused; safe to log
 	outcome *dispatch.Outcome // nil if it got no further than the door
-	failure hook.Reply        // the answer if the handler panics
+	failure func() hook.Reply // the answer if the handler panics
 }
 
-type lineKey struct{}
+func (l *line) WriteHeader(status int) {
+	if l.status == 0 {
+		l.status = status
+	}
+	l.ResponseWriter.WriteHeader(status)
+}
 
-// lineOf returns the line of the request, which the middleware has put there.
-func lineOf(r *http.Request) *line { return r.Context().Value(lineKey{}).(*line) }
+// Unwrap serves net/http.
+func (l *line) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 
 // refuse answers a call that is no call of Auth's.
-func (l *line) refuse(w http.ResponseWriter, status int, reason error) {
+func (l *line) refuse(status int, reason error) {
 	l.reason = reason
-	hook.Problem(status, reason.Error()).WriteTo(w)
+	hook.Problem(status, reason.Error()).WriteTo(l)
+}
+
+// refuseUnread answers a call whose body is left where it is, and so is the last on its connection.
+func (l *line) refuseUnread(status int, reason error) {
+	l.Header().Set("Connection", "close")
+	l.refuse(status, reason)
+}
+
+func internalError() hook.Reply {
+	return hook.Problem(http.StatusInternalServerError, "internal error")
 }
 
 // logged writes one line for each request, and answers those whose handler panics: to a connection that just breaks, Auth
@@ -42,21 +61,20 @@ func (l *line) refuse(w http.ResponseWriter, status int, reason error) {
 func (s *Server) logged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		l := &line{failure: hook.Problem(http.StatusInternalServerError, "internal error")}
+		l := &line{ResponseWriter: w, failure: internalError}
 		if s.draining.Load() {
 			w.Header().Set("Connection", "close") // the caller's next call goes to who is there then
 		}
-		recorder := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
 			if value := recover(); value != nil {
 				s.panicked(value)
-				if recorder.Status() == 0 {
-					l.failure.WriteTo(recorder)
+				if l.status == 0 {
+					l.failure().WriteTo(l)
 				}
 			}
-			s.write(l, r, recorder.Status(), time.Since(start))
+			s.write(l, r, time.Since(start))
 		}()
-		next.ServeHTTP(recorder, r.WithContext(context.WithValue(r.Context(), lineKey{}, l)))
+		next.ServeHTTP(l, r)
 	})
 }
 
@@ -69,51 +87,84 @@ func (s *Server) panicked(value any) {
 	event.Str("stack", string(debug.Stack())).Msg("panic")
 }
 
-func (s *Server) write(l *line, r *http.Request, status int, took time.Duration) {
-	event := s.Log.WithLevel(l.level(r, status)).
-		Str("method", method(r.Method)).
-		Str("route", route(r)).
-		Int("status", status).
-		Dur("took_ms", took)
+func (s *Server) write(l *line, r *http.Request, took time.Duration) {
+	event := s.Log.WithLevel(l.level(r))
+	if l.outcome != nil {
+		describe(event, l.id, l.outcome)
+		if r.Context().Err() != nil {
+			event.Bool("caller_left", true)
+		}
+		event.Int("status", l.status).Dur("took_ms", took).Msg("hook")
+		return
+	}
+	event.Str("method", method(r.Method)).Str("route", route(r))
 	if l.id != "" {
-		event = event.Str("id", l.id)
+		event.Str("id", l.id)
 	}
 	if l.carrier != "" {
 		event = event.Str("carrier", l.carrier)
 	}
 	if l.reason != nil {
 		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
-		event = event.Str("reason", l.reason.Error()).Str("remote", remote)
+		event.Str("reason", l.reason.Error()).Str("remote", remote)
 	}
-	if o := l.outcome; o != nil {
-		event = event.Str("result", o.Result.String()).Str("phone", o.Number.Masked()).Int("attempts", len(o.Attempts))
-		if o.Lost != "" {
-			event = event.Str("lost_by", o.Lost)
-		}
-		if o.Reason != nil {
-			event = event.Str("reason", o.Reason.Error())
-		}
-		if r.Context().Err() != nil {
-			event = event.Bool("caller_left", true)
-		}
-	}
-	event.Msg("request")
+	event.Int("status", l.status).Dur("took_ms", took).Msg("request")
 }
 
-// level is how much a request matters to the operator. A probe doesn't; a code that was not sent does.
-func (l *line) level(r *http.Request, status int) zerolog.Level {
+// describe adds what came of a hook. Of the destination it tells the calling code: to know the country takes work.
+func describe(event *zerolog.Event, id string, o *dispatch.Outcome) {
+	event.Str("id", id).Stringer("result", o.Result)
+	if code := o.Number.CallingCode(); code != 0 {
+		event.Str("phone", o.Number.Masked()).Int("calling_code", code)
+	}
+	if o.Reason != nil {
+		event.Str("reason", o.Reason.Error())
+	}
+	if len(o.Attempts) > 0 {
+		attempts := zerolog.Arr()
+		for _, a := range o.Attempts {
+			attempts.Dict(Attempt(zerolog.Dict(), a))
+		}
+		event.Array("attempts", attempts)
+	}
+}
+
+// Attempt adds to an event what came of one attempt, and returns it.
+func Attempt(event *zerolog.Event, a dispatch.Attempt) *zerolog.Event {
+	event.Str("carrier", a.Carrier).Dur("took_ms", a.Took)
+	if len(a.Sent.IDs) > 0 {
+		event.Strs("carrier_ids", a.Sent.IDs)
+	}
+	if a.Err == nil {
+		return event
+	}
+	event.Stringer("kind", a.Err.Kind)
+	if a.Err.Code != "" {
+		event.Str("code", a.Err.Code)
+	}
+	return event.Str("error", fmt.Sprint(a.Err.Err))
+}
+
+// level is how much a request matters to the operator. A probe doesn't; a code that was not sent does, and one that was not
+// sent at the first try may soon.
+func (l *line) level(r *http.Request) zerolog.Level {
 	switch {
 	case l.outcome != nil && r.Context().Err() != nil: // its user left: nobody misses the code
 		return zerolog.InfoLevel
-	case l.outcome != nil && l.outcome.Result == dispatch.Failed, status >= 500:
+	case l.outcome != nil && l.outcome.Result == dispatch.Failed, l.status >= 500:
 		return zerolog.ErrorLevel
-	case l.reason != nil:
+	case l.reason != nil, l.outcome != nil && slices.ContainsFunc(l.outcome.Attempts, faulty):
 		return zerolog.WarnLevel
 	case l.outcome != nil:
 		return zerolog.InfoLevel
 	default:
 		return zerolog.DebugLevel
 	}
+}
+
+// faulty reports whether an attempt failed for a reason other than whose phone it is.
+func faulty(a dispatch.Attempt) bool {
+	return a.Err != nil && a.Err.Kind != providers.Channel && a.Err.Kind != providers.Recipient
 }
 
 // route is the pattern that matched. The path itself isn't logged: a stranger chooses it.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -13,33 +14,37 @@ import (
 // sendSMS answers one call of the hook.
 func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 	arrived := time.Now()
-	line := lineOf(r)
-	body, err := readBody(w, r, hook.MaxBody)
+	line := w.(*line)
+	if err := hook.Signed(r.Header); err != nil { // what can't be Auth's isn't read
+		line.refuseUnread(http.StatusUnauthorized, err)
+		return
+	}
+	body, err := s.readBody(r)
 	if err != nil {
-		line.refuse(w, bodyStatus(err), err)
+		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
 	if err := s.Secrets.Verify(r.Header, body); err != nil {
-		line.refuse(w, http.StatusUnauthorized, err)
+		line.refuse(http.StatusUnauthorized, err)
 		return
 	}
 	payload, err := hook.Decode(body)
 	if err != nil {
-		line.refuse(w, http.StatusBadRequest, err)
+		line.refuse(http.StatusBadRequest, err)
 		return
 	}
 	// From here on, even a panic is answered in the form that this version of Auth passes on.
-	line.failure = s.reply(payload, dispatch.Failed)
+	line.failure = func() hook.Reply { return s.reply(payload, dispatch.Failed) }
 	line.id = payload.ID(body)
-	outcome := s.Dispatcher.Send(r.Context(), request(payload, r.Header, body, arrived))
+	outcome := s.Dispatcher.Send(r.Context(), request(payload, line.id, r.Header, arrived))
 	line.outcome = &outcome
 	s.reply(payload, outcome.Result).WriteTo(w)
 }
 
 // request is what a call asks for.
-func request(p hook.Payload, header http.Header, body []byte, arrived time.Time) dispatch.Request {
+func request(p hook.Payload, id string, header http.Header, arrived time.Time) dispatch.Request {
 	return dispatch.Request{
-		ID:         p.ID(body),
+		ID:         id,
 		User:       p.User.ID,
 		Phone:      p.Phone(),
 		Code:       p.SMS.OTP,
@@ -65,30 +70,52 @@ func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
 	}
 }
 
+const (
+	// usualBody is more than a call takes unless the app keeps much in user_metadata.
+	usualBody = 16 << 10
+	// longBodies is how many that are longer are read at once: anybody can send one, and memory has an end.
+	longBodies = 16
+)
+
 var (
 	errTooLong = errors.New("the body is too long")
 	errCutOff  = errors.New("the body could not be read to its end")
+	errTooMany = errors.New("too many long bodies at once")
 )
 
-// readBody reads the whole body, up to the limit in bytes. Only then does net/http notice that the caller hangs up.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
+// readBody reads the whole body, up to the limit. Only then does net/http notice that the caller hangs up.
+func (s *Server) readBody(r *http.Request) ([]byte, error) {
+	if r.ContentLength > hook.MaxBody {
 		return nil, errTooLong
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var tooLong *http.MaxBytesError
-	if errors.As(err, &tooLong) {
-		return nil, errTooLong
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(r.Body, usualBody+1))
+	if body.Len() > usualBody && err == nil {
+		select {
+		case s.long <- struct{}{}:
+			defer func() { <-s.long }()
+		default:
+			return nil, errTooMany
+		}
+		_, err = body.ReadFrom(io.LimitReader(r.Body, hook.MaxBody+1-int64(body.Len())))
 	}
 	if err != nil {
 		return nil, errCutOff
 	}
-	return body, nil
+	if body.Len() > hook.MaxBody {
+		return nil, errTooLong
+	}
+	return body.Bytes(), nil
 }
 
 func bodyStatus(err error) int {
-	if errors.Is(err, errTooLong) {
+	switch err {
+	case errTooLong:
 		return http.StatusRequestEntityTooLarge
+	case errTooMany:
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusBadRequest
 	}
-	return http.StatusBadRequest
 }

@@ -29,7 +29,8 @@ type Server struct {
 	Log        zerolog.Logger
 
 	draining atomic.Bool
-	panics   atomic.Int64 // since the start
+	panics   atomic.Int64  // since the start
+	long     chan struct{} // a slot for each body that is longer than usual
 }
 
 // Texts are what the app's user may read. None of them is empty.
@@ -41,6 +42,7 @@ type Texts struct {
 
 // Handler returns the routes.
 func (s *Server) Handler() http.Handler {
+	s.long = make(chan struct{}, longBodies)
 	r := chi.NewRouter()
 	r.Use(s.logged)
 	r.Post(HookPath, s.sendSMS)

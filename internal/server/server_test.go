@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -39,6 +40,7 @@ func accepts(context.Context, providers.Message) (providers.Sent, error) {
 const (
 	secret  = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	newCall = `{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83"},"user":{},"sms":{"otp":"028687","phone":"15555550100"}}`
+	oldID   = "4c1fa6540515f5dbfb78919ec598d846" // the hash of oldCall
 	oldCall = `{"user":{"phone":"15555550100"},"sms":{"otp":"028687"}}`
 )
 
@@ -132,7 +134,7 @@ func TestRequest(t *testing.T) {
 	payload, err := hook.Decode(body)
 	require.NoError(t, err)
 	arrived := time.Now()
-	got := request(payload, http.Header{"Webhook-Timestamp": {"1795219509"}}, body, arrived)
+	got := request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, arrived)
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
@@ -146,30 +148,47 @@ func TestTheDoor(t *testing.T) {
 		return httptest.NewRequest(method, path, strings.NewReader(body))
 	}
 	long := strings.Repeat(" ", hook.MaxBody+1)
-	chunked := request("POST", HookPath, long)
+	chunked := signed(s, long)
 	chunked.ContentLength = -1
-	cut := httptest.NewRequest("POST", HookPath, io.MultiReader(strings.NewReader("{"), errorReader{}))
+	cut := signed(s, newCall)
+	cut.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), errorReader{}))
+	unsigned := request("POST", HookPath, "")
+	unsigned.Body = io.NopCloser(untouchable{t})
+	empty := signed(s, newCall)
+	empty.Header.Set("webhook-signature", "")
+	const closes = "map[Connection:[close] "
 	for _, tt := range []struct {
 		name    string
 		request *http.Request
+		head    string
 		status  int
 		message string
 	}{
-		{"no signature", request("POST", HookPath, newCall), 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
-		{"too long", request("POST", HookPath, long), 413, "the body is too long"},
-		{"too long, in chunks", chunked, 413, "the body is too long"},
-		{"cut off", cut, 400, "the body could not be read to its end"},
-		{"GET", request("GET", HookPath, ""), 405, "this address doesn't take this method; Auth calls the hook by POST"},
-		{"an odd method", request("BREW", HookPath, ""), 405, "this address doesn't take this method; Auth calls the hook by POST"},
-		{"elsewhere", request("POST", "/", newCall), 404, "nothing is here; the hook is at /hooks/send-sms"},
-		{"one slash more", request("POST", HookPath+"/", newCall), 404, "nothing is here; the hook is at /hooks/send-sms"},
-		{"two slashes", request("POST", "//hooks/send-sms", newCall), 404, "nothing is here; the hook is at /hooks/send-sms"},
+		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
+		{"an empty signature", empty, closes, 401, "the signature is empty: Auth has no secret for this hook"},
+		{"too long", signed(s, long), closes, 413, "the body is over 1 MiB"},
+		{"too long, in chunks", chunked, closes, 413, "the body is over 1 MiB"},
+		{"cut off", cut, closes, 400, "the body could not be read to its end"},
+		{"GET", request("GET", HookPath, ""), "map[", 405, "this address doesn't take this method; Auth calls the hook by POST"},
+		{"an odd method", request("BREW", HookPath, ""), "map[", 405, "this address doesn't take this method; Auth calls the hook by POST"},
+		{"elsewhere", request("POST", "/", newCall), "map[", 404, "nothing is here; the hook is at /hooks/send-sms"},
+		{"one slash more", request("POST", HookPath+"/", newCall), "map[", 404, "nothing is here; the hook is at /hooks/send-sms"},
+		{"two slashes", request("POST", "//hooks/send-sms", newCall), "map[", 404, "nothing is here; the hook is at /hooks/send-sms"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			body := fmt.Sprintf(`{"error":{"http_code":%d,"message":%q}}`, tt.status, tt.message)
-			require.Equal(t, fmt.Sprintf("%d %s %s", tt.status, head(len(body)), body), answer(s.Handler(), tt.request))
+			head := strings.Replace(head(len(body)), "map[", tt.head, 1)
+			require.Equal(t, fmt.Sprintf("%d %s %s", tt.status, head, body), answer(s.Handler(), tt.request))
 		})
 	}
+}
+
+// untouchable is a body that nobody may read.
+type untouchable struct{ t *testing.T }
+
+func (u untouchable) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
 }
 
 type errorReader struct{}
@@ -267,8 +286,14 @@ func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
 }
 
 func TestLog(t *testing.T) {
-	fails := func(context.Context, providers.Message) (providers.Sent, error) {
-		return providers.Sent{}, &providers.Error{Kind: providers.Account, Err: io.ErrUnexpectedEOF}
+	fails := func(err providers.Error) carrier {
+		return func(context.Context, providers.Message) (providers.Sent, error) { return providers.Sent{}, &err }
+	}
+	account := fails(providers.Error{Kind: providers.Account, Code: "7", Err: errors.New("answer 401")})
+	unsure := fails(providers.Error{Kind: providers.Unknown, Err: errors.New("no answer")})
+	dead := fails(providers.Error{Kind: providers.Recipient, Err: errors.New("answer 400")})
+	named := func(context.Context, providers.Message) (providers.Sent, error) {
+		return providers.Sent{IDs: []string{"SM1"}}, nil
 	}
 	left := func(s *Server) *http.Request {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -282,19 +307,25 @@ func TestLog(t *testing.T) {
 		want    string
 	}{
 		{"a call", accepts, func(s *Server) *http.Request { return signed(s, newCall) },
-			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","attempts":1,"message":"request"}`},
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon"}],"status":200,"message":"hook"}`},
 		{"a number that is none", accepts, func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
-			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad number","phone":"","attempts":0,"reason":"the number has 2 digits, too few for a number with its calling code","message":"request"}`},
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad number","reason":"the number has 2 digits, too few for a number with its calling code","status":200,"message":"hook"}`},
 		{"a forged call", accepts, func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
 			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
 		{"a stranger's path", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
 			`{"level":"debug","method":"GET","route":"none","status":404,"message":"request"}`},
 		{"a stranger's method", accepts, func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
 			`{"level":"debug","method":"other","route":"none","status":405,"message":"request"}`},
-		{"a code that was not sent", fails, func(s *Server) *http.Request { return signed(s, newCall) },
-			`{"level":"error","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","attempts":1,"message":"request"}`},
+		{"with the carrier's name for it", named, func(s *Server) *http.Request { return signed(s, newCall) },
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","carrier_ids":["SM1"]}],"status":200,"message":"hook"}`},
+		{"one that may have been sent", unsure, func(s *Server) *http.Request { return signed(s, newCall) },
+			`{"level":"warn","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"unknown","error":"no answer"}],"status":200,"message":"hook"}`},
+		{"a number that nobody has", dead, func(s *Server) *http.Request { return signed(s, oldCall) },
+			`{"level":"info","id":"` + oldID + `","result":"bad number","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"recipient","error":"answer 400"}],"status":422,"message":"hook"}`},
+		{"a code that was not sent", account, func(s *Server) *http.Request { return signed(s, newCall) },
+			`{"level":"error","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"account","code":"7","error":"answer 401"}],"status":200,"message":"hook"}`},
 		{"nobody waits any more", accepts, left,
-			`{"level":"info","method":"POST","route":"/hooks/send-sms","status":200,"id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"","attempts":0,"reason":"the caller has left","caller_left":true,"message":"request"}`},
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","reason":"the caller has left","caller_left":true,"status":200,"message":"hook"}`},
 		{"a probe", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
 			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
 	} {
@@ -305,6 +336,11 @@ func TestLog(t *testing.T) {
 			require.NoError(t, json.Unmarshal(written.Bytes(), &entry))
 			require.Contains(t, entry, "took_ms")
 			delete(entry, "took_ms")
+			attempts, _ := entry["attempts"].([]any)
+			for _, attempt := range attempts {
+				require.Contains(t, attempt, "took_ms")
+				delete(attempt.(map[string]any), "took_ms")
+			}
 			got, err := json.Marshal(entry)
 			require.NoError(t, err)
 			require.JSONEq(t, tt.want, string(got))

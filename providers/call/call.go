@@ -77,16 +77,14 @@ func (r Request) BasicAuth(user string, password providers.Secret) Request {
 //
 // Do repeats nothing. No Idempotency-Key header is ever sent: net/http would repeat written requests because of it.
 func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answer, error) {
-	hide := newScrubber(m, c.secrets)
-	if _, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		hide.secrets = append(hide.secrets, providers.NewSecret(credentials))
-	}
+	hide := scrubber{message: m, credentials: c.secrets, authorization: r.Header.Get("Authorization")}
 	fail := func(kind providers.Kind, err error) (*Answer, error) {
 		return nil, &providers.Error{Kind: kind, Err: hide.error(err)}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ctx, watched := Watch(ctx)
+	watched.written.Store(false) // whatever the attempt has asked for before
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err != nil {
 		return fail(providers.Account, fmt.Errorf("making the request: %w", bare(err)))

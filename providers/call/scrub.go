@@ -18,20 +18,22 @@ import (
 const maxText = 400
 
 // A scrubber takes out of a text the secrets it was made for, in every form in which carriers echo them. It rather takes
-// out too much than too little.
+// out too much than too little. To make one costs nothing: most are never used.
 type scrubber struct {
-	secrets      []providers.Secret
-	number, code providers.Secret // the number without its plus
+	message       providers.Message
+	credentials   []providers.Secret
+	authorization string // the header, whose credentials are a secret in a form of their own
 }
 
-func newScrubber(m providers.Message, secrets []providers.Secret) scrubber {
-	bare := providers.NewSecret(strings.TrimPrefix(m.To.Reveal(), "+"))
-	return scrubber{
-		secrets: append([]providers.Secret{m.Text, m.To, bare, m.Code}, secrets...),
-		number:  bare,
-		code:    m.Code,
-	}
+func (s scrubber) secrets() []providers.Secret {
+	m := s.message
+	secrets := append([]providers.Secret{m.Text, m.To, providers.NewSecret(s.number()), m.Code}, s.credentials...)
+	_, authorization, _ := strings.Cut(s.authorization, " ")
+	return append(secrets, providers.NewSecret(authorization))
 }
+
+// number is the recipient's, without its plus.
+func (s scrubber) number() string { return strings.TrimPrefix(s.message.To.Reveal(), "+") }
 
 func (s scrubber) error(err error) error { return errors.New(s.clean(err.Error())) }
 
@@ -84,7 +86,7 @@ func unescape(text string) string {
 
 func (s scrubber) mask(text string) string {
 	var pairs []string
-	for _, secret := range s.secrets {
+	for _, secret := range s.secrets() {
 		for _, form := range forms(secret.Reveal()) {
 			pairs = append(pairs, plain(form), "[secret]")
 		}
@@ -139,12 +141,12 @@ func (s scrubber) cleanDigits(run string) string {
 		}
 		return r
 	}, run)
-	number := s.number.Reveal()
-	if code := s.code.Reveal(); code != "" && strings.Contains(digits, code) {
+	number, code := s.number(), s.message.Code.Reveal()
+	if code != "" && strings.Contains(digits, code) {
 		return "[code]"
 	}
 	// As a JSON number, a code loses the zeros that it begins with.
-	if bare := strings.TrimLeft(s.code.Reveal(), "0"); len(bare) >= 4 && digits == bare {
+	if bare := strings.TrimLeft(code, "0"); len(bare) >= 4 && digits == bare {
 		return "[code]"
 	}
 	const telling = 6 // so many digits of a number tell it apart

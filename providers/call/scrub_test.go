@@ -22,11 +22,11 @@ const (
 )
 
 func testScrubber() scrubber {
-	return newScrubber(providers.Message{
+	return scrubber{message: providers.Message{
 		To:   providers.NewSecret(testNumber),
 		Code: providers.NewSecret(testCode),
 		Text: providers.NewSecret(testText),
-	}, []providers.Secret{providers.NewSecret(testSecret), {}})
+	}, credentials: []providers.Secret{providers.NewSecret(testSecret), {}}}
 }
 
 const escaped = "[a text that repeats the message, escaped]"
@@ -95,7 +95,7 @@ func TestClean(t *testing.T) {
 
 // An empty secret, or a call without a message, hides nothing and disturbs nothing.
 func TestCleanWithoutMessage(t *testing.T) {
-	s := newScrubber(providers.Message{}, []providers.Secret{{}, providers.NewSecret("")})
+	s := scrubber{credentials: []providers.Secret{{}, providers.NewSecret("")}}
 	for _, text := range []string{"", "answer 400: +447700900123 and 482913", "a1 23-45"} {
 		require.Equal(t, text, s.clean(text))
 	}
@@ -103,9 +103,9 @@ func TestCleanWithoutMessage(t *testing.T) {
 
 // Codes and numbers are not always digits of the usual length.
 func TestCleanShortNumbers(t *testing.T) {
-	s := newScrubber(providers.Message{To: providers.NewSecret("+12345"), Code: providers.NewSecret("99")}, nil)
+	s := scrubber{message: providers.Message{To: providers.NewSecret("+12345"), Code: providers.NewSecret("99")}}
 	require.Equal(t, "[secret], [secret], [secret], 654321", s.clean("+12345, 99, 12345, 654321"))
-	letters := newScrubber(providers.Message{Code: providers.NewSecret("AB-12")}, nil)
+	letters := scrubber{message: providers.Message{Code: providers.NewSecret("AB-12")}}
 	require.Equal(t, "is [secret]", letters.clean("is AB-12"))
 }
 
@@ -182,8 +182,7 @@ func FuzzScrub(f *testing.F) {
 func TestScrubbersAreApart(t *testing.T) {
 	secrets := make([]providers.Secret, 0, 8)
 	for i := range 3 {
-		s := newScrubber(providers.Message{}, secrets)
-		s.secrets = append(s.secrets, providers.NewSecret(fmt.Sprint("secret-", i)))
+		s := scrubber{credentials: secrets, authorization: fmt.Sprint("Basic secret-", i)}
 		require.Equal(t, "secret-9 [secret]", s.clean(fmt.Sprint("secret-9 secret-", i)))
 	}
 	require.Empty(t, secrets)
@@ -191,12 +190,12 @@ func TestScrubbersAreApart(t *testing.T) {
 
 // As a number, a code comes back without the zeros that it begins with.
 func TestCleanCodeAsNumber(t *testing.T) {
-	s := newScrubber(providers.Message{Code: providers.NewSecret("028687")}, nil)
+	s := scrubber{message: providers.Message{Code: providers.NewSecret("028687")}}
 	require.Equal(t, "bad value [code] (code 21211)", s.clean("bad value 28687 (code 21211)"))
 }
 
 func TestEchoes(t *testing.T) {
-	s := newScrubber(providers.Message{To: providers.NewSecret("+15555550199"), Code: providers.NewSecret("028687")}, nil)
+	s := scrubber{message: providers.Message{To: providers.NewSecret("+15555550199"), Code: providers.NewSecret("028687")}}
 	for _, name := range []string{
 		"15555550199", "sms-5555550199-1", "1-555-555-0199", "0000015555550199", "15555550199028687", "x028687", "28687",
 		"wamid.HBgLMTU1NTU1NTAxOTkVAgAR", base64.StdEncoding.EncodeToString([]byte("to 15555550199")),
@@ -211,6 +210,6 @@ func TestEchoes(t *testing.T) {
 // A secret of several lines is found although line ends are shown as spaces.
 func TestCleanSeveralLines(t *testing.T) {
 	key := "-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----"
-	s := newScrubber(providers.Message{}, []providers.Secret{providers.NewSecret(key)})
+	s := scrubber{credentials: []providers.Secret{providers.NewSecret(key)}}
 	require.Equal(t, "bad key [secret] [31m", s.clean("bad key "+key+"\x1b[31m"))
 }

@@ -13,9 +13,16 @@ type Watched struct{ written atomic.Bool }
 // which it does only for a request of which nothing was written.
 func (w *Watched) Written() bool { return w.written.Load() }
 
-// Watch returns a context whose HTTP requests are watched. One context serves one attempt.
+type watchedKey struct{}
+
+// Watch returns a context whose HTTP requests are watched. One context serves one attempt: if it is watched already, it stays
+// as it is. (net/http could join two traces, but makes functions by reflection to do so.)
 func Watch(ctx context.Context) (context.Context, *Watched) {
+	if w, ok := ctx.Value(watchedKey{}).(*Watched); ok {
+		return ctx, w
+	}
 	w := new(Watched)
+	ctx = context.WithValue(ctx, watchedKey{}, w)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:      func(string) { w.written.Store(false) },
 		WroteHeaders: func() { w.written.Store(true) },

@@ -236,3 +236,11 @@ func TestWatchesAreApart(t *testing.T) {
 	require.True(t, first.Written())
 	require.False(t, second.Written())
 }
+
+// The race and Do watch the same attempt.
+func TestWatchedOnce(t *testing.T) {
+	ctx, w := call.Watch(t.Context())
+	again, same := call.Watch(ctx)
+	require.Equal(t, ctx, again)
+	require.Same(t, w, same)
+}
