@@ -55,7 +55,9 @@ const linger = time.Second
 // serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr.
 func (sh *shell) serve(ctx context.Context, settings config.Config, listener net.Listener, linger time.Duration) error {
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: no reason to leave a call without its answer
-	log := app.NewLog(settings, sh.stderr)
+	backlog := app.NewBacklog(sh.stderr)
+	defer backlog.Close()
+	log := app.NewLog(settings, backlog)
 	a, err := app.New(settings, log, sh.stdout)
 	if err != nil {
 		listener.Close()

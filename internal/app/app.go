@@ -25,7 +25,8 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	log zerolog.Logger
+	log   zerolog.Logger
+	alarm alarm
 }
 
 // New wires the program. Messages of carriers that send nothing go to out.
@@ -96,83 +97,20 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	return back.Close()
 }
 
-// ended logs one attempt.
+// ended logs what the line of the hook can't tell: attempts that end when that is written, and what only an operator can mend.
 func (a *App) ended(t race.Attempt) {
-	event := a.log.WithLevel(attemptLevel(t)).
-		Str("id", t.MessageID).
-		Str("carrier", t.Carrier).
-		Dur("took_ms", t.Took)
-	if t.Late {
-		event = event.Bool("late", true)
-	}
-	if t.Panic != nil {
-		event = event.Str("panic", t.Panic.Type).Str("stack", string(t.Panic.Stack))
-	}
-	if t.Err == nil {
-		event.Strs("carrier_ids", t.Sent.IDs).Msg("carrier accepted")
-		return
-	}
-	event = event.Stringer("kind", t.Err.Kind)
-	if t.Err.Code != "" {
-		event = event.Str("code", t.Err.Code)
-	}
-	event.Str("error", fmt.Sprint(t.Err.Err)).Msg("carrier failed")
-}
-
-// reported logs what a carrier has reported.
-func (a *App) reported(r dispatch.Report) {
-	level := zerolog.InfoLevel
-	switch {
-	case r.MessageID == "":
-		level = zerolog.DebugLevel
-	case r.Receipt.State.Failed():
-		level = zerolog.WarnLevel
-	}
-	event := a.log.WithLevel(level).Str("carrier", r.Carrier).Stringer("state", r.Receipt.State)
-	if r.Receipt.State.Failed() {
-		event = event.Stringer("kind", r.Receipt.Kind)
-	}
-	if r.Receipt.Code != "" {
-		event = event.Str("code", r.Receipt.Code)
-	}
-	if r.MessageID == "" {
-		event.Msg("receipt for no known message")
-		return
-	}
-	event.Str("id", r.MessageID).
-		Str("phone", r.Number.Masked()).
-		Str("country", r.Number.Country()).
-		Dur("after_ms", r.After).
-		Msg("receipt")
-}
-
-// fellBack logs a message that was sent again because of a receipt.
-func (a *App) fellBack(f dispatch.Fallback) {
-	event := a.log.Warn().
-		Str("id", f.MessageID).
-		Str("carrier", f.Carrier).
-		Stringer("kind", f.Kind).
-		Bool("accepted", f.Outcome.Result == race.Accepted).
-		Int("attempts", len(f.Outcome.Attempts))
-	if f.Reason != nil {
-		event = event.Str("reason", f.Reason.Error())
-	}
-	event.Msg("late fallback")
-}
-
-// forgot logs that there was no room for a message: a receipt for it will find nothing.
-func (a *App) forgot() { a.log.Debug().Msg("a message was forgotten for lack of room") }
-
-// attemptLevel is error for what only an operator can mend.
-func attemptLevel(t race.Attempt) zerolog.Level {
 	switch {
 	case t.Panic != nil:
-		return zerolog.ErrorLevel
-	case t.Err == nil:
-		return zerolog.InfoLevel
-	case t.Err.Kind == providers.Account:
-		return zerolog.ErrorLevel
-	default:
-		return zerolog.WarnLevel
+		event := a.log.Error().Str("id", t.MessageID).Str("panic", t.Panic.Type).Str("stack", string(t.Panic.Stack))
+		server.Attempt(event, t).Msg("carrier panicked")
+	case t.Err != nil && t.Err.Kind == providers.Account:
+		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
+			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
+			server.Attempt(event, t).Msg("carrier's account needs an operator")
+		}
+	case t.Late && t.Err != nil:
+		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("carrier failed late")
+	case t.Late:
+		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("carrier accepted late")
 	}
 }

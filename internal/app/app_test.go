@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -119,6 +120,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	require.ErrorIs(t, a.Serve(t.Context(), listener, nil, 0), net.ErrClosed)
 }
 
+// What is told in time is in the line of its hook.
 func TestAttemptsAreLogged(t *testing.T) {
 	fail := func(kind providers.Kind) *providers.Error {
 		return &providers.Error{Kind: kind, Code: "7", Err: errors.New("answer 400: no")}
@@ -133,22 +135,45 @@ func TestAttemptsAreLogged(t *testing.T) {
 		attempt race.Attempt
 		want    string
 	}{
-		{with(func(a *race.Attempt) { a.Sent.IDs = []string{"SM1"} }),
-			`{"level":"info","id":"m","carrier":"pigeon","took_ms":1.5,"carrier_ids":["SM1"],"message":"carrier accepted"}`},
-		{with(func(a *race.Attempt) { a.Err = fail(providers.Rejected) }),
-			`{"level":"warn","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"carrier failed"}`},
+		{with(func(a *race.Attempt) { a.Sent.IDs = []string{"SM1"} }), ""},
+		{with(func(a *race.Attempt) { a.Err = fail(providers.Rejected) }), ""},
+		{with(func(a *race.Attempt) { a.Late, a.Sent.IDs = true, []string{"SM1"} }),
+			`{"level":"info","id":"m","carrier":"pigeon","took_ms":1.5,"carrier_ids":["SM1"],"message":"carrier accepted late"}`},
+		{with(func(a *race.Attempt) { a.Late, a.Err = true, fail(providers.Rejected) }),
+			`{"level":"warn","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"carrier failed late"}`},
 		{with(func(a *race.Attempt) { a.Err = fail(providers.Account) }),
-			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"carrier failed"}`},
+			`{"level":"error","id":"m","times":1,"carrier":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"carrier's account needs an operator"}`},
 		{with(func(a *race.Attempt) {
 			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Type: "string", Stack: []byte("stack")}
 		}),
-			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"panic":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier failed"}`},
+			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"panic":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier panicked"}`},
 	} {
 		written := new(bytes.Buffer)
 		a := App{log: zerolog.New(written)}
 		a.ended(tt.attempt)
+		if tt.want == "" {
+			require.Empty(t, written.String())
+			continue
+		}
 		require.JSONEq(t, tt.want, written.String())
 	}
+}
+
+func TestAlarm(t *testing.T) {
+	var a alarm
+	now := time.Now()
+	rings := func(carrier string, after time.Duration) string {
+		times, ring := a.ring(carrier, now.Add(after))
+		return fmt.Sprint(times, ring)
+	}
+	require.Equal(t, "1 true", rings("a", 0))
+	require.Equal(t, "1 true", rings("b", 0), "each carrier has its own")
+	for range 10 {
+		require.Equal(t, "0 false", rings("a", 59*time.Second))
+	}
+	require.Equal(t, "11 true", rings("a", time.Minute))
+	require.Equal(t, "0 false", rings("a", 119*time.Second))
+	require.Equal(t, "2 true", rings("a", 120*time.Second))
 }
 
 func TestLog(t *testing.T) {

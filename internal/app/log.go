@@ -10,16 +10,27 @@ import (
 	"github.com/smshook/smshook/internal/config"
 )
 
-// NewLog returns the logger that the settings ask for.
+// NewLog returns the logger that the settings ask for. It writes through a [Backlog] if it is given one.
 func NewLog(c config.Config, w io.Writer) zerolog.Logger {
-	if c.LogFormat == "console" || c.LogFormat == "" && isTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(w)}
+	out := w
+	backlog, queued := w.(*Backlog)
+	if queued {
+		out = backlog.out
+	}
+	if c.LogFormat == "console" || c.LogFormat == "" && isTerminal(out) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(out)}
 	}
 	level, err := zerolog.ParseLevel(c.LogLevel)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
-	return zerolog.New(w).Level(level).Hook(zerolog.HookFunc(timestamp))
+	log := zerolog.New(w).Level(level).Hook(zerolog.HookFunc(timestamp))
+	if queued {
+		backlog.dropped = func(lines int) {
+			log.Error().Int("lines", lines).Msg("log lines were dropped: who reads the log is too slow")
+		}
+	}
+	return log
 }
 
 // timestamp adds the time to the millisecond. zerolog's own format is a global, and to the second.
