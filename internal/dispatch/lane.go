@@ -57,9 +57,7 @@ func (ls *lanes) alone(ctx context.Context, deadline time.Time, r Request, send 
 	if r.MFA {
 		return send()
 	}
-	limited, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	mine, sent := ls.enter(limited, r.key())
+	mine, sent := ls.enter(ctx, deadline, r.key())
 	if sent {
 		return Outcome{Result: JustSent, Reason: errJustSent}
 	}
@@ -73,23 +71,27 @@ func (ls *lanes) alone(ctx context.Context, deadline time.Time, r Request, send 
 
 var errJustSent = errors.New("another request for the same number has just been accepted")
 
-// enter waits until the lane is free and takes it. It returns none if ctx ended, or if a message was sent on it while we
-// waited. Who has entered must leave.
-func (ls *lanes) enter(ctx context.Context, key string) (mine *lane, sent bool) {
-	for {
-		mine, other := ls.take(key)
-		if mine != nil {
-			return mine, false
-		}
+// enter waits until the lane is free and takes it. It returns none at the deadline, when ctx ends, or if a message was sent on
+// it while we waited. Who has entered must leave.
+func (ls *lanes) enter(ctx context.Context, deadline time.Time, key string) (mine *lane, sent bool) {
+	mine, other := ls.take(key)
+	if mine != nil {
+		return mine, false
+	}
+	limited, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	for mine == nil {
 		select {
 		case <-other.free:
 			if other.sent {
 				return nil, true
 			}
-		case <-ctx.Done():
+		case <-limited.Done():
 			return nil, false
 		}
+		mine, other = ls.take(key)
 	}
+	return mine, false
 }
 
 // take takes the lane if it is free, and otherwise returns who has it.

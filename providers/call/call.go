@@ -29,7 +29,8 @@ type Caller struct {
 	secrets []providers.Secret
 }
 
-// New returns a Caller that hides the given secrets from all it reports.
+// New returns a Caller that hides the given secrets from all it reports. Of the client it uses the
+// transport alone: it neither follows redirects nor keeps cookies, and its time comes with each call.
 func New(client *http.Client, secrets ...providers.Secret) *Caller {
 	return &Caller{http: client, secrets: secrets}
 }
@@ -92,7 +93,7 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	maps.Copy(req.Header, r.Header)
 	req.Header.Set("User-Agent", "smshook")
 
-	resp, err := c.http.Do(req)
+	resp, err := c.http.Transport.RoundTrip(req)
 	if err != nil {
 		if watched.Written() {
 			return fail(providers.Unknown, fmt.Errorf("no answer: %w", bare(err)))

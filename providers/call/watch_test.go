@@ -45,7 +45,7 @@ func TestNotWritten(t *testing.T) {
 		{"refused", f.Client(), providertest.Refusing(t), "connection refused"},
 		{"no such name", noDNS, "http://carrier.invalid", "lookup carrier.invalid"},
 		{"certificate unknown", untrusted.Client(), untrusted.Base, "certificate"},
-		{"TLS to a plain server", f.Client(), call.BaseURL(strings.Replace(f.URL, "http:", "https:", 1)), "HTTP response to HTTPS client"},
+		{"TLS to a plain server", f.Client(), call.BaseURL(strings.Replace(f.URL, "http:", "https:", 1)), "does not look like a TLS handshake"},
 		{"no scheme", f.Client(), "127.0.0.1", "unsupported protocol scheme"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
