@@ -103,6 +103,7 @@ func serveBench(kind string) {
 	if kind == "floor" {
 		go http.Serve(listener, floor(os.Getenv("TWILIO_BASE_URL")))
 	} else {
+		collectLess()
 		settings, err := config.Load(os.Environ(), all.Drivers(), false, nil)
 		if err != nil {
 			panic(err)

@@ -10,6 +10,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -20,9 +21,18 @@ import (
 func main() {
 	// net/http's client has no logger but the global one, and quotes there what a carrier sends without being asked.
 	log.SetOutput(io.Discard)
+	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// collectLess lets the heap grow to three times what is in use before garbage is collected, instead of twice, unless the
+// operator has set GOGC. It is worth a tenth of the time of each call, and little memory, since little is in use.
+func collectLess() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(200)
+	}
 }
 
 // Exit codes.

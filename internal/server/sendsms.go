@@ -28,6 +28,7 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 		line.refuse(http.StatusUnauthorized, err)
 		return
 	}
+	introduced(r)
 	payload, err := hook.Decode(body)
 	if err != nil {
 		line.refuse(http.StatusBadRequest, err)

@@ -63,12 +63,13 @@ func (s *Server) Handler() http.Handler {
 	return r
 }
 
-// HTTP returns a server for a handler whose clients can't hold a connection by being slow.
+// HTTP returns a server for a handler whose clients can't hold a connection by being slow, nor all of them by being many.
 func (s *Server) HTTP(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler:      handler,
-		ReadTimeout:  hook.AuthWaits, // head and body: Auth has left by then
-		WriteTimeout: 3 * hook.AuthWaits,
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 2 * time.Second, // a head is one packet, or two
+		ReadTimeout:       hook.AuthWaits,  // head and body: Auth has left by then
+		WriteTimeout:      3 * hook.AuthWaits,
 		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep a connection they don't use: whoever closes
 		// first must be the one who doesn't send, or a call is lost to a connection that is just being closed.
 		IdleTimeout:    3 * time.Minute,
@@ -77,6 +78,8 @@ func (s *Server) HTTP(handler http.Handler) *http.Server {
 		// net/http's own answer to OPTIONS * is no JSON.
 		DisableGeneralOptionsHandler: true,
 	}
+	newStrangers(mostStrangers).watch(server)
+	return server
 }
 
 // complaints are what net/http has to say about connections.

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"container/list"
+	"context"
+	"net"
+	"net/http"
+	"sync"
+)
+
+// mostStrangers is how many connections may be open on which no signed call has come yet. Each takes some 20 KiB.
+const mostStrangers = 1024
+
+// strangers are those connections. When there are too many, the oldest is closed to make room: whoever opens thousands, and is
+// slow on each, crowds out himself. Auth speaks at once, and is no stranger from then on. They may be used concurrently.
+type strangers struct {
+	most int
+
+	mu     sync.Mutex
+	byAge  *list.List // of net.Conn, oldest first
+	places map[net.Conn]*list.Element
+}
+
+func newStrangers(most int) *strangers {
+	return &strangers{most: most, byAge: list.New(), places: map[net.Conn]*list.Element{}}
+}
+
+type introducedKey struct{}
+
+// introduced notes that a signed call has come on the connection of a request.
+func introduced(r *http.Request) {
+	if forget, ok := r.Context().Value(introducedKey{}).(func()); ok {
+		forget()
+	}
+}
+
+// watch has all connections of a server begin as strangers.
+func (s *strangers) watch(server *http.Server) {
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		s.meet(conn)
+		return context.WithValue(ctx, introducedKey{}, func() { s.forget(conn) })
+	}
+	server.ConnState = func(conn net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			s.forget(conn)
+		}
+	}
+}
+
+func (s *strangers) meet(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byAge.Len() >= s.most {
+		oldest := s.byAge.Remove(s.byAge.Front()).(net.Conn)
+		delete(s.places, oldest)
+		oldest.Close()
+	}
+	s.places[conn] = s.byAge.PushBack(conn)
+}
+
+func (s *strangers) forget(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if place, ok := s.places[conn]; ok {
+		s.byAge.Remove(place)
+		delete(s.places, conn)
+	}
+}
