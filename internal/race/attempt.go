@@ -57,6 +57,7 @@ func fly(m providers.Message, c *Carrier, v *verdict, patience time.Duration, la
 	f.slow = time.AfterFunc(patience, func() { v.tell(errBadWord) })
 	go func() {
 		defer cancel()
+		growStack(0)
 		f.result = f.send(ctx, m)
 		f.slow.Stop()
 		if f.noWord.Load() {
@@ -67,6 +68,15 @@ func fly(m providers.Message, c *Carrier, v *verdict, patience time.Duration, la
 		landed <- f
 	}()
 	return f
+}
+
+// growStack takes the stack that a call over HTTP needs while there is little on it. Later it would have to be moved with all
+// that is on it, and more than once.
+//
+//go:noinline
+func growStack(i int) byte {
+	var room [8 << 10]byte
+	return room[i] // which one isn't known here, or the compiler would leave all of them out
 }
 
 // recall ends the attempt if nothing of it has left yet. A message that has left can't be called back. It says nothing about

@@ -46,7 +46,7 @@ func (l *line) refuse(status int, reason error) {
 	hook.Problem(status, reason.Error()).WriteTo(l)
 }
 
-// refuseUnread answers a call whose body is left where it is, and so is the last on its connection.
+// refuseUnread answers a call whose body nobody keeps. It is the last on its connection.
 func (l *line) refuseUnread(status int, reason error) {
 	l.Header().Set("Connection", "close")
 	l.refuse(status, reason)
