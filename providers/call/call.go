@@ -82,8 +82,6 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	fail := func(kind providers.Kind, err error) (*Answer, error) {
 		return nil, &providers.Error{Kind: kind, Err: hide.error(err)}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	ctx, watched := Watch(ctx)
 	watched.written.Store(false) // whatever the attempt has asked for before
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
@@ -107,7 +105,7 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	}
 	answer := &Answer{Status: resp.StatusCode, hide: hide}
 	if !answer.OK() { // the status decides; what the body adds isn't worth a long wait
-		defer time.AfterFunc(refusalWait, cancel).Stop()
+		defer time.AfterFunc(refusalWait, func() { resp.Body.Close() }).Stop()
 	}
 	answer.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
 	if answer.OK() && err != nil {
