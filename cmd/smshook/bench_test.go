@@ -118,7 +118,6 @@ func serveBench(kind string) {
 		runtime.ReadMemStats(&memory)
 		json.NewEncoder(os.Stdout).Encode(usage{time.Duration(used.Utime.Nano() + used.Stime.Nano()), memory.Mallocs})
 	}
-	profStop()
 }
 
 // process is a server in a process of its own.

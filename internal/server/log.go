@@ -102,7 +102,7 @@ func (s *Server) write(l *line, r *http.Request, took time.Duration) {
 		event.Str("id", l.id)
 	}
 	if l.carrier != "" {
-		event = event.Str("carrier", l.carrier)
+		event.Str("carrier", l.carrier)
 	}
 	if l.reason != nil {
 		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
@@ -116,6 +116,9 @@ func describe(event *zerolog.Event, id string, o *dispatch.Outcome) {
 	event.Str("id", id).Stringer("result", o.Result)
 	if code := o.Number.CallingCode(); code != 0 {
 		event.Str("phone", o.Number.Masked()).Int("calling_code", code)
+	}
+	if o.Lost != "" {
+		event.Str("lost_by", o.Lost)
 	}
 	if o.Reason != nil {
 		event.Str("reason", o.Reason.Error())

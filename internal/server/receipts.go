@@ -29,20 +29,21 @@ var (
 
 // receipts takes what a carrier reports. Whatever it is about, it is answered at once: carriers repeat what isn't.
 func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
-	line := lineOf(r)
+	line := w.(*line)
 	carrier, address := s.receiver(r)
 	if carrier == nil {
-		line.refuse(w, http.StatusForbidden, errNoReceiver)
+		line.refuseUnread(http.StatusForbidden, errNoReceiver)
 		return
 	}
+	introduced(r)
 	line.carrier = carrier.Name
 	if challenger, ok := carrier.Provider.(providers.Challenger); ok && r.Method == http.MethodGet {
-		s.challenge(w, r, challenger)
+		challenge(line, r, challenger)
 		return
 	}
-	body, err := readBody(w, r, maxReceipts)
+	body, err := s.readBody(r, maxReceipts)
 	if err != nil {
-		line.refuse(w, bodyStatus(err), err)
+		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
 	messageID := r.URL.Query().Get(providers.MessageParam)
@@ -50,11 +51,11 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	receipts, err := carrier.Provider.(providers.Receiver).Receipts(r, body)
 	switch {
 	case errors.Is(err, providers.ErrForged):
-		line.refuse(w, http.StatusForbidden, providers.ErrForged)
+		line.refuse(http.StatusForbidden, providers.ErrForged)
 	case errors.Is(err, providers.ErrUnsigned):
-		line.refuse(w, http.StatusServiceUnavailable, providers.ErrUnsigned)
+		line.refuse(http.StatusServiceUnavailable, providers.ErrUnsigned)
 	case err != nil:
-		line.refuse(w, http.StatusBadRequest, errUnreadable)
+		line.refuse(http.StatusBadRequest, errUnreadable)
 	default:
 		s.Dispatcher.Receipts(carrier, messageID, receipts)
 		hook.Accepted().WriteTo(w)
@@ -79,13 +80,14 @@ func (s *Server) receiver(r *http.Request) (*race.Carrier, *url.URL) {
 }
 
 // challenge answers the check that a carrier makes of an address before it uses it.
-func (s *Server) challenge(w http.ResponseWriter, r *http.Request, c providers.Challenger) {
+func challenge(l *line, r *http.Request, c providers.Challenger) {
 	text, err := c.Challenge(r.URL.Query())
 	if err != nil {
-		lineOf(r).refuse(w, http.StatusForbidden, errNoChallenge)
+		l.refuse(http.StatusForbidden, errNoChallenge)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write([]byte(text)) // if the carrier has gone, it asks again
+	l.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	l.Header().Set("X-Content-Type-Options", "nosniff")
+	l.WriteHeader(http.StatusOK)
+	_, _ = l.Write([]byte(text)) // if the carrier has gone, it asks again
 }

@@ -19,7 +19,7 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 		line.refuseUnread(http.StatusUnauthorized, err)
 		return
 	}
-	body, err := s.readBody(r)
+	body, err := s.readBody(r, hook.MaxBody)
 	if err != nil {
 		line.refuseUnread(bodyStatus(err), err)
 		return
@@ -84,9 +84,9 @@ var (
 	errTooMany = errors.New("too many long bodies at once")
 )
 
-// readBody reads the whole body, up to the limit. Only then does net/http notice that the caller hangs up.
-func (s *Server) readBody(r *http.Request) ([]byte, error) {
-	if r.ContentLength > hook.MaxBody {
+// readBody reads the whole body, up to the limit in bytes. Only then does net/http notice that the caller hangs up.
+func (s *Server) readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
 		return nil, errTooLong
 	}
 	var body bytes.Buffer
@@ -99,12 +99,12 @@ func (s *Server) readBody(r *http.Request) ([]byte, error) {
 		default:
 			return nil, errTooMany
 		}
-		_, err = body.ReadFrom(io.LimitReader(r.Body, hook.MaxBody+1-int64(body.Len())))
+		_, err = body.ReadFrom(io.LimitReader(r.Body, limit+1-int64(body.Len())))
 	}
 	if err != nil {
 		return nil, errCutOff
 	}
-	if body.Len() > hook.MaxBody {
+	if int64(body.Len()) > limit {
 		return nil, errTooLong
 	}
 	return body.Bytes(), nil

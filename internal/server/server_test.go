@@ -166,8 +166,8 @@ func TestTheDoor(t *testing.T) {
 	}{
 		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
 		{"an empty signature", empty, closes, 401, "the signature is empty: Auth has no secret for this hook"},
-		{"too long", signed(s, long), closes, 413, "the body is over 1 MiB"},
-		{"too long, in chunks", chunked, closes, 413, "the body is over 1 MiB"},
+		{"too long", signed(s, long), closes, 413, "the body is too long"},
+		{"too long, in chunks", chunked, closes, 413, "the body is too long"},
 		{"cut off", cut, closes, 400, "the body could not be read to its end"},
 		{"GET", request("GET", HookPath, ""), "map[", 405, "this address doesn't take this method; Auth calls the hook by POST"},
 		{"an odd method", request("BREW", HookPath, ""), "map[", 405, "this address doesn't take this method; Auth calls the hook by POST"},
