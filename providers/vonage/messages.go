@@ -64,6 +64,9 @@ func (p *Provider) body(m providers.Message) string {
 			message["ttl"] = int(ttl(m.Life).Seconds())
 		}
 	}
+	if address := p.callback.For(m); address != "" {
+		message["webhook_url"], message["webhook_version"] = address, "v1" // else the account's form, which may be an older one
+	}
 	body, _ := json.Marshal(message) // maps, slices and strings always marshal
 	return string(body)
 }
@@ -83,10 +86,11 @@ func (p *Provider) template(code providers.Secret) object {
 	}}
 }
 
-// refusal is the problem document of RFC 7807 that Vonage's newer APIs answer with. The balance has a form of its own.
+// refusal is the problem document of RFC 7807 that Vonage's newer APIs answer with, and that their receipts hold. The balance
+// has a form of its own.
 type refusal struct {
-	Type       call.Scalar `json:"type"` // a link whose fragment is the code
-	Title      call.Scalar `json:"title"`
+	Type       call.Scalar `json:"type"`  // a link whose fragment is the code
+	Title      call.Scalar `json:"title"` // in a receipt, the code
 	Detail     call.Scalar `json:"detail"`
 	Label      call.Scalar `json:"error-code-label"`
 	Parameters []struct {
@@ -113,6 +117,9 @@ func (p *Provider) refused(answer *call.Answer) error {
 }
 
 func (r refusal) code() string {
+	if codeShape.MatchString(string(r.Title)) {
+		return string(r.Title)
+	}
 	if i := strings.LastIndex(string(r.Type), "#"); i >= 0 {
 		return string(r.Type[i+1:])
 	}

@@ -28,6 +28,7 @@ func TestValidate(t *testing.T) {
 		noApplication = "APPLICATION_ID: want the application's UUID"
 		badPrivateKey = "PRIVATE_KEY: want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line"
 		which         = "API: want sms or messages: the credentials of both are set"
+		badSignature  = "SIGNATURE_SECRET: want the account's signature secret, without spaces or line breaks"
 		noSender      = "FROM: is missing"
 		noTemplateYet = "TEMPLATE: is for CHANNEL=whatsapp alone"
 		noLanguageYet = "LANGUAGE: is for CHANNEL=whatsapp alone"
@@ -55,6 +56,8 @@ func TestValidate(t *testing.T) {
 		{"both, by the Messages API", both(withApplication, alsoKey, viaMessages), "messages", nil},
 		{"a name as sender", both(withKey, func(s *Settings) { s.From = "My Shop" }), "sms", nil},
 		{"WhatsApp from a number with plus", both(withWhatsApp, func(s *Settings) { s.From = "+15555550100" }), "messages", nil},
+		{"a signature secret", both(withKey, withSignature("my_secret_key_for_testing")), "sms", nil},
+		{"a signature secret and a line feed", both(withApplication, withSignature("x\n")), "messages", []string{badSignature}},
 		{"a channel not said", both(withKey, func(s *Settings) { s.Channel = "" }), "sms", nil},
 
 		{"nothing", func(s *Settings) { *s = Settings{} }, "sms", []string{nothing, noSender}},

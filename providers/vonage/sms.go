@@ -56,6 +56,9 @@ func (p *Provider) form(m providers.Message) url.Values {
 	if m.Life > 0 {
 		form.Set("ttl", strconv.FormatInt(ttl(m.Life).Milliseconds(), 10))
 	}
+	if address := p.callback.For(m); address != "" {
+		form.Set("callback", address)
+	}
 	return form
 }
 

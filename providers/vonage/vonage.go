@@ -18,16 +18,17 @@ import (
 
 // Settings of one Vonage account.
 type Settings struct {
-	APIKey        string           `env:"API_KEY" help:"the account's key, 8 letters and digits: for the SMS API, or for the Messages API without an application"`
-	APISecret     providers.Secret `env:"API_SECRET" help:"the key's secret"`
-	ApplicationID string           `env:"APPLICATION_ID" help:"an application with the Messages capability, a UUID: for the Messages API"`
-	PrivateKey    providers.Secret `env:"PRIVATE_KEY" help:"the application's private key, PEM; in one line, with \\n between its lines"`
-	API           string           `env:"API" oneof:"sms messages" help:"sms or messages; needed if both a key and an application are set, or to use the Messages API with a key"`
-	From          string           `env:"FROM" required:"true" help:"the sender: a number such as 15555550100, or a name; for WhatsApp, your WhatsApp number"`
-	Channel       string           `env:"CHANNEL" default:"sms" oneof:"sms whatsapp" help:"sms, or whatsapp by the Messages API"`
-	Template      string           `env:"TEMPLATE" help:"an approved WhatsApp authentication template, by its name; sent instead of the text, and needed for whatsapp"`
-	Language      string           `env:"LANGUAGE" help:"the template's language, as WhatsApp writes it, such as en or en_US; needed for whatsapp"`
-	BaseURL       call.BaseURL     `env:"BASE_URL" help:"another region, such as https://api-eu.nexmo.com; without it https://rest.nexmo.com for the SMS API and https://api.nexmo.com for the Messages API"`
+	APIKey          string           `env:"API_KEY" help:"the account's key, 8 letters and digits: for the SMS API, or for the Messages API without an application"`
+	APISecret       providers.Secret `env:"API_SECRET" help:"the key's secret"`
+	ApplicationID   string           `env:"APPLICATION_ID" help:"an application with the Messages capability, a UUID: for the Messages API"`
+	PrivateKey      providers.Secret `env:"PRIVATE_KEY" help:"the application's private key, PEM; in one line, with \\n between its lines"`
+	SignatureSecret providers.Secret `env:"SIGNATURE_SECRET" help:"the account's signature secret: receipts without a signature are then refused; with the SMS API, only once Vonage signs them by SHA-256 HMAC or SHA-512 HMAC"`
+	API             string           `env:"API" oneof:"sms messages" help:"sms or messages; needed if both a key and an application are set, or to use the Messages API with a key"`
+	From            string           `env:"FROM" required:"true" help:"the sender: a number such as 15555550100, or a name; for WhatsApp, your WhatsApp number"`
+	Channel         string           `env:"CHANNEL" default:"sms" oneof:"sms whatsapp" help:"sms, or whatsapp by the Messages API"`
+	Template        string           `env:"TEMPLATE" help:"an approved WhatsApp authentication template, by its name; sent instead of the text, and needed for whatsapp"`
+	Language        string           `env:"LANGUAGE" help:"the template's language, as WhatsApp writes it, such as en or en_US; needed for whatsapp"`
+	BaseURL         call.BaseURL     `env:"BASE_URL" help:"another region, such as https://api-eu.nexmo.com; without it https://rest.nexmo.com for the SMS API and https://api.nexmo.com for the Messages API"`
 }
 
 const (
@@ -42,6 +43,8 @@ var (
 	apiKey = regexp.MustCompile(`^[0-9A-Za-z]{8}$`)
 	uuid   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	number = regexp.MustCompile(`^\+?[0-9]{7,15}$`)
+
+	signatureSecret = regexp.MustCompile(`^[!-~]*$`)
 
 	templateName     = regexp.MustCompile(`^[A-Za-z0-9_]{1,512}$`)
 	templateLanguage = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
@@ -67,6 +70,7 @@ func (s Settings) Validate() error {
 		want(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
 		want(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
 	}
+	want(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
 	want(s.api() != "", "API", "want sms or messages: the credentials of both are set")
 	want(s.From != "", "FROM", "is missing")
 	if s.Channel != whatsApp {
@@ -100,12 +104,14 @@ func (s Settings) api() string {
 // Provider sends through one account.
 type Provider struct {
 	settings Settings
+	callback providers.Callback
 	call     *call.Caller
 	signer   *signer // nil without an application
 }
 
 var (
 	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Receiver  = (*Provider)(nil)
 	_ providers.Checker   = (*Provider)(nil)
 	_ providers.Channeler = (*Provider)(nil)
 )
@@ -120,7 +126,11 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	if s.BaseURL == "" {
 		s.BaseURL = apiBase
 	}
-	p := &Provider{settings: s, call: call.New(d.HTTP, s.APISecret)} // the private key goes nowhere: nobody can echo it
+	p := &Provider{
+		settings: s,
+		callback: d.Callback,
+		call:     call.New(d.HTTP, s.APISecret, d.Callback.Token()), // the private key goes nowhere: nobody can echo it
+	}
 	if s.API == apiSMS || !s.hasApplication() {
 		return p, nil
 	}

@@ -84,6 +84,14 @@ func with(changes ...func(*Settings)) providertest.Open {
 	}
 }
 
+// calledBack returns how to open the same Provider with an address for its receipts.
+func calledBack(open providertest.Open) providertest.Open {
+	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
+		d.Callback = providers.NewCallback(testAddress + testToken)
+		return open(base, d)
+	}
+}
+
 func viaMessages(s *Settings) { s.API = "messages" }
 
 // message returns the suite's message, changed.
@@ -144,6 +152,7 @@ func smsCarrier() providertest.Carrier {
 			{Name: "both-credentials", Open: with(withApplication, func(s *Settings) {
 				s.APIKey, s.APISecret, s.API = testKey, providers.NewSecret(testSecret), "sms"
 			}), Message: providertest.Message()},
+			{Name: "callback", Open: calledBack(open), Message: providertest.Message()},
 			{Name: "life-unknown", Open: open, Message: life(0)},
 			{Name: "life-too-short", Open: open, Message: life(5 * time.Second)},
 			{Name: "life-too-long", Open: open, Message: life(30 * 24 * time.Hour)},
@@ -180,10 +189,12 @@ func messagesCarrier() providertest.Carrier {
 			{Name: "both-credentials", Open: with(withApplication, viaMessages, func(s *Settings) {
 				s.APIKey, s.APISecret = testKey, providers.NewSecret(testSecret)
 			}), Message: providertest.Message()},
+			{Name: "callback", Open: calledBack(open), Message: providertest.Message()},
 			{Name: "life-unknown", Open: open, Message: life(0)},
 			{Name: "life-too-short", Open: open, Message: life(5 * time.Second)},
 			{Name: "life-too-long", Open: open, Message: life(30 * 24 * time.Hour)},
 			{Name: "whatsapp", Open: with(withWhatsApp), Message: providertest.Message()},
+			{Name: "whatsapp-callback", Open: calledBack(with(withWhatsApp)), Message: providertest.Message()},
 			{Name: "whatsapp-language", Open: with(withWhatsApp, func(s *Settings) {
 				s.Language, s.From = "pt_BR", "+15555550100"
 			}), Message: providertest.Message()},
@@ -204,6 +215,7 @@ func basicCarrier() providertest.Carrier {
 	c.Requests = []providertest.Case{
 		{Name: "text", Open: c.Open, Message: text("Your code is 482913", false)},
 		{Name: "whatsapp", Open: with(withKey, viaMessages, overWhatsApp), Message: providertest.Message()},
+		{Name: "callback", Open: calledBack(c.Open), Message: providertest.Message()},
 	}
 	return c
 }

@@ -137,6 +137,16 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// Meta knows the address of the receipts. Its path must not be seen.
+func TestEchoedAddress(t *testing.T) {
+	f := providertest.NewFake(t, refusedWith("100", "called https://hook.example.com/receipts/whatsapp/"+testPath))
+	p, err := calledBack(f.Base, providers.Deps{HTTP: f.Client()})
+	require.NoError(t, err)
+	_, err = p.Send(t.Context(), providertest.Message())
+	require.ErrorContains(t, err, "[secret]")
+	providertest.AssertClean(t, err.Error(), testPath)
+}
+
 // Operators read what Check says: it must tell a wrong token from a host that can't be reached.
 func TestCheck(t *testing.T) {
 	f := providertest.NewFake(t,

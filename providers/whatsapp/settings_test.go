@@ -16,6 +16,8 @@ func TestValidate(t *testing.T) {
 		noTemplate = "TEMPLATE: want a template's name: letters, digits and underscores"
 		noLanguage = "LANGUAGE: want a language as WhatsApp writes it, such as en or pt_BR"
 		renamed    = "LANGUAGES: want no other template for the language of LANGUAGE"
+		noSecret   = "APP_SECRET: want the app's secret, without spaces or line breaks"
+		noVerify   = "VERIFY_TOKEN: want a text without spaces or line breaks"
 		noVersion  = "GRAPH_VERSION: want a version such as v23.0"
 	)
 	for _, test := range []struct {
@@ -31,6 +33,8 @@ func TestValidate(t *testing.T) {
 		{"the default language listed too", func(s *Settings) { s.Languages = Translations{{"de", ""}, {"en", ""}} }, nil},
 		{"listed by its own name", func(s *Settings) { s.Languages = Translations{{"en", s.Template}} }, nil},
 
+		{"secrets of the receipts", withSecret, nil},
+
 		{"no sender", func(s *Settings) { s.PhoneNumberID = "" }, []string{noID}},
 		{"the number instead of its id", func(s *Settings) { s.PhoneNumberID = "+15555550100" }, []string{noID}},
 		{"an id in a path", func(s *Settings) { s.PhoneNumberID = "1/../2" }, []string{noID}},
@@ -38,6 +42,8 @@ func TestValidate(t *testing.T) {
 		{"no token", func(s *Settings) { s.AccessToken = providers.Secret{} }, []string{noToken}},
 		{"a token with its scheme", func(s *Settings) { s.AccessToken = providers.NewSecret("Bearer x") }, []string{noToken}},
 		{"a token and a line feed", func(s *Settings) { s.AccessToken = providers.NewSecret("x\n") }, []string{noToken}},
+		{"a secret and a line feed", func(s *Settings) { s.AppSecret = providers.NewSecret("x\n") }, []string{noSecret}},
+		{"a sentence to verify by", func(s *Settings) { s.VerifyToken = providers.NewSecret("let me in") }, []string{noVerify}},
 		{"no template", func(s *Settings) { s.Template = "" }, []string{noTemplate}},
 		{"a template's title", func(s *Settings) { s.Template = "Verification code" }, []string{noTemplate}},
 		{"a name too long", func(s *Settings) { s.Template = strings.Repeat("a", 513) }, []string{noTemplate}},

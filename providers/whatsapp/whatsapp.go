@@ -30,6 +30,8 @@ type Settings struct {
 	Template      string           `env:"TEMPLATE" required:"true" help:"the name of an approved authentication template, with its copy-code or one-tap button"`
 	Language      string           `env:"LANGUAGE" required:"true" help:"the template's language for everybody whose own isn't in LANGUAGES: as WhatsApp writes it, such as en or en_US"`
 	Languages     Translations     `env:"LANGUAGES" help:"more languages in which the template is approved: de,pt_BR; or es=code_es, where the template has another name"`
+	AppSecret     providers.Secret `env:"APP_SECRET" help:"the secret of the Meta app: receipts without its signature are then refused"`
+	VerifyToken   providers.Secret `env:"VERIFY_TOKEN" help:"any text you choose; Meta tells it when you enter the address of the receipts, and without it that fails"`
 	GraphVersion  string           `env:"GRAPH_VERSION" default:"v23.0" help:"the version of Meta's Graph API"`
 	BaseURL       call.BaseURL     `env:"BASE_URL" default:"https://graph.facebook.com" help:"another address of the API"`
 }
@@ -39,6 +41,7 @@ var (
 	phoneNumberID = regexp.MustCompile(`^[0-9]+$`)
 	accessToken   = regexp.MustCompile(`^[!-~]+$`)
 	templateName  = regexp.MustCompile(`^[A-Za-z0-9_]{1,512}$`)
+	optionalToken = regexp.MustCompile(`^[!-~]*$`)
 	graphVersion  = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`)
 )
 
@@ -55,6 +58,8 @@ func (s Settings) Validate() error {
 	want(templateName.MatchString(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
 	want(language.MatchString(s.Language), "LANGUAGE", wantLanguage)
 	want(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
+	want(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
+	want(optionalToken.MatchString(s.VerifyToken.Reveal()), "VERIFY_TOKEN", "want a text without spaces or line breaks")
 	want(graphVersion.MatchString(s.GraphVersion), "GRAPH_VERSION", "want a version such as v23.0")
 	return errors.Join(problems...)
 }
@@ -67,9 +72,10 @@ type Provider struct {
 }
 
 var (
-	_ providers.Provider  = (*Provider)(nil)
-	_ providers.Checker   = (*Provider)(nil)
-	_ providers.Channeler = (*Provider)(nil)
+	_ providers.Provider   = (*Provider)(nil)
+	_ providers.Challenger = (*Provider)(nil)
+	_ providers.Checker    = (*Provider)(nil)
+	_ providers.Channeler  = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
@@ -77,7 +83,7 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	return &Provider{
 		settings:  s,
 		templates: s.Languages.after(s.Language, s.Template),
-		call:      call.New(d.HTTP, s.AccessToken),
+		call:      call.New(d.HTTP, s.AccessToken, d.Callback.Token()),
 	}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 const (
 	testSender = "106540352242922"
 	testToken  = "EAAJ+token/0123=="
+	testPath   = "0123456789abcdef0123456789abcdef"
 
 	// As Meta makes them: Base64 of the number 447700900123 and of a random part.
 	testMessage = "wamid.HBgMNDQ3NzAwOTAwMTIzFQIAERgSQjk2NzQ3NDQxQ0VCNzUwNENFAA=="
@@ -49,6 +50,11 @@ func with(change func(*Settings)) providertest.Open {
 }
 
 func asIs(*Settings) {}
+
+func calledBack(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
+	d.Callback = providers.NewCallback("https://hook.example.com/receipts/whatsapp/" + testPath)
+	return with(asIs)(base, d)
+}
 
 func languages(s *Settings) { s.Languages = Translations{{"de", ""}, {"pt_BR", "codigo_br"}} }
 
@@ -108,6 +114,8 @@ func carrier() providertest.Carrier {
 			{Name: "code-longest", Open: with(asIs), Message: code("123456789012345")},
 			{Name: "code-longest-unicode", Open: with(asIs), Message: code("१२३४५६७८९०१२३४५")},
 			{Name: "code-quoted", Open: with(asIs), Message: code(`4"8\2&<é` + "\n")},
+			// The address is the app's: no message tells it.
+			{Name: "callback", Open: calledBack, Message: providertest.Message()},
 			// None of it is sent: the template has the text, and says how long the code is valid.
 			{Name: "text-and-life", Open: with(asIs), Message: message(func(m *providers.Message) {
 				m.Text, m.Segments, m.Life = providers.NewSecret(strings.Repeat("Ваш код: 482913\n", 100)), 24, 0

@@ -1,0 +1,106 @@
+package vonage
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/call"
+)
+
+// messageStates are the Messages API's statuses. Undeliverable means that Vonage didn't reach the channel's own carrier.
+// https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
+var messageStates = map[string]providers.State{
+	"submitted":     providers.StateSent,
+	"delivered":     providers.StateDelivered,
+	"read":          providers.StateRead,
+	"undeliverable": providers.StateFailed,
+	"rejected":      providers.StateUndelivered,
+}
+
+func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Receipt, error) {
+	if err := p.verifyToken(r.Header.Get("Authorization"), body); err != nil {
+		return nil, err
+	}
+	var status struct {
+		ID     call.Scalar     `json:"message_uuid"`
+		Status call.Scalar     `json:"status"`
+		Time   call.Scalar     `json:"timestamp"`
+		Error  json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(body, &status) != nil {
+		return nil, errors.New("the receipt is not the JSON it should be") // not the parser's words, which quote it
+	}
+	var why refusal
+	_ = json.Unmarshal(status.Error, &why) // what can't be read of it is left empty
+	state, known := messageStates[string(status.Status)]
+	if !known || !uuid.MatchString(string(status.ID)) || state.Failed() && why.code() == alreadySent {
+		return nil, nil
+	}
+	receipt := providers.Receipt{ID: string(status.ID), State: state}
+	receipt.At, _ = time.Parse(time.RFC3339, string(status.Time))
+	if state.Failed() && codeShape.MatchString(why.code()) {
+		receipt.Code = why.code()
+	}
+	if state.Failed() {
+		receipt.Kind = p.whyUndelivered(why)
+	}
+	return []providers.Receipt{receipt}, nil
+}
+
+func (p *Provider) whyUndelivered(why refusal) providers.Kind {
+	if why.aboutRecipient() {
+		return p.badRecipient()
+	}
+	return whyFailed(messagesCodes, why.code())
+}
+
+// webhookClaims are those of the token that comes with a receipt. It has no end of its own.
+type webhookClaims struct {
+	PayloadHash   string `json:"payload_hash"`
+	APIKey        string `json:"api_key"`
+	ApplicationID string `json:"application_id"`
+	jwt.RegisteredClaims
+}
+
+// verifyToken checks, if a secret is set, that body came with a token made for it. Vonage signs by HMAC-SHA-256 whatever the
+// dashboard's signature method is; where it forgets to, an answer 5xx lets it try again.
+// https://developer.vonage.com/en/messages/concepts/signed-webhooks
+func (p *Provider) verifyToken(authorization string, body []byte) error {
+	if p.settings.SignatureSecret.Empty() {
+		return nil
+	}
+	if authorization == "" {
+		return providers.ErrUnsigned
+	}
+	scheme, token, _ := strings.Cut(authorization, " ")
+	key := func(*jwt.Token) (any, error) { return []byte(p.settings.SignatureSecret.Reveal()), nil }
+	var claimed webhookClaims
+	_, err := jwt.ParseWithClaims(token, &claimed, key, jwt.WithValidMethods([]string{"HS256"}))
+	if err != nil || !strings.EqualFold(scheme, "Bearer") {
+		return forged("its token is not valid by SIGNATURE_SECRET")
+	}
+	wanted := sha256.Sum256(body)
+	hash, _ := hex.DecodeString(claimed.PayloadHash)
+	switch {
+	case !hmac.Equal(hash, wanted[:]):
+		return forged("its token is not for this body")
+	case claimed.Issuer != "Vonage":
+		return forged("its token is not by Vonage")
+	case claimed.APIKey != "" && p.settings.APIKey != "" && claimed.APIKey != p.settings.APIKey:
+		return forged("it is for another API_KEY")
+	case claimed.ApplicationID != "" && p.signer != nil && !strings.EqualFold(claimed.ApplicationID, p.settings.ApplicationID):
+		return forged("it is for another APPLICATION_ID")
+	case claimed.IssuedAt == nil:
+		return forged("its token has no time")
+	}
+	return checkTime(claimed.IssuedAt.Time, messagesRepeats)
+}
