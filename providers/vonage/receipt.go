@@ -65,5 +65,5 @@ func whyFailed(codes providers.Codes, code string) providers.Kind {
 	return providers.Temporary
 }
 
-// codeShape is that of all codes in receipts, whose own text isn't passed on: codes are logged.
+// codeShape is that of the codes in receipts. Nothing else is passed on as one: codes are logged.
 var codeShape = regexp.MustCompile(`^[0-9]{1,6}$`)

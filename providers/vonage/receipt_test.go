@@ -29,7 +29,7 @@ const (
 	testToken   = "0123456789abcdef0123456789abcdef"
 
 	// Those of Vonage's own libraries' tests: of the signatures in
-	// https://github.com/Vonage/vonage-node-sdk/tree/3.x/packages/sms, and of the token in
+	// https://github.com/Vonage/vonage-node-sdk/tree/main/packages/sms, and of the token in
 	// https://github.com/Vonage/vonage-python-sdk/blob/main/jwt/tests/test_verify_jwt.py.
 	testFieldsSecret = "my_secret_key_for_testing"
 	testTokenSecret  = "qwertyuiopasdfghjklzxcvbnm123456"
@@ -43,6 +43,9 @@ func withSignature(secret string) func(*Settings) {
 func withReceiptsOf(s *Settings) {
 	s.APIKey, s.APISecret, s.ApplicationID = "a1b2c3d4", providers.NewSecret(testSecret), "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
 }
+
+func noKey(s *Settings)         { s.APIKey, s.APISecret = "", providers.Secret{} }
+func noApplication(s *Settings) { s.ApplicationID = "" }
 
 func receiver(changes ...func(*Settings)) func() (providers.Receiver, error) {
 	return func() (providers.Receiver, error) {
@@ -63,6 +66,8 @@ func TestReceipts(t *testing.T) {
 		{"sms", receiver(withKey, withSignature(testFieldsSecret))},
 		{"sms-unsigned", receiver(withKey)},
 		{"messages", receiver(withApplication, withReceiptsOf, viaMessages, withSignature(testTokenSecret))},
+		{"messages-application", receiver(withApplication, withReceiptsOf, noKey, withSignature(testTokenSecret))},
+		{"messages-key", receiver(withKey, withReceiptsOf, noApplication, viaMessages, withSignature(testTokenSecret))},
 		{"messages-whatsapp", receiver(withWhatsApp, withReceiptsOf, viaMessages, withSignature(testTokenSecret))},
 		{"messages-unsigned", receiver(withApplication)},
 	} {
@@ -73,7 +78,7 @@ func TestReceipts(t *testing.T) {
 }
 
 // Vonage's own example, by each of the five methods that an account can choose.
-// https://github.com/Vonage/vonage-node-sdk/tree/3.x/packages/sms
+// https://github.com/Vonage/vonage-node-sdk/tree/main/packages/sms
 func TestSignature(t *testing.T) {
 	said := fields{
 		"message-timestamp": "2013-11-21 15:27:30", "messageId": "020000001B0FE827", "msisdn": "14843472194", "text": "Test again",

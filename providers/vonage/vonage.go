@@ -22,7 +22,7 @@ type Settings struct {
 	APISecret       providers.Secret `env:"API_SECRET" help:"the key's secret"`
 	ApplicationID   string           `env:"APPLICATION_ID" help:"an application with the Messages capability, a UUID: for the Messages API"`
 	PrivateKey      providers.Secret `env:"PRIVATE_KEY" help:"the application's private key, PEM; in one line, with \\n between its lines"`
-	SignatureSecret providers.Secret `env:"SIGNATURE_SECRET" help:"the account's signature secret: receipts without a signature are then refused; with the SMS API, only once Vonage signs them by SHA-256 HMAC or SHA-512 HMAC"`
+	SignatureSecret providers.Secret `env:"SIGNATURE_SECRET" help:"the account's signature secret, for receipts: those without its signature are then refused; with the SMS API, set it only once Vonage signs them, by SHA-256 HMAC or SHA-512 HMAC"`
 	API             string           `env:"API" oneof:"sms messages" help:"sms or messages; needed if both a key and an application are set, or to use the Messages API with a key"`
 	From            string           `env:"FROM" required:"true" help:"the sender: a number such as 15555550100, or a name; for WhatsApp, your WhatsApp number"`
 	Channel         string           `env:"CHANNEL" default:"sms" oneof:"sms whatsapp" help:"sms, or whatsapp by the Messages API"`

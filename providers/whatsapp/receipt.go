@@ -92,7 +92,7 @@ type status struct {
 
 // Receipts reads what Meta tells of this sender's messages. The signature is of the bytes as they came: Meta escapes some
 // characters, and the same text written anew would be another. A notification has no time of its own: what is repeated, by Meta
-// for up to seven days or by anyone, says what was said before.
+// for days or by anyone, says only what was said before.
 func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
 	if !p.settings.AppSecret.Empty() && !signed(r.Header.Get("X-Hub-Signature-256"), body, p.settings.AppSecret) {
 		return nil, providers.ErrForged

@@ -30,8 +30,8 @@ type Settings struct {
 	Template      string           `env:"TEMPLATE" required:"true" help:"the name of an approved authentication template, with its copy-code or one-tap button"`
 	Language      string           `env:"LANGUAGE" required:"true" help:"the template's language for everybody whose own isn't in LANGUAGES: as WhatsApp writes it, such as en or en_US"`
 	Languages     Translations     `env:"LANGUAGES" help:"more languages in which the template is approved: de,pt_BR; or es=code_es, where the template has another name"`
-	AppSecret     providers.Secret `env:"APP_SECRET" help:"the secret of the Meta app: receipts without its signature are then refused"`
-	VerifyToken   providers.Secret `env:"VERIFY_TOKEN" help:"any text you choose; Meta tells it when you enter the address of the receipts, and without it that fails"`
+	AppSecret     providers.Secret `env:"APP_SECRET" help:"the secret of the Meta app, for receipts: those without its signature are then refused"`
+	VerifyToken   providers.Secret `env:"VERIFY_TOKEN" help:"any text you choose: enter it at Meta beside the address of the receipts, which Meta tries with it"`
 	GraphVersion  string           `env:"GRAPH_VERSION" default:"v23.0" help:"the version of Meta's Graph API"`
 	BaseURL       call.BaseURL     `env:"BASE_URL" default:"https://graph.facebook.com" help:"another address of the API"`
 }
