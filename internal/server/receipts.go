@@ -51,7 +51,7 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	receipts, err := carrier.Provider.(providers.Receiver).Receipts(r, body)
 	switch {
 	case errors.Is(err, providers.ErrForged):
-		line.refuse(http.StatusForbidden, providers.ErrForged)
+		line.refuse(http.StatusForbidden, err)
 	case errors.Is(err, providers.ErrUnsigned):
 		line.refuse(http.StatusServiceUnavailable, providers.ErrUnsigned)
 	case err != nil:
