@@ -62,17 +62,18 @@ func (s Settings) Validate() error {
 // Provider sends through one account.
 type Provider struct {
 	settings Settings
+	callback providers.Callback
 	call     *call.Caller
 }
 
 var (
-	_ providers.Provider = (*Provider)(nil)
+	_ providers.Receiver = (*Provider)(nil)
 	_ providers.Checker  = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
 func New(s Settings, d providers.Deps) (*Provider, error) {
-	return &Provider{settings: s, call: call.New(d.HTTP, s.AuthToken)}, nil
+	return &Provider{s, d.Callback, call.New(d.HTTP, s.AuthToken, d.Callback.Token())}, nil
 }
 
 // number is what Send takes. Plivo reads "<" as a separator, behind which stands another recipient.
@@ -147,6 +148,7 @@ type message struct {
 	Type                string `json:"type"`
 	Log                 string `json:"log"`
 	MessageExpiry       int    `json:"message_expiry,omitempty"` // seconds in Plivo's queue
+	URL                 string `json:"url,omitempty"`            // for receipts, which come by POST
 	DLTEntityID         string `json:"dlt_entity_id,omitempty"`
 	DLTTemplateID       string `json:"dlt_template_id,omitempty"`
 	DLTTemplateCategory string `json:"dlt_template_category,omitempty"`
@@ -173,6 +175,7 @@ func (p *Provider) message(m providers.Message) message {
 		Text:          m.Text.Reveal(),
 		Type:          "sms",
 		Log:           logNumberOnly,
+		URL:           p.callback.For(m),
 	}
 	if m.Life > 0 {
 		body.MessageExpiry = int(max(minExpiry, min(m.Life, maxExpiry)).Seconds())

@@ -12,7 +12,6 @@ func TestValidate(t *testing.T) {
 	const (
 		noAccount = "ACCOUNT_SID: want AC and 32 hex digits"
 		noToken   = "AUTH_TOKEN: is missing, and so is an API key (API_KEY and API_SECRET)"
-		both      = "AUTH_TOKEN: want either the auth token or an API key, not both"
 		noKey     = "API_KEY: is missing beside API_SECRET"
 		noSecret  = "API_SECRET: is missing beside API_KEY"
 		noSender  = "FROM: is missing, and so is MESSAGING_SERVICE_SID"
@@ -42,8 +41,8 @@ func TestValidate(t *testing.T) {
 		{"account in a path", func(s *Settings) { s.AccountSID = testAccount + "/../" + testAccount }, []string{noAccount}},
 		{"account and a line feed", func(s *Settings) { s.AccountSID = testAccount + "\n" }, []string{noAccount}},
 		{"no credentials", func(s *Settings) { s.AuthToken = providers.Secret{} }, []string{noToken}},
-		{"token and key", func(s *Settings) { token := s.AuthToken; key(s); s.AuthToken = token }, []string{both}},
-		{"token and half a key", func(s *Settings) { s.APIKey = "SK1" }, []string{both, noSecret}},
+		{"token and key", func(s *Settings) { token := s.AuthToken; key(s); s.AuthToken = token }, nil},
+		{"token and half a key", func(s *Settings) { s.APIKey = "SK1" }, []string{noSecret}},
 		{"key without secret", func(s *Settings) { key(s); s.APISecret = providers.Secret{} }, []string{noSecret}},
 		{"secret without key", func(s *Settings) { key(s); s.APIKey = "" }, []string{noKey}},
 		{"no sender", func(s *Settings) { s.From = "" }, []string{noSender}},

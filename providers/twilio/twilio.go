@@ -21,8 +21,9 @@ import (
 // Settings of one Twilio account.
 type Settings struct {
 	AccountSID          string           `env:"ACCOUNT_SID" required:"true" help:"the account, AC and 32 hex digits"`
-	AuthToken           providers.Secret `env:"AUTH_TOKEN" help:"the account's auth token; or an API key instead"`
-	APIKey              string           `env:"API_KEY" help:"an API key, SK…, instead of the auth token"`
+	AuthToken           providers.Secret `env:"AUTH_TOKEN" help:"the account's auth token; or an API key instead. It is also the key of Twilio's signature on receipts, beside an API key for that alone"`
+	SecondaryAuthToken  providers.Secret `env:"SECONDARY_AUTH_TOKEN" help:"the account's secondary auth token, while the tokens are changed: receipts signed by either are taken"`
+	APIKey              string           `env:"API_KEY" help:"an API key, SK…, to send with"`
 	APISecret           providers.Secret `env:"API_SECRET" help:"the API key's secret"`
 	From                string           `env:"FROM" help:"the sender: a number such as +15005550006, a short code, a name, or whatsapp:+…"`
 	MessagingServiceSID string           `env:"MESSAGING_SERVICE_SID" help:"a Messaging Service, MG…, that picks the sender; with FROM too, one of its own senders"`
@@ -49,7 +50,6 @@ func (s Settings) Validate() error {
 	if s.APIKey == "" && s.APISecret.Empty() {
 		want(!s.AuthToken.Empty(), "AUTH_TOKEN", "is missing, and so is an API key (API_KEY and API_SECRET)")
 	} else {
-		want(s.AuthToken.Empty(), "AUTH_TOKEN", "want either the auth token or an API key, not both")
 		want(s.APIKey != "", "API_KEY", "is missing beside API_SECRET")
 		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
 	}
@@ -68,23 +68,30 @@ func (s Settings) whatsApp() bool { return strings.HasPrefix(s.From, whatsAppPre
 type Provider struct {
 	settings Settings
 	call     *call.Caller
+	callback providers.Callback
 	user     string
 	password providers.Secret
+	tokens   []providers.Secret // that sign receipts
 }
 
 var (
-	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Receiver  = (*Provider)(nil)
 	_ providers.Checker   = (*Provider)(nil)
 	_ providers.Channeler = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
 func New(s Settings, d providers.Deps) (*Provider, error) {
-	p := &Provider{settings: s, user: s.AccountSID, password: s.AuthToken}
+	p := &Provider{settings: s, callback: d.Callback, user: s.AccountSID, password: s.AuthToken}
 	if s.APIKey != "" {
 		p.user, p.password = s.APIKey, s.APISecret
 	}
-	p.call = call.New(d.HTTP, p.password)
+	for _, token := range []providers.Secret{s.AuthToken, s.SecondaryAuthToken} {
+		if !token.Empty() {
+			p.tokens = append(p.tokens, token)
+		}
+	}
+	p.call = call.New(d.HTTP, p.password, d.Callback.Token())
 	return p, nil
 }
 
@@ -165,6 +172,9 @@ func (p *Provider) form(m providers.Message) url.Values {
 	}
 	if m.Life > 0 {
 		form.Set("ValidityPeriod", strconv.Itoa(int(min(m.Life, maxValidity).Seconds())))
+	}
+	if address := p.callback.For(m); address != "" {
+		form.Set("StatusCallback", address)
 	}
 	if p.settings.ContentSID == "" {
 		form.Set("Body", m.Text.Reveal())

@@ -94,6 +94,7 @@ func carrier() providertest.Carrier {
 		Checked:  providertest.Answer{Status: http.StatusOK, Body: `{"messages":[],"page":0,"page_size":1}`},
 		Requests: []providertest.Case{
 			{Name: "from", Open: with(asIs), Message: providertest.Message()},
+			{Name: "callback", Open: calledBack, Message: providertest.Message()},
 			{Name: "sender-name", Open: with(func(s *Settings) { s.From = "My Shop" }), Message: providertest.Message()},
 			{Name: "service", Open: with(func(s *Settings) {
 				s.From, s.MessagingServiceSID = "", testService
@@ -167,4 +168,20 @@ func TestChannel(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, test.want, p.(providers.Channeler).Channel())
 	}
+}
+
+// calledBack opens a Provider that is given an address for receipts.
+func calledBack(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
+	d.Callback = providers.NewCallback("https://hook.example.com/receipts/twilio/0123456789abcdefghijkl")
+	return with(asIs)(base, d)
+}
+
+// The token in the address proves receipts: what a carrier says of the address reaches no log.
+func TestTheTokenIsNotEchoed(t *testing.T) {
+	f := providertest.NewFake(t, providertest.Answer{Status: 400, Body: `{"code":21609,"message":"The StatusCallback https://hook.example.com/receipts/twilio/0123456789abcdefghijkl?m=1 is not valid"}`})
+	p, err := calledBack(f.Base, providers.Deps{HTTP: f.Client()})
+	require.NoError(t, err)
+	_, err = p.Send(t.Context(), providertest.Message())
+	require.ErrorContains(t, err, "receipts")
+	require.NotContains(t, err.Error(), "0123456789abcdefghijkl")
 }
