@@ -30,7 +30,8 @@ lint:
 	go vet ./...
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
 
-# What a hook costs beside the least that could be called a hook server, and how long users wait when a carrier fails.
+# What a hook costs beside the least that could be called a hook server, what the program weighs and how soon it answers, and
+# how long users wait when a carrier fails.
 bench:
 	go test -run '^$$' -bench . -benchtime 5s ./...
 

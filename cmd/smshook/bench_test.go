@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -283,6 +284,80 @@ func BenchmarkHook(b *testing.B) {
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
+}
+
+// BenchmarkStart is what the program itself is, as it is built for the image: its size, the time from its start to its first
+// answer, and the memory it takes then and after a thousand hooks.
+func BenchmarkStart(b *testing.B) {
+	binary := filepath.Join(b.TempDir(), "smshook")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	file, err := os.Stat(binary)
+	if err != nil {
+		b.Fatal(err)
+	}
+	carrier := benchCarrier(b)
+	l := newLoad(b, 8)
+	var first, idle, used []float64
+	for b.Loop() {
+		address := freeAddress(b)
+		program := exec.Command(binary)
+		program.Env = append(benchEnv(carrier, carrier), "SMSHOOK_ADDR="+address)
+		start := time.Now()
+		if err := program.Start(); err != nil {
+			b.Fatal(err)
+		}
+		untilHealthy(b, address)
+		first = append(first, float64(time.Since(start).Microseconds())/1000)
+		time.Sleep(200 * time.Millisecond)
+		idle = append(idle, resident(b, program.Process.Pid))
+		l.run(b, "http://"+address+server.HookPath, 1000, 8)
+		used = append(used, resident(b, program.Process.Pid))
+		program.Process.Kill()
+		program.Wait()
+	}
+	b.ReportMetric(float64(file.Size())/1e6, "binary-MB")
+	b.ReportMetric(median(first), "first-answer-ms")
+	b.ReportMetric(median(idle), "rss-idle-MB")
+	b.ReportMetric(median(used), "rss-after-1000-MB")
+	b.ReportMetric(0, "ns/op")
+}
+
+func freeAddress(b *testing.B) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func untilHealthy(b *testing.B, address string) {
+	for range 100_000 {
+		response, err := http.Get("http://" + address + "/healthz")
+		if err == nil {
+			response.Body.Close()
+			return
+		}
+	}
+	b.Fatal("it doesn't answer")
+}
+
+// resident is the memory of a process in MB; 0 where there is no /proc to tell.
+func resident(b *testing.B, pid int) float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(status), "VmRSS:")
+	var kib float64
+	if _, err := fmt.Sscanf(after, "%g kB", &kib); err != nil {
+		b.Fatal(err)
+	}
+	return kib * 1024 / 1e6
 }
 
 // BenchmarkFallback is how long users wait when the first of two carriers fails at once: 25 hooks a second, for ten seconds

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -42,6 +43,7 @@ func serve(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, listenError("ADDR", err))
 	}
+	go debug.FreeOSMemory() // 2 MB are left over from the start
 	if err := sh.serve(ctx, settings, listener, linger); err != nil {
 		return sh.fail(c, err)
 	}

@@ -25,14 +25,15 @@ type run struct {
 // show that it is well again, and other messages in the meantime try it last.
 func (r *Runner) lineUp(e Entry) *run {
 	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), patience: time.NewTimer(time.Hour)}
-	var healthy, sick []*Carrier
+	run.queue = make([]*Carrier, 0, len(e.Route))
+	var rested, sick []*Carrier
 	for _, c := range e.Route {
 		switch state := c.State(); {
 		case state == Healthy:
-			healthy = append(healthy, c)
+			run.queue = append(run.queue, c)
 		case state == OnTrial && run.trial == nil && c.Name != e.Lost:
 			if run.trial = c.health.ask(); run.trial != nil {
-				run.queue = append(run.queue, c)
+				rested = append(rested, c)
 				continue
 			}
 			fallthrough
@@ -40,10 +41,10 @@ func (r *Runner) lineUp(e Entry) *run {
 			sick = append(sick, c)
 		}
 	}
-	if len(healthy) == 0 {
+	if len(run.queue) == 0 {
 		run.hurry()
 	}
-	run.queue = slices.Concat(run.queue, healthy, sick)
+	run.queue = append(slices.Insert(run.queue, 0, rested...), sick...)
 	return run
 }
 
