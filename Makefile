@@ -3,11 +3,12 @@
 IMAGE   ?= smshook
 VERSION ?=
 FUZZ    ?= 60s
+SOAK    ?= 60s
 
 # The race detector needs a C compiler.
 RACE := $(shell command -v "$${CC:-cc}" >/dev/null 2>&1 && echo -race)
 
-.PHONY: demo test dev build lint bench fuzz image
+.PHONY: demo test dev build lint bench soak fuzz image
 
 demo:
 	go run ./cmd/smshook demo
@@ -34,6 +35,10 @@ lint:
 # how long users wait when a carrier fails.
 bench:
 	go test -run '^$$' -bench . -benchtime 5s ./...
+
+# Load, faults, forgeries and restarts for SOAK, and what came of them.
+soak:
+	SOAK=$(SOAK) go test -run '^TestSoak$$' -count 1 -timeout 20m -v ./cmd/smshook
 
 # Every fuzz target there is, each for FUZZ.
 fuzz:

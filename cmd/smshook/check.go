@@ -35,7 +35,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	for _, warning := range settings.Warnings {
 		fmt.Fprintf(sh.stdout, "warning   %s\n", warning)
 	}
-	a, err := app.New(settings, app.NewLog(settings, io.Discard), sh.stdout)
+	a, err := app.New(settings, version(), app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {
 		return sh.fail(c, err)
 	}

@@ -342,12 +342,12 @@ func TestSendCommand(t *testing.T) {
 	twilio.Answer(providertest.Answer{Status: 400, Body: `{"code":21211,"message":"bad"}`})
 	r = smshook(t, "", env, "send", "-code", "0070", "+15555550100")
 	require.Equal(t, exitFail, r.code)
-	require.Regexp(t, `^first  \S+  recipient \(code 21211\): answer 400: bad\nbad number\n$`, r.stdout)
+	require.Regexp(t, `^first  \S+  recipient \(code 21211\): answer 400: bad\nbad_number\n$`, r.stdout)
 	require.Contains(t, twilio.Requests()[0].String(), "Body=Your Acme code is 0070\n")
 
 	require.Equal(t, result{exitUsage, "", "smshook send: -code: want 4 to 10 digits\n"}, smshook(t, "", env, "send", "-code", "1", "+15555550100"))
 	r = smshook(t, "", env, "send", "07700900123")
-	require.Equal(t, result{exitFail, "the number starts with 0: it is not in international form\nbad number\n", ""}, r)
+	require.Equal(t, result{exitFail, "the number starts with 0: it is not in international form\nbad_number\n", ""}, r)
 }
 
 func TestCheckCommand(t *testing.T) {

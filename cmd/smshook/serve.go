@@ -60,7 +60,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, listener net
 	backlog := app.NewBacklog(sh.stderr)
 	defer backlog.Close()
 	log := app.NewLog(settings, backlog)
-	a, err := app.New(settings, log, sh.stdout)
+	a, err := app.New(settings, version(), log, sh.stdout)
 	if err != nil {
 		listener.Close()
 		return err

@@ -15,6 +15,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -59,7 +60,7 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	}}
 	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, carriers, runner, dispatch.Events{})
 	front := &server.Server{
-		Secrets: settings.Secrets, Dispatcher: s.dispatcher, Log: zerolog.Nop(),
+		Secrets: settings.Secrets, Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
 		Texts: server.Texts{JustSent: settings.TextJustSent, Number: settings.TextNumber, Failed: settings.TextFailed},
 	}
 	srv := front.HTTP(front.Handler())

@@ -14,6 +14,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -25,13 +26,14 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	log   zerolog.Logger
-	alarm alarm
+	log     zerolog.Logger
+	metrics *metrics.Metrics
+	alarm   alarm
 }
 
-// New wires the program. Messages of carriers that send nothing go to out.
-func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{log: log}
+// New wires the program, of some version. Messages of carriers that send nothing go to out.
+func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
+	a := &App{log: log, metrics: metrics.New(version)}
 	deps := providers.Deps{HTTP: call.NewClient(), Out: out}
 	addresses := c.Addresses()
 	var carriers []*race.Carrier
@@ -41,7 +43,12 @@ func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
 		if err != nil {
 			return nil, err
 		}
-		carriers = append(carriers, race.NewCarrier(instance.Name, provider, instance.Codes, c.AtOnce))
+		carrier := race.NewCarrier(instance.Name, provider, instance.Codes, c.AtOnce)
+		carriers = append(carriers, carrier)
+		a.metrics.Carrier(carrier.Name)
+		for _, state := range race.States {
+			a.metrics.State(carrier.Name, string(state), func() bool { return carrier.State() == state })
+		}
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
 	a.Dispatcher = dispatch.New(dispatch.Settings{
@@ -54,12 +61,13 @@ func New(c config.Config, log zerolog.Logger, out io.Writer) (*App, error) {
 		LateFallback: c.LateFallback == "on",
 		Texts:        c.Texts,
 		Routes:       c.Routes,
-	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.forgot})
+	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
 	a.Server = &server.Server{
 		Secrets:    c.Secrets,
 		Dispatcher: a.Dispatcher,
 		Texts:      server.Texts{JustSent: c.TextJustSent, Number: c.TextNumber, Failed: c.TextFailed},
 		Receipts:   addresses,
+		Metrics:    a.metrics,
 		Log:        log,
 	}
 	return a, nil
@@ -95,22 +103,4 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	}
 	a.log.Info().Msg("drained")
 	return back.Close()
-}
-
-// ended logs what the line of the hook can't tell: attempts that end when that is written, and what only an operator can mend.
-func (a *App) ended(t race.Attempt) {
-	switch {
-	case t.Panic != nil:
-		event := a.log.Error().Str("id", t.MessageID).Str("panic", t.Panic.Type).Str("stack", string(t.Panic.Stack))
-		server.Attempt(event, t).Msg("carrier panicked")
-	case t.Err != nil && t.Err.Kind == providers.Account:
-		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
-			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
-			server.Attempt(event, t).Msg("carrier's account needs an operator")
-		}
-	case t.Late && t.Err != nil:
-		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("carrier failed late")
-	case t.Late:
-		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("carrier accepted late")
-	}
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -70,7 +71,7 @@ func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buff
 	}, []providers.Driver{driver}, false, nil)
 	require.NoError(t, err)
 	log = new(buffer)
-	a, err := New(settings, NewLog(settings, log), nil)
+	a, err := New(settings, "v1", NewLog(settings, log), nil)
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -115,7 +116,7 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, listener.Close())
-	a, err := New(config.Config{}, zerolog.Nop(), nil)
+	a, err := New(config.Config{}, "v1", zerolog.Nop(), nil)
 	require.NoError(t, err)
 	require.ErrorIs(t, a.Serve(t.Context(), listener, nil, 0), net.ErrClosed)
 }
@@ -149,7 +150,7 @@ func TestAttemptsAreLogged(t *testing.T) {
 			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"panic":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier panicked"}`},
 	} {
 		written := new(bytes.Buffer)
-		a := App{log: zerolog.New(written)}
+		a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
 		a.ended(tt.attempt)
 		if tt.want == "" {
 			require.Empty(t, written.String())

@@ -1,14 +1,56 @@
 package app
 
 import (
+	"time"
+
 	"github.com/rs/zerolog"
 
 	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 )
 
-// reported logs what a carrier has reported.
+// ended counts an attempt, and logs what the line of the hook can't tell: attempts that end when that is written, and what only
+// an operator can mend.
+func (a *App) ended(t race.Attempt) {
+	kind := metrics.Accepted
+	if t.Err != nil {
+		kind = t.Err.Kind.String()
+	}
+	a.metrics.Attempt(t.Carrier, kind, t.Took, t.Segments)
+	if t.Double {
+		a.metrics.Double(t.Carrier)
+	}
+	switch {
+	case t.Panic != nil:
+		a.metrics.Panic()
+		event := a.log.Error().Str("id", t.MessageID).Str("panic", t.Panic.Type).Str("stack", string(t.Panic.Stack))
+		server.Attempt(event, t).Msg("carrier panicked")
+	case t.Err != nil && t.Err.Kind == providers.Account:
+		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
+			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
+			server.Attempt(event, t).Msg("carrier's account needs an operator")
+		}
+	case t.Late && t.Err != nil:
+		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("carrier failed late")
+	case t.Late:
+		server.Attempt(a.log.Info().Str("id", t.MessageID).Bool("double", t.Double), t).Msg("carrier accepted late")
+	}
+}
+
+// reported counts and logs what a carrier has reported.
 func (a *App) reported(r dispatch.Report) {
+	country := r.Number.Country()
+	if r.MessageID == "" {
+		a.metrics.ReceiptUnknown(r.Carrier)
+	} else {
+		a.metrics.Receipt(r.Carrier, country, r.Receipt.State.String())
+	}
+	if r.Arrived {
+		a.metrics.Delivered(r.Carrier, r.After)
+	}
 	level := zerolog.InfoLevel
 	switch {
 	case r.MessageID == "":
@@ -29,24 +71,23 @@ func (a *App) reported(r dispatch.Report) {
 	}
 	event.Str("id", r.MessageID).
 		Str("phone", r.Number.Masked()).
-		Str("country", r.Number.Country()).
+		Str("country", country).
 		Dur("after_ms", r.After).
 		Msg("receipt")
 }
 
-// fellBack logs a message that was sent again because of a receipt.
+// fellBack counts and logs a message that was sent again because of a receipt.
 func (a *App) fellBack(f dispatch.Fallback) {
+	accepted := f.Outcome.Result == race.Accepted
+	a.metrics.LateFallback(f.Carrier, f.Kind.String(), accepted)
 	event := a.log.Warn().
 		Str("id", f.MessageID).
-		Str("carrier", f.Carrier).
+		Str("after", f.Carrier).
 		Stringer("kind", f.Kind).
-		Bool("accepted", f.Outcome.Result == race.Accepted).
-		Int("attempts", len(f.Outcome.Attempts))
+		Bool("accepted", accepted)
+	server.Attempts(event, f.Outcome.Attempts)
 	if f.Reason != nil {
 		event = event.Str("reason", f.Reason.Error())
 	}
 	event.Msg("late fallback")
 }
-
-// forgot logs that there was no room for a message: a receipt for it will find nothing.
-func (a *App) forgot() { a.log.Debug().Msg("a message was forgotten for lack of room") }

@@ -39,7 +39,7 @@ const (
 )
 
 func (r Result) String() string {
-	return [...]string{"failed", "accepted", "bad number", "just sent"}[r]
+	return [...]string{"failed", "accepted", "bad_number", "just_sent"}[r]
 }
 
 // Attempt is one carrier's try at a message.

@@ -278,6 +278,7 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 	if i < 0 || receipt.State <= t.parts[i].state {
 		return
 	}
+	before := t.arrived()
 	t.parts[i].state = receipt.State
 	if receipt.State.Failed() {
 		t.kind = receipt.Kind
@@ -288,9 +289,9 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 		Carrier:   n.carrier,
 		Receipt:   receipt,
 		After:     time.Since(p.request.Arrived),
-		Arrived:   t.arrived(),
+		Arrived:   t.arrived() && !before,
 	})
-	if t.arrived() {
+	if t.arrived() && !before {
 		p.void()
 		ps.arrived(p.request)
 	}

@@ -23,7 +23,7 @@ type Report struct {
 	Number    phone.Number // likewise
 	Carrier   string
 	Receipt   providers.Receipt
-	Arrived   bool          // with this, the whole message is on the phone
+	Arrived   bool          // with this, and not before, the whole message is on the phone
 	After     time.Duration // since the request arrived
 }
 

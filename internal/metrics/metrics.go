@@ -76,7 +76,7 @@ func New(version string) *Metrics {
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another carrier because of a receipt, by the carrier and kind of the failure; accepted is false if no other took it.", "carrier", "kind", "accepted")
 	m.forgotten = counter("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.")
 	m.panics = counter("panics_total", "Bugs that were caught.")
-	for _, result := range []string{"accepted", "failed"} { // so that a rate is there from the start
+	for _, result := range []string{"accepted", "failed"} { // as for carriers: a rate from the start
 		m.hooks.WithLabelValues(result)
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -157,19 +157,21 @@ func (m *Metrics) Read(name, help string, read func() uint64) {
 		func() float64 { return float64(read()) }))
 }
 
-// Carrier adds a carrier's state, one of states. All that is counted by carrier starts at 0 for it.
-func (m *Metrics) Carrier(name string, states []string, state func() string) {
-	for _, one := range states {
-		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "smshook_carrier_state", Help: "1 for the state that a carrier is in, 0 for the others.",
-			ConstLabels: prometheus.Labels{"carrier": name, "state": one},
-		}, func() float64 {
-			if state() == one {
-				return 1
-			}
-			return 0
-		}))
-	}
+// State adds a state that a carrier may be in.
+func (m *Metrics) State(carrier, state string, in func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "smshook_carrier_state", Help: "1 for the state that a carrier is in, 0 for the others.",
+		ConstLabels: prometheus.Labels{"carrier": carrier, "state": state},
+	}, func() float64 {
+		if in() {
+			return 1
+		}
+		return 0
+	}))
+}
+
+// Carrier lets all that is counted by carrier start at 0 for one, so that a rate is there from the start.
+func (m *Metrics) Carrier(name string) {
 	m.attempts.WithLabelValues(name, Accepted)
 	m.attemptSeconds.WithLabelValues(name)
 	for _, counter := range []*prometheus.CounterVec{m.doubles, m.segments, m.resends} {

@@ -38,7 +38,10 @@ func all() (*Metrics, func() string) {
 func TestMetrics(t *testing.T) {
 	m, shown := all()
 	state := "healthy"
-	m.Carrier("twilio", []string{"healthy", "resting"}, func() string { return state })
+	m.Carrier("twilio")
+	for _, one := range []string{"healthy", "resting"} {
+		m.State("twilio", one, func() bool { return state == one })
+	}
 	m.Read("limit_evictions_total", "Counted elsewhere.", func() uint64 { return 7 })
 	var own []string
 	for line := range strings.Lines(shown()) {
@@ -80,7 +83,7 @@ smshook_segments_total{carrier="twilio"} 2`), strings.Join(own, "\n"))
 // An alert on a metric that doesn't exist never rings.
 func TestAlertsNameMetrics(t *testing.T) {
 	m, shown := all()
-	m.Carrier("twilio", []string{"resting"}, func() string { return "" })
+	m.State("twilio", "resting", func() bool { return false })
 	alerts, err := os.ReadFile("alerts.yaml")
 	require.NoError(t, err)
 	exposed := shown()

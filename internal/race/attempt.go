@@ -1,6 +1,7 @@
 package race
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,9 +19,11 @@ type Attempt struct {
 	Carrier   string
 	Took      time.Duration
 	Sent      providers.Sent   // what the carrier said when it accepted
+	Segments  int              // of the message: as the carrier counted them, or else as we did
 	Err       *providers.Error // nil if it accepted
 	Pending   bool             // it had not ended when the race was over; Err says what it was taken for
 	Late      bool             // it ended after the race was over
+	Double    bool             // it accepted a message that another carrier had accepted before
 	Panic     *Panic           // what the carrier's code died of, if it did
 }
 
@@ -120,7 +123,7 @@ func (f *flight) send(ctx context.Context, m providers.Message) (a Attempt) {
 	defer f.carrier.leave()
 	sent, err := f.carrier.Provider.Send(ctx, m)
 	if err == nil {
-		a.Sent = sent
+		a.Sent, a.Segments = sent, cmp.Or(sent.Parts, m.Segments)
 		return a
 	}
 	a.Err = failure(err, f.watched)

@@ -45,6 +45,9 @@ const (
 	Resting State = "resting"  // tried last
 )
 
+// States are all there are.
+var States = []State{Healthy, OnTrial, Resting}
+
 func (h *health) state() State {
 	switch h.breaker.State() {
 	case gobreaker.StateClosed:

@@ -19,6 +19,7 @@ type run struct {
 	landed   chan *flight
 	ended    []Attempt
 	patience *time.Timer // of the newest attempt
+	won      bool        // a carrier has accepted
 }
 
 // lineUp puts those that rest at the end, and one that has rested, if there is one, to the front: it needs a real message to
@@ -129,6 +130,9 @@ func (run *run) follow() {
 		for range left {
 			f := <-run.landed
 			f.result.Late = true
+			if f.result.Err == nil {
+				f.result.Double, run.won = run.won, true
+			}
 			run.Ended(f.result)
 			if run.entry.Late != nil {
 				run.entry.Late(f.result)
@@ -138,6 +142,7 @@ func (run *run) follow() {
 }
 
 func (run *run) accepted() Outcome {
+	run.won = true
 	run.recall()
 	return Outcome{Accepted, run.attempts()}
 }

@@ -14,8 +14,9 @@ func (s *Server) Admin() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/healthz", s.health)
 	r.Get("/readyz", s.carriers)
+	r.Handle("/metrics", s.Metrics.Handler())
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		hook.Problem(http.StatusNotFound, "nothing is here; there are /healthz and /readyz").WriteTo(w)
+		hook.Problem(http.StatusNotFound, "nothing is here; there are /healthz, /readyz and /metrics").WriteTo(w)
 	})
 	return r
 }

@@ -72,7 +72,9 @@ func (s *Server) logged(next http.Handler) http.Handler {
 					l.failure().WriteTo(l)
 				}
 			}
-			s.write(l, r, time.Since(start))
+			took := time.Since(start)
+			s.count(l, r, took)
+			s.write(l, r, took)
 		}()
 		next.ServeHTTP(l, r)
 	})
@@ -80,11 +82,39 @@ func (s *Server) logged(next http.Handler) http.Handler {
 
 // panicked logs a bug. Of the value, only what the runtime itself says is told: any other may quote the request.
 func (s *Server) panicked(value any) {
+	s.Metrics.Panic()
 	event := s.Log.Error().Int64("panics", s.panics.Add(1)).Str("type", fmt.Sprintf("%T", value))
 	if err, ok := value.(runtime.Error); ok {
 		event = event.Str("error", err.Error())
 	}
 	event.Str("stack", string(debug.Stack())).Msg("panic")
+}
+
+// count counts a call of the hook, or a receipt that was refused. Nobody else's calls are worth a number.
+func (s *Server) count(l *line, r *http.Request, took time.Duration) {
+	switch {
+	case l.outcome != nil && r.Context().Err() != nil:
+		s.Metrics.Hook("left", took)
+	case l.outcome != nil:
+		s.Metrics.Hook(l.outcome.Result.String(), took)
+	case l.reason == nil:
+		return
+	case r.URL.Path == HookPath:
+		s.Metrics.Hook(refusals[l.status], took)
+	default:
+		s.Metrics.ReceiptRefused(l.carrier, l.status)
+	}
+	if l.outcome != nil && l.outcome.Lost != "" {
+		s.Metrics.Resend(l.outcome.Lost)
+	}
+}
+
+// refusals are what the calls of the hook are counted as that got no further than the door, by status.
+var refusals = map[int]string{
+	http.StatusUnauthorized:          "forged",
+	http.StatusBadRequest:            "unreadable",
+	http.StatusRequestEntityTooLarge: "unreadable",
+	http.StatusServiceUnavailable:    "busy",
 }
 
 func (s *Server) write(l *line, r *http.Request, took time.Duration) {
@@ -123,13 +153,19 @@ func describe(event *zerolog.Event, id string, o *dispatch.Outcome) {
 	if o.Reason != nil {
 		event.Str("reason", o.Reason.Error())
 	}
-	if len(o.Attempts) > 0 {
-		attempts := zerolog.Arr()
-		for _, a := range o.Attempts {
-			attempts.Dict(Attempt(zerolog.Dict(), a))
-		}
-		event.Array("attempts", attempts)
+	Attempts(event, o.Attempts)
+}
+
+// Attempts adds to an event what came of several attempts, if there are any.
+func Attempts(event *zerolog.Event, list []dispatch.Attempt) {
+	if len(list) == 0 {
+		return
 	}
+	attempts := zerolog.Arr()
+	for _, a := range list {
+		attempts.Dict(Attempt(zerolog.Dict(), a))
+	}
+	event.Array("attempts", attempts)
 }
 
 // Attempt adds to an event what came of one attempt, and returns it.

@@ -47,8 +47,9 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	messageID := r.URL.Query().Get(providers.MessageParam)
-	r.URL = address
-	receipts, err := carrier.Provider.(providers.Receiver).Receipts(r, body)
+	atCarrier := *r // with the address as the carrier knows it
+	atCarrier.URL = address
+	receipts, err := carrier.Provider.(providers.Receiver).Receipts(&atCarrier, body)
 	switch {
 	case errors.Is(err, providers.ErrForged):
 		line.refuse(http.StatusForbidden, err)

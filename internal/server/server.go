@@ -14,6 +14,7 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/receipt"
 )
 
@@ -26,6 +27,7 @@ type Server struct {
 	Dispatcher *dispatch.Dispatcher
 	Texts      Texts
 	Receipts   receipt.Addresses // where carriers report; none if they are not to
+	Metrics    *metrics.Metrics
 	Log        zerolog.Logger
 
 	draining atomic.Bool

@@ -22,6 +22,7 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/message"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
@@ -64,8 +65,9 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 			&race.Runner{Patience: time.Second, Ended: ended},
 			dispatch.Events{},
 		),
-		Texts: Texts{JustSent: "just sent", Number: "bad number", Failed: "not sent"},
-		Log:   zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
+		Texts:   Texts{JustSent: "just sent", Number: "bad number", Failed: "not sent"},
+		Metrics: metrics.New("v1"),
+		Log:     zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
 	}, written
 }
 
@@ -98,7 +100,7 @@ func TestAnswers(t *testing.T) {
 	problem := func(code int, text string) string {
 		return fmt.Sprintf(`{"error":{"http_code":%d,"message":%q}}`, code, text)
 	}
-	notSent, badNumber := problem(422, "not sent"), problem(422, "bad number")
+	notSent, badNumber := problem(422, "not sent"), problem(422, "bad_number")
 	for _, tt := range []struct {
 		name    string
 		carrier carrier
@@ -110,7 +112,7 @@ func TestAnswers(t *testing.T) {
 		{"accepted, old server", accepts, oldCall, 200, `{}`},
 		{"failed", fails(providers.Temporary), newCall, 200, notSent},
 		{"failed, old server", fails(providers.Temporary), oldCall, 422, notSent},
-		{"bad number", fails(providers.Recipient), newCall, 200, badNumber},
+		{"bad_number", fails(providers.Recipient), newCall, 200, badNumber},
 		{"bad number, old server", fails(providers.Recipient), oldCall, 422, badNumber},
 		{"may have been sent", fails(providers.Unknown), newCall, 200, `{}`},
 		{"a carrier panics", panics, newCall, 200, notSent},
@@ -251,7 +253,7 @@ func TestJustSent(t *testing.T) {
 			return answered
 		}
 		first, second, old := call(newCall), call(strings.Replace(newCall, "17b0fe8e", "00000000", 1)), call(oldCall)
-		refusal := `{"error":{"http_code":429,"message":"just sent"}}`
+		refusal := `{"error":{"http_code":429,"message":"just_sent"}}`
 		require.Equal(t, "200 "+head(2)+" {}", <-first)
 		require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), <-second)
 		require.Equal(t, fmt.Sprintf("429 %s %s", head(len(refusal)), refusal), <-old)
@@ -275,7 +277,7 @@ func TestAdmin(t *testing.T) {
 	s.Drain()
 	require.Equal(t, `503 {"draining":true,"carriers":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"))
 	require.Equal(t, `200 {}`, get("/healthz"))
-	require.Equal(t, `404 {"error":{"http_code":404,"message":"nothing is here; there are /healthz and /readyz"}}`, get("/hooks/send-sms"))
+	require.Equal(t, `404 {"error":{"http_code":404,"message":"nothing is here; there are /healthz, /readyz and /metrics"}}`, get("/hooks/send-sms"))
 }
 
 // Of a panic, the value may quote the call: only its type is logged, and the number of panics since the start.
@@ -331,7 +333,7 @@ func TestLog(t *testing.T) {
 		{"a call", accepts, func(s *Server) *http.Request { return signed(s, newCall) },
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon"}],"status":200,"message":"hook"}`},
 		{"a number that is none", accepts, func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
-			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad number","reason":"the number has 2 digits, too few for a number with its calling code","status":200,"message":"hook"}`},
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad_number","reason":"the number has 2 digits, too few for a number with its calling code","status":200,"message":"hook"}`},
 		{"a forged call", accepts, func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
 			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
 		{"a stranger's path", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
@@ -343,7 +345,7 @@ func TestLog(t *testing.T) {
 		{"one that may have been sent", unsure, func(s *Server) *http.Request { return signed(s, newCall) },
 			`{"level":"warn","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"unknown","error":"no answer"}],"status":200,"message":"hook"}`},
 		{"a number that nobody has", dead, func(s *Server) *http.Request { return signed(s, oldCall) },
-			`{"level":"info","id":"` + oldID + `","result":"bad number","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"recipient","error":"answer 400"}],"status":422,"message":"hook"}`},
+			`{"level":"info","id":"` + oldID + `","result":"bad_number","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"recipient","error":"answer 400"}],"status":422,"message":"hook"}`},
 		{"a code that was not sent", account, func(s *Server) *http.Request { return signed(s, newCall) },
 			`{"level":"error","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"account","code":"7","error":"answer 401"}],"status":200,"message":"hook"}`},
 		{"nobody waits any more", accepts, left,

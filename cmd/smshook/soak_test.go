@@ -1,0 +1,406 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/server"
+)
+
+// soakTime is the variable that says how long TestSoak runs.
+const soakTime = "SOAK"
+
+const (
+	soakCallers     = 16
+	soakGenerations = 4 // processes, one after the other, each the whole program
+	soakSite        = "https://soak.example"
+)
+
+// TestSoak runs the program as an operator does, in a process that is replaced by the next one under load, with carriers that
+// fail at random and callers of all kinds. Nothing that was accepted may be lost, nothing sent twice that wasn't asked for
+// twice, and nothing may grow.
+func TestSoak(t *testing.T) {
+	lasts, err := time.ParseDuration(os.Getenv(soakTime))
+	if err != nil {
+		lasts = 4 * time.Second
+	}
+	s := newSoak(t)
+	s.replace(t)
+	idle := s.now().read(t, "go_goroutines")
+	ctx, cancel := context.WithTimeout(t.Context(), lasts)
+	defer cancel()
+	var callers sync.WaitGroup
+	for n := range soakCallers {
+		callers.Go(func() { s.call(ctx, rand.New(rand.NewPCG(1, uint64(n)))) })
+	}
+	for range soakGenerations - 1 {
+		time.Sleep(lasts / soakGenerations)
+		s.replace(t)
+	}
+	time.Sleep(lasts / soakGenerations / 2)
+	half := s.now().read(t, "process_resident_memory_bytes")
+	callers.Wait()
+	s.receipts.Wait()
+	end := s.now().read(t, "process_resident_memory_bytes")
+	s.client.CloseIdleConnections()
+	require.Eventually(t, func() bool { return s.now().read(t, "go_goroutines") <= idle+5 }, 60*time.Second, 100*time.Millisecond,
+		"goroutines were %v when nothing had been done", idle)
+	s.now().stop(t)
+
+	s.judge(t)
+	t.Logf("resident memory %.1f MB half-way through the last process, %.1f MB at its end", half/1e6, end/1e6)
+	require.Less(t, end, half*1.3+16e6)
+	t.Log(s.counts())
+}
+
+// soak is what all parts of the test know of each other.
+type soak struct {
+	auth     hook.Caller
+	forger   hook.Caller
+	client   *http.Client
+	twilio   *httptest.Server
+	receipts sync.WaitGroup
+
+	process atomic.Pointer[soakProcess]
+	next    atomic.Int64 // number of the next code
+
+	mu      sync.Mutex
+	count   map[string]int
+	codes   map[string]*soakCode
+	strange []string // what must not happen
+}
+
+// soakCode is what became of one code.
+type soakCode struct {
+	calls, accepted int // of the hook
+	taken, unknown  int // by carriers
+	failed          int // receipts of failure that were sent
+}
+
+func newSoak(t *testing.T) *soak {
+	s := &soak{count: map[string]int{}, codes: map[string]*soakCode{}}
+	s.auth, s.forger = auth(t, hookSecret), auth(t, hook.NewSecret())
+	s.client = s.auth.HTTP
+	s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 2 * soakCallers
+	s.twilio = httptest.NewServer(http.HandlerFunc(s.carry))
+	t.Cleanup(s.twilio.Close)
+	return s
+}
+
+func (s *soak) add(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count[what]++
+}
+
+// never notes something that must not happen.
+func (s *soak) never(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.strange = append(s.strange, what)
+}
+
+// of lets f look at what became of a code.
+func (s *soak) of(code string, f func(*soakCode)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.codes[code]
+	if c == nil {
+		c = new(soakCode)
+		s.codes[code] = c
+	}
+	f(c)
+}
+
+func (s *soak) now() *soakProcess { return s.process.Load() }
+
+// soakProcess is the whole program in a process of its own.
+type soakProcess struct {
+	command *exec.Cmd
+	stderr  *buffer
+	url     string
+	admin   string
+}
+
+// replace starts the program, lets it have the calls, and ends the one before while calls are under way.
+func (s *soak) replace(t *testing.T) {
+	p := &soakProcess{stderr: new(buffer), admin: freeAddr(t)}
+	p.command = exec.Command(os.Args[0], "serve")
+	p.command.Stderr = p.stderr
+	p.command.Env = []string{wholeProgram + "=1",
+		"SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_ADMIN_ADDR=" + p.admin, "SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
+		"SMSHOOK_PUBLIC_URL=" + soakSite, "SMSHOOK_RECEIPT_SECRET=" + hookSecret, "SMSHOOK_LOG_FORMAT=json",
+	}
+	for _, name := range []string{"ONE", "TWO"} {
+		p.command.Env = append(p.command.Env, name+"_ACCOUNT_SID=AC00000000000000000000000000000000", name+"_AUTH_TOKEN="+authToken,
+			name+"_FROM=+15005550006", name+"_BASE_URL="+s.twilio.URL)
+	}
+	require.NoError(t, p.command.Start())
+	p.url = "http://" + (&program{stderr: p.stderr}).addr(t)
+	t.Cleanup(func() { p.command.Process.Kill() })
+	if before := s.process.Swap(p); before != nil {
+		before.stop(t)
+		s.add("restarts under load")
+	}
+}
+
+func (p *soakProcess) stop(t *testing.T) {
+	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, p.command.Wait(), "%s", p.stderr)
+	require.NotContains(t, p.stderr.String(), `"message":"panic"`)
+	require.Contains(t, p.stderr.String(), `"message":"drained"`)
+}
+
+// read returns a metric of the program.
+func (p *soakProcess) read(t *testing.T, metric string) float64 {
+	response, err := http.Get("http://" + p.admin + "/metrics")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	found := regexp.MustCompile(`(?m)^` + metric + ` (\S+)$`).FindSubmatch(text)
+	require.NotNil(t, found, metric)
+	value, err := strconv.ParseFloat(string(found[1]), 64)
+	require.NoError(t, err)
+	return value
+}
+
+// call makes calls of all kinds until ctx ends.
+func (s *soak) call(ctx context.Context, random *rand.Rand) {
+	for ctx.Err() == nil {
+		hookURL := s.now().url + server.HookPath
+		code := fmt.Sprintf("%010d", s.next.Add(1))
+		body := soakBody(code)
+		switch kind := random.IntN(100); {
+		case kind < 55:
+			s.good(hookURL, code, body)
+		case kind < 65: // what a broken connection makes Auth do, and more of it
+			var twins sync.WaitGroup
+			for range 5 {
+				twins.Go(func() { s.good(hookURL, code, body) })
+			}
+			twins.Wait()
+			s.good(hookURL, code, body)
+		case kind < 75:
+			s.refused("forged", 401, s.request(s.forger.Secrets, hookURL, body, time.Now()))
+		case kind < 82:
+			s.refused("replayed an hour later", 401, s.request(s.auth.Secrets, hookURL, body, time.Now().Add(-time.Hour)))
+		case kind < 90:
+			s.refused("malformed", 400, s.request(s.auth.Secrets, hookURL, body[:random.IntN(len(body))], time.Now()))
+		case kind < 92:
+			s.refused("huge", 413, s.request(s.auth.Secrets, hookURL, bytes.Repeat([]byte(" "), 2<<20), time.Now()))
+		case kind < 96:
+			s.refused("forged receipts", 403, s.receipt(hookURL, "/receipts/one/0123456789abcdefghijkl", "SM0", "failed", ""))
+		default: // its user leaves
+			limited, cancel := context.WithTimeout(ctx, time.Duration(random.IntN(20))*time.Millisecond)
+			s.leave(limited, hookURL, code, body)
+			cancel()
+		}
+	}
+}
+
+func soakBody(code string) []byte {
+	return fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%s","user_metadata":{}},"sms":{"otp":"%s","phone":"1%s"}}`,
+		hook.NewUUID(), time.Now().Format(time.RFC3339Nano), code, code, code)
+}
+
+func (s *soak) request(secrets hook.Secrets, url string, body []byte, at time.Time) *http.Request {
+	r, _ := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
+	secrets.Sign(r.Header, hook.NewUUID(), at, body)
+	return r
+}
+
+// do returns the status and body of an answer. There is always one: no call is lost to a restart.
+func (s *soak) do(r *http.Request) (int, string) {
+	response, err := s.client.Do(r)
+	if err != nil {
+		s.never("no answer: " + err.Error())
+		return 0, ""
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.never("half an answer: " + err.Error())
+	}
+	return response.StatusCode, string(body)
+}
+
+func (s *soak) good(url, code string, body []byte) {
+	settled := false
+	s.of(code, func(c *soakCode) { settled = c.accepted > 0 })
+	status, answer := s.do(s.request(s.auth.Secrets, url, body, time.Now()))
+	accepted := answer == "{}"
+	if settled && !accepted {
+		s.never("a repeat was refused though its call had been accepted")
+	}
+	if status != http.StatusOK || !accepted && !strings.HasPrefix(answer, `{"error":{"http_code":422,`) {
+		s.never(fmt.Sprint("answer ", status, " ", answer))
+		return
+	}
+	s.of(code, func(c *soakCode) {
+		c.calls++
+		if accepted {
+			c.accepted++
+		}
+	})
+}
+
+func (s *soak) refused(what string, want int, r *http.Request) {
+	if status, answer := s.do(r); status != want {
+		s.never(fmt.Sprint(what, ": answer ", status, " ", answer))
+		return
+	}
+	s.add(what)
+}
+
+func (s *soak) leave(ctx context.Context, url, code string, body []byte) {
+	s.of(code, func(*soakCode) {})
+	response, err := s.client.Do(s.request(s.auth.Secrets, url, body, time.Now()).WithContext(ctx))
+	if err == nil {
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+	}
+	s.add("callers that left")
+}
+
+var soakText = regexp.MustCompile(`[0-9]{10}`)
+
+// carry is both carriers.
+func (s *soak) carry(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		return
+	}
+	code := soakText.FindString(r.Form.Get("Body"))
+	refuse := func(status, reason int) {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"code":%d,"message":"no","status":%d}`, reason, status)
+	}
+	switch kind := rand.IntN(100); {
+	case kind < 10:
+		refuse(500, 20500)
+	case kind < 13:
+		refuse(429, 20429)
+	case kind < 15:
+		refuse(400, 21211) // no such number
+	case kind < 17:
+		s.of(code, func(c *soakCode) { c.unknown++ })
+		panic(http.ErrAbortHandler) // no answer at all
+	default:
+		if kind < 40 {
+			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
+		}
+		s.of(code, func(c *soakCode) { c.taken++ })
+		sid := "SM" + strings.ReplaceAll(hook.NewUUID(), "-", "")
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprintf(w, `{"sid":"%s","status":"queued","num_segments":"1"}`, sid)
+		s.receipts.Go(func() { s.report(code, sid, r.Form.Get("StatusCallback")) })
+	}
+}
+
+// report makes the receipts of one message, in any order and more than once.
+func (s *soak) report(code, sid, callback string) {
+	address, err := url.Parse(callback)
+	if err != nil || !strings.HasPrefix(callback, soakSite+"/receipts/") {
+		s.never("no address for receipts")
+		return
+	}
+	states := []string{"sent", "delivered", "sent", "delivered"}
+	if rand.IntN(20) == 0 {
+		states = []string{"undelivered", "sent", "undelivered"}
+		s.of(code, func(c *soakCode) { c.failed++ })
+	}
+	rand.Shuffle(len(states), func(i, j int) { states[i], states[j] = states[j], states[i] })
+	for _, state := range states {
+		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		s.refused("receipts", 200, s.receipt(s.now().url, address.RequestURI(), sid, state, callback))
+	}
+}
+
+// receipt returns a receipt for an address below soakSite, signed if the whole address is given.
+func (s *soak) receipt(base, path, sid, state, whole string) *http.Request {
+	form := url.Values{"MessageSid": {sid}, "MessageStatus": {state}, "AccountSid": {"AC00000000000000000000000000000000"}}
+	if state == "undelivered" {
+		form.Set("ErrorCode", "30008")
+	}
+	at, _ := url.Parse(base)
+	r, _ := http.NewRequest(http.MethodPost, at.Scheme+"://"+at.Host+path, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	mac := hmac.New(sha1.New, []byte(authToken))
+	io.WriteString(mac, whole)
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		io.WriteString(mac, name+form.Get(name))
+	}
+	r.Header.Set("X-Twilio-Signature", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	return r
+}
+
+// judge holds what was answered against what the carriers took.
+func (s *soak) judge(t *testing.T) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.Empty(t, s.strange)
+	for code, c := range s.codes {
+		switch {
+		case c.accepted > 0 && c.taken+c.unknown == 0:
+			t.Errorf("%s was accepted, and no carrier has it", code)
+		case c.taken > 1+c.failed+c.unknown:
+			t.Errorf("%s was sent %d times, and %d receipts said that it failed", code, c.taken, c.failed)
+		case c.calls > 0 && c.accepted == 0 && c.taken > 0:
+			t.Errorf("%s was refused, and a carrier has it", code)
+		}
+		if c.calls > 0 {
+			s.count["codes"]++
+		}
+		if c.accepted > 0 {
+			s.count["codes accepted"]++
+		}
+		s.count["calls with a good signature"] += c.calls
+		s.count["messages"] += c.taken
+		if c.taken > 1 && c.failed > 0 {
+			s.count["codes sent again because of a receipt"]++
+		}
+	}
+}
+
+func (s *soak) counts() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(s.count)) {
+		fmt.Fprintf(&b, "\n%9d %s", s.count[what], what)
+	}
+	return b.String()
+}
+
+// freeAddr returns an address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().String()
+}
