@@ -9,15 +9,15 @@ import (
 // empty, since no answer should become unreadable because of a field that only tells more.
 type Scalar string
 
-// UnmarshalJSON never fails.
+// UnmarshalJSON never fails. It is given one whole value, whose kind shows in its first character.
 func (s *Scalar) UnmarshalJSON(data []byte) error {
-	var text string
-	var number json.Number
-	switch {
-	case json.Unmarshal(data, &text) == nil:
+	switch c := data[0]; {
+	case c == '"':
+		var text string
+		_ = json.Unmarshal(data, &text) // a whole text is always readable
 		*s = Scalar(strings.TrimSpace(text))
-	case json.Unmarshal(data, &number) == nil:
-		*s = Scalar(number)
+	case c == '-' || '0' <= c && c <= '9':
+		*s = Scalar(data)
 	}
 	return nil
 }
