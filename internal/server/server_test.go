@@ -100,7 +100,7 @@ func TestAnswers(t *testing.T) {
 	problem := func(code int, text string) string {
 		return fmt.Sprintf(`{"error":{"http_code":%d,"message":%q}}`, code, text)
 	}
-	notSent, badNumber := problem(422, "not sent"), problem(422, "bad_number")
+	notSent, badNumber := problem(422, "not sent"), problem(422, "bad number")
 	for _, tt := range []struct {
 		name    string
 		carrier carrier
