@@ -110,7 +110,7 @@ func serveBench(kind string) {
 			panic(err)
 		}
 		sh := &shell{stdout: io.Discard, stderr: os.NewFile(3, "log")}
-		go sh.serve(context.Background(), settings, listener, 0)
+		go sh.serve(context.Background(), settings, sh.loader(false, nil), listener, 0)
 	}
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		var used syscall.Rusage

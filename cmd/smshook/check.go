@@ -70,7 +70,7 @@ func printRoutes(w io.Writer, settings config.Config) {
 
 // checkCarrier tries a carrier's credentials, if there is a way to do so without sending.
 func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, err error) {
-	checker, ok := carrier.Provider.(providers.Checker)
+	checker, ok := carrier.Provider().(providers.Checker)
 	if !ok {
 		return "not tried: that takes a message (smshook send)", nil
 	}
@@ -86,7 +86,7 @@ func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Ca
 		return
 	}
 	for _, carrier := range carriers {
-		receiver, ok := carrier.Provider.(providers.Receiver)
+		receiver, ok := carrier.Provider().(providers.Receiver)
 		if !ok {
 			fmt.Fprintf(w, "receipts  %s: none\n", carrier.Name)
 			continue

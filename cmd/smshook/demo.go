@@ -102,7 +102,7 @@ func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	quiet := &shell{stdout: d.phones, stderr: sh.stderr}
-	go func() { ended <- quiet.serve(ctx, settings, listener, 0) }()
+	go func() { ended <- quiet.serve(ctx, settings, quiet.loader(true, nil), listener, 0) }()
 	d.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended

@@ -40,7 +40,8 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	settings, ok := sh.load(c, true, config.Defaults{"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console"})
+	defaults := config.Defaults{"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console"}
+	settings, ok := sh.load(c, true, defaults)
 	if !ok {
 		return exitFail
 	}
@@ -49,7 +50,7 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, listenError("ADDR", err))
 	}
 	fmt.Fprint(sh.stdout, devGuide(listener.Addr().(*net.TCPAddr).Port, whereMessagesGo(settings), secret, note, settings.Secrets))
-	if err := sh.serve(ctx, settings, listener, 0); err != nil {
+	if err := sh.serve(ctx, settings, sh.loader(true, defaults), listener, 0); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK

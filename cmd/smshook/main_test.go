@@ -264,7 +264,7 @@ func TestNothingLeaks(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		sh := &shell{stdout: p.stdout, stderr: p.stderr}
-		go func() { ended <- sh.serve(ctx, settings, listener, 0) }()
+		go func() { ended <- sh.serve(ctx, settings, sh.loader(false, nil), listener, 0) }()
 		p.stop = sync.OnceValue(func() int {
 			cancel()
 			<-ended

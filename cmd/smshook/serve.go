@@ -44,18 +44,26 @@ func serve(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, listenError("ADDR", err))
 	}
 	go debug.FreeOSMemory() // 2 MB are left over from the start
-	if err := sh.serve(ctx, settings, listener, linger); err != nil {
+	if err := sh.serve(ctx, settings, sh.loader(false, nil), listener, linger); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK
+}
+
+// loader reads the settings.
+type loader func() (config.Config, error)
+
+func (sh *shell) loader(dev bool, defaults config.Defaults) loader {
+	return func() (config.Config, error) { return config.Load(sh.env, all.Drivers(), dev, defaults) }
 }
 
 // linger is how long the program goes on taking calls once it has been told to stop and /readyz says no: a load balancer needs
 // a moment to notice.
 const linger = time.Second
 
-// serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr.
-func (sh *shell) serve(ctx context.Context, settings config.Config, listener net.Listener, linger time.Duration) error {
+// serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr. On SIGHUP the
+// settings are loaded again.
+func (sh *shell) serve(ctx context.Context, settings config.Config, load loader, listener net.Listener, linger time.Duration) error {
 	signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: no reason to leave a call without its answer
 	backlog := app.NewBacklog(sh.stderr)
 	defer backlog.Close()
@@ -72,6 +80,10 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, listener net
 			return listenError("ADMIN_ADDR", err)
 		}
 	}
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	go a.ReloadOn(ctx, hangups, load)
 	for _, warning := range settings.Warnings {
 		log.Warn().Msg(warning)
 	}

@@ -26,6 +26,7 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
+	deps    providers.Deps
 	log     zerolog.Logger
 	metrics *metrics.Metrics
 	alarm   alarm
@@ -33,17 +34,14 @@ type App struct {
 
 // New wires the program, of some version. Messages of carriers that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{log: log, metrics: metrics.New(version)}
-	deps := providers.Deps{HTTP: call.NewClient(), Out: out}
-	addresses := c.Addresses()
+	a := &App{deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	opened, err := a.open(c)
+	if err != nil {
+		return nil, err
+	}
 	var carriers []*race.Carrier
-	for _, instance := range c.Instances {
-		deps.Callback = addresses.Of(instance.Name)
-		provider, err := instance.Provider(deps)
-		if err != nil {
-			return nil, err
-		}
-		carrier := race.NewCarrier(instance.Name, provider, instance.Codes, c.AtOnce)
+	for i, instance := range c.Instances {
+		carrier := race.NewCarrier(instance.Name, opened[i], instance.Codes, c.AtOnce)
 		carriers = append(carriers, carrier)
 		a.metrics.Carrier(carrier.Name)
 		for _, state := range race.States {
@@ -57,20 +55,34 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		ResendWindow: c.Resend,
 		Concurrency:  c.AtOnce,
 		CodeLife:     c.CodeLife,
-		Receipts:     addresses.On(),
+		Receipts:     c.Addresses().On(),
 		LateFallback: c.LateFallback == "on",
 		Texts:        c.Texts,
 		Routes:       c.Routes,
 	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
 	a.Server = &server.Server{
-		Secrets:    c.Secrets,
 		Dispatcher: a.Dispatcher,
 		Texts:      server.Texts{JustSent: c.TextJustSent, Number: c.TextNumber, Failed: c.TextFailed},
-		Receipts:   addresses,
 		Metrics:    a.metrics,
 		Log:        log,
 	}
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
 	return a, nil
+}
+
+// open opens the accounts of the settings, in their order.
+func (a *App) open(c config.Config) ([]providers.Provider, error) {
+	var opened []providers.Provider
+	for _, instance := range c.Instances {
+		deps := a.deps
+		deps.Callback = c.Addresses().Of(instance.Name)
+		provider, err := instance.Provider(deps)
+		if err != nil {
+			return nil, err
+		}
+		opened = append(opened, provider)
+	}
+	return opened, nil
 }
 
 // grace is how long calls in flight, and attempts that go on after them, have to end at shutdown. With a second of lingering

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/smshook/smshook/internal/message"
@@ -76,6 +77,7 @@ type Dispatcher struct {
 	calls    *calls
 	lanes    *lanes
 	pending  *pendings
+	texts    atomic.Pointer[message.Texts]
 	slots    chan struct{}
 }
 
@@ -90,12 +92,16 @@ func New(s Settings, carriers []*race.Carrier, runner *race.Runner, events Event
 		pending:  newPendings(events),
 		slots:    make(chan struct{}, s.Concurrency),
 	}
+	d.SetTexts(s.Texts)
 	d.pending.arrived = d.lanes.arrived
 	if s.LateFallback {
 		d.pending.fallBack = d.fallBack
 	}
 	return d
 }
+
+// SetTexts lets the messages to come have other texts.
+func (d *Dispatcher) SetTexts(t *message.Texts) { d.texts.Store(t) }
 
 var errBusy = errors.New("too many requests at once")
 
@@ -124,7 +130,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	if err != nil {
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
-	text := d.settings.Texts.Render(r.Locale, r.Code)
+	text := d.texts.Load().Render(r.Locale, r.Code)
 	lost := d.lanes.lost(r)
 	message := d.message(r, number, text)
 	route := d.route(number, lost)

@@ -121,7 +121,7 @@ func (f *flight) send(ctx context.Context, m providers.Message) (a Attempt) {
 		return a
 	}
 	defer f.carrier.leave()
-	sent, err := f.carrier.Provider.Send(ctx, m)
+	sent, err := f.carrier.Provider().Send(ctx, m)
 	if err == nil {
 		a.Sent, a.Segments = sent, cmp.Or(sent.Parts, m.Segments)
 		return a

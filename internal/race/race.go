@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smshook/smshook/providers"
@@ -16,18 +17,27 @@ import (
 
 // Carrier is one configured account, with the health it was seen in.
 type Carrier struct {
-	Name     string // of the instance, as in SMSHOOK_PROVIDERS
-	Provider providers.Provider
-	Codes    providers.Codes // the operator's own classes, above the carrier's table
+	Name  string          // of the instance, as in SMSHOOK_PROVIDERS
+	Codes providers.Codes // the operator's own classes, above the carrier's table
 
-	health *health
-	slots  chan struct{}
+	provider atomic.Pointer[providers.Provider]
+	health   *health
+	slots    chan struct{}
 }
 
 // NewCarrier returns a Carrier at which at most the given number of attempts are made at once.
 func NewCarrier(name string, p providers.Provider, codes providers.Codes, atOnce int) *Carrier {
-	return &Carrier{name, p, codes, newHealth(name), make(chan struct{}, atOnce)}
+	c := &Carrier{Name: name, Codes: codes, health: newHealth(name), slots: make(chan struct{}, atOnce)}
+	c.Replace(p)
+	return c
 }
+
+// Provider returns what the carrier is called by.
+func (c *Carrier) Provider() providers.Provider { return *c.provider.Load() }
+
+// Replace lets new attempts go by another Provider, of the same account with other credentials. Those under way go on by the
+// one they began with.
+func (c *Carrier) Replace(p providers.Provider) { c.provider.Store(&p) }
 
 // State returns what is thought of the carrier's health.
 func (c *Carrier) State() State { return c.health.state() }
@@ -45,7 +55,7 @@ func (c *Carrier) leave() { <-c.slots }
 
 // Channel names the way the carrier's messages travel: "sms" if it doesn't say.
 func (c *Carrier) Channel() string {
-	if p, ok := c.Provider.(providers.Channeler); ok {
+	if p, ok := c.Provider().(providers.Channeler); ok {
 		return p.Channel()
 	}
 	return "sms"

@@ -30,14 +30,14 @@ var (
 // receipts takes what a carrier reports. Whatever it is about, it is answered at once: carriers repeat what isn't.
 func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	line := w.(*line)
-	carrier, address := s.receiver(r)
+	carrier, receiver, address := s.receiver(r)
 	if carrier == nil {
 		line.refuseUnread(http.StatusForbidden, errNoReceiver)
 		return
 	}
 	introduced(r)
 	line.carrier = carrier.Name
-	if challenger, ok := carrier.Provider.(providers.Challenger); ok && r.Method == http.MethodGet {
+	if challenger, ok := receiver.(providers.Challenger); ok && r.Method == http.MethodGet {
 		challenge(line, r, challenger)
 		return
 	}
@@ -49,7 +49,7 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	messageID := r.URL.Query().Get(providers.MessageParam)
 	atCarrier := *r // with the address as the carrier knows it
 	atCarrier.URL = address
-	receipts, err := carrier.Provider.(providers.Receiver).Receipts(&atCarrier, body)
+	receipts, err := receiver.Receipts(&atCarrier, body)
 	switch {
 	case errors.Is(err, providers.ErrForged):
 		line.refuse(http.StatusForbidden, err)
@@ -63,21 +63,22 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// receiver returns the carrier that a call is for and the whole address it was given, or no carrier if the token in that is
-// wrong.
-func (s *Server) receiver(r *http.Request) (*race.Carrier, *url.URL) {
+// receiver returns the carrier that a call is for, what reads its receipts, and the whole address it was given; or no carrier if
+// the token in that is wrong.
+func (s *Server) receiver(r *http.Request) (*race.Carrier, providers.Receiver, *url.URL) {
 	instance := chi.URLParam(r, "instance")
-	address, ok := s.Receipts.Called(instance, chi.URLParam(r, "token"), r.URL.RawQuery)
+	address, ok := s.Keys.Load().Receipts.Called(instance, chi.URLParam(r, "token"), r.URL.RawQuery)
 	at := slices.IndexFunc(s.Dispatcher.Carriers, func(c *race.Carrier) bool { return c.Name == instance })
 	if !ok || at < 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	carrier := s.Dispatcher.Carriers[at]
+	receiver, receives := carrier.Provider().(providers.Receiver)
 	parsed, err := url.Parse(address)
-	if _, receives := carrier.Provider.(providers.Receiver); !receives || err != nil {
-		return nil, nil
+	if !receives || err != nil {
+		return nil, nil, nil
 	}
-	return carrier, parsed
+	return carrier, receiver, parsed
 }
 
 // challenge answers the check that a carrier makes of an address before it uses it.

@@ -58,14 +58,15 @@ func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, p
 	require.NoError(t, keys.UnmarshalText([]byte("0123456789-0123456789-0123456789")))
 	s, written = newServer(t, accepts)
 	a = &reporter{carrier: accepts}
-	s.Receipts = receipt.NewAddresses(site, keys)
+	addresses := receipt.NewAddresses(site, keys)
+	s.Keys.Store(&Keys{Hook: s.Keys.Load().Hook, Receipts: addresses})
 	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Carrier{
 		race.NewCarrier("a", a, nil, 1),
 		race.NewCarrier("b", challenger{&reporter{carrier: accepts}}, nil, 1),
 		race.NewCarrier("c", carrier(accepts), nil, 1),
 	}, &race.Runner{}, dispatch.Events{})
 	return s, a, written, func(instance string) string {
-		return receipt.Path + instance + "/" + s.Receipts.Of(instance).Token().Reveal()
+		return receipt.Path + instance + "/" + addresses.Of(instance).Token().Reveal()
 	}
 }
 
@@ -108,7 +109,7 @@ func TestReceipts(t *testing.T) {
 		"POST " + whole, "POST " + whole, "POST " + whole, "POST " + whole,
 		"GET " + whole + "?token=right&challenge=42",
 	}, a.called, "the address is ours, whatever the caller says")
-	for _, secret := range []string{"028687", s.Receipts.Of("a").Token().Reveal(), s.Receipts.Of("b").Token().Reveal()} {
+	for _, secret := range []string{"028687", strings.TrimPrefix(path("a"), receipt.Path+"a/"), strings.TrimPrefix(path("b"), receipt.Path+"b/")} {
 		require.NotContains(t, written.String(), secret)
 	}
 	require.Contains(t, written.String(), `"carrier":"a","reason":"not signed by the carrier"`)
@@ -125,7 +126,7 @@ func TestChallengeIsPlainText(t *testing.T) {
 // Without receipts there is no such place.
 func TestReceiptsAreOff(t *testing.T) {
 	s, _, _, path := newReceiver(t)
-	s.Receipts = receipt.Addresses{}
+	s.Keys.Store(&Keys{})
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), nil).WithContext(context.Background()))
 	require.Equal(t, http.StatusNotFound, w.Code)

@@ -24,7 +24,7 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
-	if err := s.Secrets.Verify(r.Header, body); err != nil {
+	if err := s.Keys.Load().Hook.Verify(r.Header, body); err != nil {
 		line.refuse(http.StatusUnauthorized, err)
 		return
 	}

@@ -21,18 +21,23 @@ import (
 // HookPath is where Auth calls.
 const HookPath = "/hooks/send-sms"
 
-// Server answers HTTP. All fields but Receipts must be set before Handler is called.
+// Server answers HTTP. All fields must be set before Handler is called. Keys may be replaced at any time.
 type Server struct {
-	Secrets    hook.Secrets
+	Keys       atomic.Pointer[Keys]
 	Dispatcher *dispatch.Dispatcher
 	Texts      Texts
-	Receipts   receipt.Addresses // where carriers report; none if they are not to
 	Metrics    *metrics.Metrics
 	Log        zerolog.Logger
 
 	draining atomic.Bool
 	panics   atomic.Int64  // since the start
 	long     chan struct{} // a slot for each body that is longer than usual
+}
+
+// Keys are how callers prove themselves.
+type Keys struct {
+	Hook     hook.Secrets
+	Receipts receipt.Addresses // where carriers report; none if they are not to
 }
 
 // Texts are what the app's user may read. None of them is empty.
@@ -48,7 +53,7 @@ func (s *Server) Handler() http.Handler {
 	r := chi.NewRouter()
 	r.Use(s.logged)
 	r.Post(HookPath, s.sendSMS)
-	if s.Receipts.On() {
+	if s.Keys.Load().Receipts.On() {
 		r.Post(receiptPath, s.receipts)
 		r.Get(receiptPath, s.receipts)
 	}

@@ -57,8 +57,7 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 	texts, err := message.Load(message.Settings{}, nil)
 	require.NoError(t, err)
 	written := new(bytes.Buffer)
-	return &Server{
-		Secrets: secrets,
+	s := &Server{
 		Dispatcher: dispatch.New(
 			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts},
 			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
@@ -68,14 +67,16 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 		Texts:   Texts{JustSent: "just sent", Number: "bad number", Failed: "not sent"},
 		Metrics: metrics.New("v1"),
 		Log:     zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
-	}, written
+	}
+	s.Keys.Store(&Keys{Hook: secrets})
+	return s, written
 }
 
 // signed returns a call as Auth makes it.
 func signed(s *Server, body string) *http.Request {
 	request := httptest.NewRequest(http.MethodPost, HookPath, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	s.Secrets.Sign(request.Header, hook.NewUUID(), time.Now(), []byte(body))
+	s.Keys.Load().Hook.Sign(request.Header, hook.NewUUID(), time.Now(), []byte(body))
 	return request
 }
 
@@ -253,7 +254,7 @@ func TestJustSent(t *testing.T) {
 			return answered
 		}
 		first, second, old := call(newCall), call(strings.Replace(newCall, "17b0fe8e", "00000000", 1)), call(oldCall)
-		refusal := `{"error":{"http_code":429,"message":"just_sent"}}`
+		refusal := `{"error":{"http_code":429,"message":"just sent"}}`
 		require.Equal(t, "200 "+head(2)+" {}", <-first)
 		require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), <-second)
 		require.Equal(t, fmt.Sprintf("429 %s %s", head(len(refusal)), refusal), <-old)

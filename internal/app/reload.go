@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
+)
+
+// Reload takes over what may change while the program runs: secrets, carriers' credentials and texts. Calls under way go on with
+// what they began with. If it can't, nothing changes.
+func (a *App) Reload(c config.Config) error {
+	same := slices.EqualFunc(c.Instances, a.Dispatcher.Carriers, func(i config.Instance, carrier *race.Carrier) bool { return i.Name == carrier.Name })
+	if !same {
+		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed, and that takes a restart"}
+	}
+	opened, err := a.open(c)
+	if err != nil {
+		return err
+	}
+	for i, carrier := range a.Dispatcher.Carriers {
+		carrier.Replace(opened[i])
+	}
+	a.Dispatcher.SetTexts(c.Texts)
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
+	return nil
+}
+
+// ReloadOn loads the settings again at each signal, until ctx ends: secrets that are in files, and texts that are in a folder,
+// change without a restart. If anything is wrong with the new ones, the old ones stay, and the log says so.
+func (a *App) ReloadOn(ctx context.Context, signals <-chan os.Signal, load func() (config.Config, error)) {
+	for {
+		select {
+		case <-signals:
+			a.reload(load)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (a *App) reload(load func() (config.Config, error)) {
+	settings, err := load()
+	if err == nil {
+		err = a.Reload(settings)
+	}
+	if err != nil {
+		a.log.Error().Errs("problems", problems(err)).Msg("not reloaded: the old settings stay")
+		return
+	}
+	a.log.Info().Msg("reloaded")
+}
+
+// problems are the errors that were joined.
+func problems(err error) []error {
+	var joined interface{ Unwrap() []error }
+	if errors.As(err, &joined) {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
