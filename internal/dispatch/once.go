@@ -106,7 +106,7 @@ func (cs *calls) find(r Request) *call {
 	if ok && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
 		return c
 	}
-	c = &call{first: r.Arrived, tried: map[string]providers.Kind{}, pending: map[string]bool{}, news: make(chan struct{})}
+	c = &call{first: r.Arrived, news: make(chan struct{})}
 	cs.recent.put(r.ID, c, r.Arrived)
 	return c
 }
@@ -138,6 +138,9 @@ func (c *call) end(outcome Outcome) Outcome {
 }
 
 func (c *call) note(attempt race.Attempt) {
+	if c.tried == nil && (attempt.Err != nil || attempt.Pending) { // most calls need none: the first carrier takes them
+		c.tried, c.pending = map[string]providers.Kind{}, map[string]bool{}
+	}
 	if attempt.Err != nil {
 		c.tried[attempt.Carrier] = attempt.Err.Kind
 	}
@@ -217,6 +220,9 @@ func repeated(o Outcome) Outcome {
 func (cs *calls) untried(c *call, route []*race.Carrier) []*race.Carrier {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
+	if len(c.tried) == 0 {
+		return route
+	}
 	var fresh, again []*race.Carrier
 	for _, carrier := range route {
 		kind, tried := c.tried[carrier.Name]
