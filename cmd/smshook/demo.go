@@ -85,7 +85,7 @@ type demonstration struct {
 func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
 	// The environment is left out: what is shown shouldn't depend on it.
 	settings, err := config.Load(nil, all.Drivers(), true, config.Defaults{
-		"PROVIDERS": "console", "SECRETS": hook.NewSecret(), "LOG_LEVEL": "warn",
+		"PROVIDERS": "console", "SECRETS": hook.NewSecret(), "LOG_LEVEL": "warn", "POLICY": "observe",
 	})
 	if err != nil {
 		return nil, err

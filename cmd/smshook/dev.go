@@ -40,7 +40,7 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	defaults := config.Defaults{"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console"}
+	defaults := config.Defaults{"PROVIDERS": "console", "SECRETS": secret, "LOG_FORMAT": "console", "POLICY": "observe"}
 	settings, ok := sh.load(c, true, defaults)
 	if !ok {
 		return exitFail

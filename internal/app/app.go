@@ -57,12 +57,14 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		CodeLife:     c.CodeLife,
 		Receipts:     c.Addresses().On(),
 		LateFallback: c.LateFallback == "on",
+		PhoneCheck:   c.PhoneCheck,
+		Policy:       c.PolicySettings(),
 		Texts:        c.Texts,
 		Routes:       c.Routes,
 	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
-		Texts:      server.Texts{JustSent: c.TextJustSent, Number: c.TextNumber, Failed: c.TextFailed},
+		Texts:      server.Texts{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed},
 		Metrics:    a.metrics,
 		Log:        log,
 	}

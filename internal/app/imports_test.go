@@ -22,15 +22,16 @@ const (
 
 // mayImport is the plan of the house: what each package may import of ours. A carrier is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/race", "internal/receipt", "internal/route", "internal/server", "providers", "providers/all"},
+	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/receipt", "internal/route", "internal/server", "providers", "providers/all"},
 	"internal/app":           {"internal/config", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/server", "providers", "providers/call"},
-	"internal/config":        {"internal/hook", "internal/message", "internal/phone", "internal/race", "internal/receipt", "internal/route", "providers"},
+	"internal/config":        {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/server":        {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
-	"internal/dispatch":      {"internal/message", "internal/phone", "internal/race", "internal/route", "providers"},
+	"internal/dispatch":      {"internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
 	"internal/race":          {"providers", "providers/call"},
 	"internal/hook":          {"providers"},
 	"internal/message":       {"providers"},
 	"internal/phone":         {"providers"},
+	"internal/policy":        {"internal/phone"},
 	"internal/metrics":       {},
 	"internal/receipt":       {"providers"},
 	"internal/route":         {},

@@ -13,6 +13,7 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/route"
@@ -48,8 +49,21 @@ type Config struct {
 	ReceiptKeys  receipt.Keys `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
 	LateFallback string       `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
 
-	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when two requests came at once and the first was sent"`
-	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when nobody will reach the number"`
+	PhoneCheck       phone.Check      `env:"PHONE_CHECK" default:"shape" help:"what is asked of a number: shape (digits and a calling code), possible (a length that its country has) or valid (a range that its country is known to use)"`
+	Countries        policy.Countries `env:"COUNTRIES" help:"the only countries whose numbers are texted: GB, IE; numbers whose country can't be told are not"`
+	BlockedCountries policy.Countries `env:"BLOCKED_COUNTRIES" help:"countries whose numbers are not texted"`
+	BlockedPrefixes  policy.Prefixes  `env:"BLOCKED_PREFIXES" help:"how numbers begin that are not texted: +4470, +882"`
+	BlockedTypes     policy.Types     `env:"BLOCKED_TYPES" help:"types of numbers that are not texted: fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"`
+	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; or off"`
+	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three are not for an account that asks for a code to its own confirmed number"`
+	LimitPrefix      policy.Limit     `env:"LIMIT_PREFIX" default:"off" help:"how many may go to numbers that differ only in their last four digits"`
+	LimitCountry     policy.Limit     `env:"LIMIT_COUNTRY" default:"off" help:"how many may go to one country"`
+	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out in all"`
+	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: limits refuse nothing, and the log tells what they would have refused; COUNTRIES and BLOCKED_… hold all the same"`
+
+	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when a code has been sent that is still valid"`
+	TextTooMany  string `env:"TEXT_TOO_MANY" default:"Too many attempts. Please try again later." help:"what the app's user reads when a limit refuses the message"`
+	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when nobody will reach the number, or it is one that is not texted"`
 	TextFailed   string `env:"TEXT_FAILED" default:"The code could not be sent. Please try again." help:"what the app's user reads when no carrier took the message"`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the least level that is logged"`
@@ -78,6 +92,12 @@ func (c Config) Validate() error {
 	case !on && len(c.ReceiptKeys) > 0:
 		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
 	}
+	for country := range c.Countries {
+		if c.BlockedCountries[country] {
+			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
+			break
+		}
+	}
 	return errors.Join(append(problems, c.routeProblems()...)...)
 }
 
@@ -90,6 +110,26 @@ func isAddr(addr string) bool {
 	_, port, err := net.SplitHostPort(addr)
 	_, portErr := strconv.ParseUint(port, 10, 16)
 	return err == nil && portErr == nil
+}
+
+// PolicySettings are the rules by which numbers are refused.
+func (c Config) PolicySettings() policy.Settings {
+	return policy.Settings{
+		Lists: policy.Lists{
+			Countries:        c.Countries,
+			BlockedCountries: c.BlockedCountries,
+			BlockedPrefixes:  c.BlockedPrefixes,
+			BlockedTypes:     c.BlockedTypes,
+		},
+		Limits: policy.Limits{
+			Phone:   c.LimitPhone,
+			IP:      c.LimitIP,
+			Prefix:  c.LimitPrefix,
+			Country: c.LimitCountry,
+			Total:   c.LimitTotal,
+		},
+		Observe: c.Policy == "observe",
+	}
 }
 
 // routeProblems are the names in ROUTES that are of nothing.

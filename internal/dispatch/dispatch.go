@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
@@ -24,6 +26,8 @@ type Request struct {
 	Code       providers.Secret
 	Locale     string        // the language the user asked for, as a BCP 47 tag; may be empty
 	MFA        bool          // the code is a second factor
+	IP         netip.Addr    // of the user; the zero Addr if it isn't known
+	Proven     bool          // the account has shown before that the number is its own
 	LastSignIn string        // when the user last signed in; only compared with that of another request
 	Arrived    time.Time     // the budget counts from here
 	Spent      time.Duration // how long the caller had waited when the request arrived, if that is known
@@ -36,11 +40,12 @@ const (
 	Failed    Result = iota // the message could not be sent; another request may fare better
 	Accepted                // the message is on its way
 	BadNumber               // nobody will reach this number
-	JustSent                // another request at the same time was accepted: the code it sent is the valid one
+	JustSent                // another request was accepted just before: the code it sent is the valid one
+	TooMany                 // too many messages in too little time; a later request may fare better
 )
 
 func (r Result) String() string {
-	return [...]string{"failed", "accepted", "bad_number", "just_sent"}[r]
+	return [...]string{"failed", "accepted", "bad_number", "just_sent", "too_many"}[r]
 }
 
 // Attempt is one carrier's try at a message.
@@ -52,7 +57,8 @@ type Outcome struct {
 	Number   phone.Number // the zero Number if it could not be read
 	Lost     string       // the carrier whose last message, it seems, never arrived: the user asked again; may be empty
 	Attempts []race.Attempt
-	Reason   error // why no carrier was tried, or what else there is to say; may be nil. It is safe to log
+	Verdict  policy.Verdict // the zero Verdict if it came to none
+	Reason   error          // why no carrier was tried, or what else there is to say; may be nil. It is safe to log
 }
 
 // Settings are what an operator decides.
@@ -64,6 +70,8 @@ type Settings struct {
 	CodeLife     time.Duration // how long a code stays valid, if the operator says; else 0
 	Receipts     bool          // carriers report what becomes of messages
 	LateFallback bool          // a message that, as a receipt says, won't arrive is sent through the next carrier
+	PhoneCheck   phone.Check
+	Policy       policy.Settings
 	Texts        *message.Texts
 	Routes       route.Table
 }
@@ -71,6 +79,7 @@ type Settings struct {
 // Dispatcher sends codes. It may be used concurrently.
 type Dispatcher struct {
 	Carriers []*race.Carrier // in the order in which they are tried where no route says otherwise
+	Policy   *policy.Policy
 
 	settings Settings
 	race     *race.Runner
@@ -85,10 +94,11 @@ type Dispatcher struct {
 func New(s Settings, carriers []*race.Carrier, runner *race.Runner, events Events) *Dispatcher {
 	d := &Dispatcher{
 		Carriers: carriers,
+		Policy:   policy.New(s.Policy, policy.NewMemory()),
 		settings: s,
 		race:     runner,
 		calls:    newCalls(s.CallerWaits),
-		lanes:    newLanes(s.ResendWindow),
+		lanes:    newLanes(s.ResendWindow, max(s.CodeLife, defaultLife)),
 		pending:  newPendings(events),
 		slots:    make(chan struct{}, s.Concurrency),
 	}
@@ -126,9 +136,13 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 
 // send is the way of one request that is no repeat and has its lane for itself.
 func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c *call) Outcome {
-	number, err := phone.Parse(r.Phone.Reveal())
+	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
+	}
+	verdict := d.judge(r, c, number)
+	if !verdict.Allow {
+		return d.refused(r, number, verdict)
 	}
 	text := d.texts.Load().Render(r.Locale, r.Code)
 	lost := d.lanes.lost(r)
@@ -145,7 +159,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		Late:     func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
 	d.pending.noteAll(outcome.Attempts)
-	result, reason := results[outcome.Result], error(nil)
+	result, reason := results[outcome.Result], verdict.Reason()
 	if result == Failed && d.calls.undecided(ctx, c, deadline) && d.race.Unknown == race.AcceptUnknown {
 		result = Accepted
 	}
@@ -155,7 +169,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	if outcome.Result == race.Accepted && ctx.Err() == nil {
 		d.lanes.took(r, winner(outcome.Attempts))
 	}
-	return Outcome{Result: result, Number: number, Lost: lost, Attempts: outcome.Attempts, Reason: reason}
+	return Outcome{Result: result, Number: number, Lost: lost, Attempts: outcome.Attempts, Verdict: verdict, Reason: reason}
 }
 
 var errNothingStarted = errors.New("no carrier was left to try, or no time for one")
@@ -182,7 +196,6 @@ func (d *Dispatcher) message(r Request, number phone.Number, text message.Text) 
 	m := providers.Message{
 		ID:       r.ID,
 		To:       number.E164(),
-		Country:  number.Country(),
 		Locale:   r.Locale,
 		Text:     text.Text,
 		Code:     r.Code,

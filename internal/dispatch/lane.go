@@ -14,6 +14,8 @@ import (
 //
 // A second factor has no lane: Auth holds each challenge's code apart.
 type lanes struct {
+	resendWindow time.Duration
+
 	mu   sync.Mutex
 	busy map[string]*lane
 	last *memory[*delivery]
@@ -27,6 +29,7 @@ type lane struct {
 // delivery is a message that was accepted on a lane.
 type delivery struct {
 	id         string
+	at         time.Time // of the request
 	carrier    string
 	lastSignIn string
 	arrived    bool // as the carrier reports
@@ -34,8 +37,13 @@ type delivery struct {
 
 const mostDeliveries = 1 << 16
 
-func newLanes(resendWindow time.Duration) *lanes {
-	return &lanes{busy: map[string]*lane{}, last: newMemory[*delivery](resendWindow, mostDeliveries)}
+// newLanes returns lanes that know their last delivery as long as its code lives, at least.
+func newLanes(resendWindow, life time.Duration) *lanes {
+	return &lanes{
+		resendWindow: resendWindow,
+		busy:         map[string]*lane{},
+		last:         newMemory[*delivery](max(resendWindow, life), mostDeliveries),
+	}
 }
 
 // key names the lane of a request.
@@ -121,7 +129,7 @@ func (ls *lanes) took(r Request, carrier string) {
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.last.put(r.key(), &delivery{id: r.ID, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
+	ls.last.put(r.key(), &delivery{id: r.ID, at: r.Arrived, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
 }
 
 // arrived notes that the message of a request is on the phone.
@@ -137,14 +145,32 @@ func (ls *lanes) arrived(r Request) {
 // has not signed in since. To Auth, nothing else says so. No clocks are compared: the last sign-in is a mark, not a time. It
 // is empty if there is none.
 func (ls *lanes) lost(r Request) (carrier string) {
-	if r.MFA {
-		return ""
-	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	last, ok := ls.last.get(r.key(), r.Arrived)
-	if !ok || last.arrived || last.lastSignIn != r.LastSignIn {
+	last := ls.unused(r, ls.resendWindow)
+	if last == nil || last.arrived {
 		return ""
 	}
 	return last.carrier
+}
+
+// valid reports whether the code of the last message on the lane can still be used, if a code lives that long: the user has
+// not signed in with it, and the request, if it is refused, makes no other one.
+func (ls *lanes) valid(r Request, life time.Duration) bool {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	return ls.unused(r, life) != nil
+}
+
+// unused returns the last delivery on the lane if it is not as old as that and the user has not signed in since, or else nil.
+// ls.mu is held.
+func (ls *lanes) unused(r Request, age time.Duration) *delivery {
+	if r.MFA {
+		return nil
+	}
+	last, ok := ls.last.get(r.key(), r.Arrived)
+	if !ok || r.Arrived.Sub(last.at) >= age || last.lastSignIn != r.LastSignIn {
+		return nil
+	}
+	return last
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
@@ -37,6 +38,7 @@ type call struct {
 	tried   map[string]providers.Kind
 	pending map[string]bool // tried, and not ended when its run had
 	news    chan struct{}   // closed when one of those has ended
+	verdict *policy.Verdict // nil until the call has been judged
 }
 
 func newCalls(callerWaits time.Duration) *calls {
@@ -149,6 +151,21 @@ func (c *call) note(attempt race.Attempt) {
 	} else {
 		delete(c.pending, attempt.Carrier)
 	}
+}
+
+// judged returns the verdict on a call, which is found by its first run and stands for all others.
+func (cs *calls) judged(c *call, judge func() policy.Verdict) policy.Verdict {
+	cs.mu.Lock()
+	known := c.verdict
+	cs.mu.Unlock()
+	if known != nil {
+		return *known
+	}
+	verdict := judge() // of the runs of a call, one is under way at a time
+	cs.mu.Lock()
+	c.verdict = &verdict
+	cs.mu.Unlock()
+	return verdict
 }
 
 // late returns what notes the attempts that end after the run under way. A carrier that took the message after all settles

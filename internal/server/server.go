@@ -42,8 +42,9 @@ type Keys struct {
 
 // Texts are what the app's user may read. None of them is empty.
 type Texts struct {
-	JustSent string // another request at the same time was sent
-	Number   string // nobody will reach this number
+	JustSent string // another request was sent just before, and its code is valid
+	TooMany  string // a limit refused the message
+	Number   string // nobody will reach this number, or nobody is to
 	Failed   string // no carrier took the message
 }
 

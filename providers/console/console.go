@@ -43,9 +43,5 @@ func show(m providers.Message) string {
 	if m.Unicode {
 		encoding = "UCS-2"
 	}
-	country := ""
-	if m.Country != "" {
-		country = " (" + m.Country + ")"
-	}
-	return fmt.Sprintf("\n  to    %s%s\n  text  %s\n        %d segment(s), %s\n\n", m.To.Reveal(), country, m.Text.Reveal(), m.Segments, encoding)
+	return fmt.Sprintf("\n  to    %s\n  text  %s\n        %d segment(s), %s\n\n", m.To.Reveal(), m.Text.Reveal(), m.Segments, encoding)
 }

@@ -29,7 +29,7 @@ func TestSend(t *testing.T) {
 		sent    providers.Sent
 	}{
 		{providertest.Message(),
-			"\n  to    +447700900123 (GB)\n  text  Ma & Pa's <shop>: \"482913\" is your code/clé\n        1 segment(s), UCS-2\n\n",
+			"\n  to    +447700900123\n  text  Ma & Pa's <shop>: \"482913\" is your code/clé\n        1 segment(s), UCS-2\n\n",
 			providers.Sent{IDs: []string{"msg-1"}, Parts: 1}},
 		{plain,
 			"\n  to    +15555550100\n  text  482913 is your code\n        3 segment(s), GSM-7\n\n",

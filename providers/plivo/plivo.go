@@ -180,7 +180,7 @@ func (p *Provider) message(m providers.Message) message {
 	if m.Life > 0 {
 		body.MessageExpiry = int(max(minExpiry, min(m.Life, maxExpiry)).Seconds())
 	}
-	// By calling code: +91 is India's alone, and m.Country may be empty.
+	// +91 is India's alone.
 	if strings.HasPrefix(body.Dst, "91") {
 		body.DLTEntityID = p.settings.DLTEntityID
 		body.DLTTemplateID = p.settings.DLTTemplateID

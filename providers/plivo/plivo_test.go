@@ -59,8 +59,8 @@ func messageWith(change func(*providers.Message)) providers.Message {
 	return m
 }
 
-func to(number, country string) providers.Message {
-	return messageWith(func(m *providers.Message) { m.To, m.Country = providers.NewSecret(number), country })
+func to(number string) providers.Message {
+	return messageWith(func(m *providers.Message) { m.To = providers.NewSecret(number) })
 }
 
 func text(text string) providers.Message {
@@ -115,14 +115,13 @@ func carrier() providertest.Carrier {
 			{Name: "life-longest", Open: with(asIs), Message: life(10799 * time.Second)},
 			{Name: "life-too-long", Open: with(asIs), Message: life(24 * time.Hour)},
 
-			{Name: "dlt-india", Open: with(registered), Message: to(testIndian, "IN")},
-			{Name: "dlt-india-country-unknown", Open: with(registered), Message: to(testIndian, "")},
+			{Name: "dlt-india", Open: with(registered), Message: to(testIndian)},
 			{Name: "dlt-elsewhere", Open: with(registered), Message: providertest.Message()},
-			{Name: "dlt-elsewhere-digits-alike", Open: with(registered), Message: to("+19155550191", "US")},
+			{Name: "dlt-elsewhere-digits-alike", Open: with(registered), Message: to("+19155550191")},
 			{Name: "dlt-entity-alone", Open: with(func(s *Settings) {
 				s.DLTEntityID = "1100000000000000001"
-			}), Message: to(testIndian, "IN")},
-			{Name: "india-not-registered", Open: with(asIs), Message: to(testIndian, "IN")},
+			}), Message: to(testIndian)},
+			{Name: "india-not-registered", Open: with(asIs), Message: to(testIndian)},
 
 			{Name: "text-long", Open: with(asIs), Message: text(long)},
 			{Name: "text-unicode", Open: with(asIs), Message: text("Ваш код: 482913\n🔑 कोड\n\n@shop.example #482913")},
@@ -141,7 +140,7 @@ func TestSeveralNumbersAreNotSent(t *testing.T) {
 	for _, number := range []string{
 		"", "+", "447700900123", "+447700900123<447700900124", "+447700900123\n", "+44 7700 900123", "+٤٤٧٧", "<+447700900123",
 	} {
-		_, err := p.Send(t.Context(), to(number, ""))
+		_, err := p.Send(t.Context(), to(number))
 		requireFailure(t, err, providers.Rejected, "", "not asked: the number isn't + and digits")
 	}
 	require.Empty(t, f.Requests())

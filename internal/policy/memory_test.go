@@ -1,0 +1,180 @@
+package policy
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func TestLimitsRefill(t *testing.T) {
+	m := NewMemory()
+	charge := []Charge{{PerPhone, Limit{5, 10 * time.Minute}, 1}}
+	type step struct {
+		at   time.Duration
+		wait time.Duration // 0: it is let through
+	}
+	for i, s := range []step{
+		{0, 0}, {0, 0}, {0, 0}, {0, 0}, {0, 0},
+		{0, 2 * time.Minute},
+		{time.Minute, time.Minute},
+		{2*time.Minute - 1, 1},
+		{2 * time.Minute, 0},
+		{2 * time.Minute, 2 * time.Minute},
+		{6 * time.Minute, 0}, {6 * time.Minute, 0},
+		{6 * time.Minute, 2 * time.Minute},
+		{time.Hour, 0}, {time.Hour, 0}, {time.Hour, 0}, {time.Hour, 0}, {time.Hour, 0},
+		{time.Hour, 2 * time.Minute},
+		{time.Hour - time.Minute, 3 * time.Minute}, // a call that has waited behind another
+	} {
+		over, after := m.Take(noon.Add(s.at), charge)
+		require.Equal(t, []any{s.wait > 0, s.wait}, []any{over == 0, after}, "step %d", i)
+	}
+}
+
+// If one limit is reached, none is charged.
+func TestAllOrNone(t *testing.T) {
+	m := NewMemory()
+	phone := func(key uint64) Charge { return Charge{PerPhone, Limit{5, 10 * time.Minute}, key} }
+	prefix, total := Charge{PerPrefix, Limit{2, time.Hour}, 1}, Charge{InTotal, Limit{3, time.Minute}, 0}
+	take := func(charges ...Charge) (int, time.Duration) { return m.Take(noon, charges) }
+	for range 2 {
+		over, _ := take(phone(1), prefix, total)
+		require.Equal(t, -1, over)
+	}
+	for range 10 {
+		over, after := take(phone(1), prefix, total)
+		require.Equal(t, 1, over)
+		require.Equal(t, 30*time.Minute, after)
+	}
+	over, _ := take(phone(2), total)
+	require.Equal(t, -1, over, "the total was not charged for those that were refused")
+	over, after := take(phone(2), total)
+	require.Equal(t, 1, over)
+	require.Equal(t, 20*time.Second, after)
+	over, after = take(phone(1), prefix, total)
+	require.Equal(t, 1, over, "of two limits, the one that has to wait longer")
+	require.Equal(t, 30*time.Minute, after)
+	for range 3 {
+		over, _ = take(phone(1))
+		require.Equal(t, -1, over)
+	}
+	over, _ = take(phone(1))
+	require.Equal(t, 0, over)
+}
+
+// Fifty at once on a limit of five are five, however many limits and numbers there are.
+func TestExactUnderRace(t *testing.T) {
+	m := NewMemory()
+	for round := range uint64(20) {
+		var through atomic.Int64
+		var wg sync.WaitGroup
+		begin := make(chan struct{})
+		for i := range uint64(50) {
+			wg.Go(func() {
+				<-begin
+				over, _ := m.Take(noon, []Charge{
+					{PerPhone, Limit{1, time.Hour}, round*50 + i},
+					{PerIP, Limit{100, time.Hour}, i},
+					{PerPrefix, Limit{5, time.Hour}, round},
+					{PerCountry, Limit{1000, time.Hour}, i % 3},
+					{InTotal, Limit{100_000, time.Hour}, 0},
+				})
+				if over < 0 {
+					through.Add(1)
+				}
+			})
+		}
+		close(begin)
+		wg.Wait()
+		require.EqualValues(t, 5, through.Load())
+	}
+	// Those who were refused were charged nothing: of the total, exactly 20 rounds of five are gone.
+	total := []Charge{{InTotal, Limit{100_000, time.Hour}, 0}}
+	for range 100_000 - 20*5 {
+		over, _ := m.Take(noon, total)
+		require.Equal(t, -1, over)
+	}
+	over, _ := m.Take(noon, total)
+	require.Equal(t, 0, over)
+}
+
+func TestTheFullestAreKept(t *testing.T) {
+	const most = 64
+	m := newMemory(most * shards)
+	charge := func(key uint64) []Charge { return []Charge{{PerPhone, Limit{5, 10 * time.Minute}, key}} }
+	for range 5 {
+		m.Take(noon, charge(0)) // one that is used up
+	}
+	const others = 100_000
+	for key := range uint64(others) {
+		over, _ := m.Take(noon.Add(time.Second), charge(key+1))
+		require.Equal(t, -1, over)
+	}
+	require.Equal(t, most*shards, m.keys())
+	require.EqualValues(t, others+1-most*shards, m.Forgotten())
+	over, _ := m.Take(noon.Add(time.Second), charge(0))
+	require.Equal(t, 0, over, "an attack doesn't make it forget who has asked too often")
+
+	// What is over makes room before what isn't, and is not counted.
+	forgotten := m.Forgotten()
+	for key := range uint64(most * shards / 4) {
+		m.Take(noon.Add(time.Hour), charge(1_000_000+key))
+	}
+	require.Equal(t, forgotten, m.Forgotten())
+}
+
+// keys counts what is kept, and that it can be found where it is.
+func (m *Memory) keys() int {
+	n := 0
+	for rule := range m.tables {
+		for i := range m.tables[rule] {
+			s := &m.tables[rule][i]
+			if len(s.byKey) != len(s.heap) {
+				return -1
+			}
+			for place, e := range s.heap {
+				if s.byKey[e.key] != e || e.place != place || place > 0 && s.heap[(place-1)/2].until > e.until {
+					return -1
+				}
+			}
+			n += len(s.heap)
+		}
+	}
+	return n
+}
+
+// Ten million numbers, asked for from a million addresses, don't fill the memory.
+func TestMemoryIsBounded(t *testing.T) {
+	numbers := uint64(10_000_000)
+	if testing.Short() || raceEnabled {
+		numbers = 1_000_000
+	}
+	m := NewMemory()
+	before := heap()
+	charges := make([]Charge, 3)
+	start := time.Now()
+	for n := range numbers {
+		charges[0] = Charge{PerPhone, Limit{5, 10 * time.Minute}, 447_400_000_000 + n}
+		charges[1] = Charge{PerIP, Limit{100, time.Hour}, n / 10}
+		charges[2] = Charge{PerPrefix, Limit{1_000_000, 24 * time.Hour}, (447_400_000_000 + n) / 10_000}
+		m.Take(noon.Add(time.Duration(n)*time.Microsecond), charges)
+	}
+	used := heap() - before
+	t.Logf("%d numbers in %v: %d keys in %.1f MiB", numbers, time.Since(start).Round(time.Millisecond), m.keys(), float64(used)/(1<<20))
+	require.Equal(t, 2*mostKeys+int(numbers/10_000), m.keys())
+	require.Less(t, used, int64(12<<20))
+	runtime.KeepAlive(m)
+}
+
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}

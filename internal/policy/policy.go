@@ -1,0 +1,144 @@
+// Package policy says which numbers may be texted, and how often: against those who have codes sent to ranges of numbers that
+// they earn on.
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/smshook/smshook/internal/phone"
+)
+
+// Settings are what an operator decides. The zero value allows everything.
+type Settings struct {
+	Lists   Lists
+	Limits  Limits
+	Observe bool // limits judge and refuse nothing; the lists hold all the same
+}
+
+// Limits are how often, for each of the things that messages have in common.
+type Limits struct {
+	Phone   Limit // one number
+	IP      Limit // one address, or one /64 of IPv6
+	Prefix  Limit // the 10,000 numbers that differ in their last four digits
+	Country Limit // one country, or where that can't be told, one calling code
+	Total   Limit // everything
+}
+
+// Call is what is judged: one message that somebody wants to have sent.
+type Call struct {
+	Number phone.Number
+	IP     netip.Addr // of the app's user; the zero Addr if it isn't known
+	// Proven: the account that asks has shown before that this number is its own. Only the limit per phone is for it, so that
+	// an attack, which uses up the other limits, can't lock it out.
+	Proven bool
+	At     time.Time
+}
+
+// Verdict is what a call comes to.
+type Verdict struct {
+	Allow bool
+	Rule  Rule          // what refused it, or, if it is allowed all the same, would have refused it; else None
+	Limit Limit         // the rule's, if it is a limit
+	After time.Duration // the limit lets the call through after so long
+}
+
+// Limited reports whether it was a limit that refused: the same call may be allowed later.
+func (v Verdict) Limited() bool { return !v.Allow && v.Rule.limit() }
+
+// Reason says for the operator what the rule did. It is nil if none did anything, and safe to log.
+func (v Verdict) Reason() error {
+	switch {
+	case v.Rule == None:
+		return nil
+	case !v.Rule.limit():
+		return fmt.Errorf("refused by %v", v.Rule)
+	case v.Allow:
+		return fmt.Errorf("not refused by %v (%v) since the policy only observes; it would be for %s", v.Rule, v.Limit, short(roundUp(v.After)))
+	}
+	return fmt.Errorf("refused by %v (%v), again in %s", v.Rule, v.Limit, short(roundUp(v.After)))
+}
+
+func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
+
+// Policy judges. It may be used concurrently.
+type Policy struct {
+	settings Settings
+	counter  Counter
+	noSource atomic.Uint64
+}
+
+// New returns a Policy that counts with the given counter.
+func New(s Settings, c Counter) *Policy { return &Policy{settings: s, counter: c} }
+
+// NoSource returns how many calls the limit per IP was not for since their address was missing, or not a public one.
+func (p *Policy) NoSource() uint64 { return p.noSource.Load() }
+
+// Forgotten returns how many keys the limits have lost for lack of room.
+func (p *Policy) Forgotten() uint64 { return p.counter.Forgotten() }
+
+// Judge says whether a message may be sent, and if so, charges the limits with it. The charge stands whatever becomes of the
+// message: who asks again must not be judged again for what is the same call.
+//
+// It takes well under a microsecond, but for the country and the type of the number, if some rule needs them.
+func (p *Policy) Judge(c Call) Verdict {
+	country := ""
+	if p.settings.Lists.countries() || p.settings.Limits.Country.on() && !c.Proven {
+		country = c.Number.Country()
+	}
+	if rule := p.settings.Lists.refuse(c.Number, country); rule != None {
+		return Verdict{Rule: rule}
+	}
+	charges := p.charges(c, country)
+	over, after := p.counter.Take(c.At, charges)
+	if over < 0 {
+		return Verdict{Allow: true}
+	}
+	return Verdict{p.settings.Observe, charges[over].Rule, charges[over].Limit, after}
+}
+
+// charges are what a call counts towards.
+func (p *Policy) charges(c Call, country string) []Charge {
+	limits := p.settings.Limits
+	charges := make([]Charge, 0, rules)
+	charge := func(rule Rule, limit Limit, key uint64) {
+		if limit.on() {
+			charges = append(charges, Charge{rule, limit, key})
+		}
+	}
+	digits := digits(c.Number)
+	charge(PerPhone, limits.Phone, digits)
+	if c.Proven {
+		return charges
+	}
+	if limits.IP.on() {
+		if source, ok := source(c.IP); ok {
+			charge(PerIP, limits.IP, source)
+		} else {
+			p.noSource.Add(1)
+		}
+	}
+	charge(PerPrefix, limits.Prefix, digits/10_000)
+	charge(PerCountry, limits.Country, place(country, c.Number.CallingCode()))
+	charge(InTotal, limits.Total, 0)
+	return charges
+}
+
+// digits is the number as an integer. It has 15 digits at most, and none before the first is 0.
+func digits(n phone.Number) uint64 {
+	value := uint64(0)
+	for _, digit := range n.E164().Reveal()[len("+"):] {
+		value = value*10 + uint64(digit-'0')
+	}
+	return value
+}
+
+// place is a country, or a calling code, as an integer. The letters of a country make a larger one than any calling code.
+func place(country string, callingCode int) uint64 {
+	if len(country) != 2 {
+		return uint64(callingCode)
+	}
+	return uint64(country[0])<<8 | uint64(country[1])
+}

@@ -1,0 +1,367 @@
+package policy
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/phone"
+)
+
+func number(t testing.TB, s string) phone.Number {
+	n, err := phone.Parse(s)
+	require.NoError(t, err)
+	return n
+}
+
+func lists(t testing.TB, countries, blockedCountries, blockedPrefixes, blockedTypes string) Lists {
+	var l Lists
+	for text, list := range map[string]interface{ UnmarshalText([]byte) error }{
+		"c" + countries: &l.Countries, "b" + blockedCountries: &l.BlockedCountries, "p" + blockedPrefixes: &l.BlockedPrefixes, "t" + blockedTypes: &l.BlockedTypes,
+	} {
+		if text[1:] != "" {
+			require.NoError(t, list.UnmarshalText([]byte(text[1:])))
+		}
+	}
+	return l
+}
+
+func TestLists(t *testing.T) {
+	const (
+		british = "+447400123456"
+		drama   = "+447700900123" // in no known range: no country, no type
+		kazakh  = "+77011234567"
+		indian  = "+919876543210"
+		premium = "+449098790000"
+		magic   = "+15005550006" // Twilio's, and a personal number
+		nobody  = "+80012345678" // of no country
+	)
+	for _, tt := range []struct {
+		name   string
+		lists  Lists
+		number string
+		want   Rule
+	}{
+		{"none", Lists{}, nobody, None},
+		{"an allowed country", lists(t, "GB,IN", "", "", ""), indian, None},
+		{"another country", lists(t, "GB,IN", "", "", ""), kazakh, NotAllowed},
+		{"allowed countries, and the number's can't be told", lists(t, "GB,IN", "", "", ""), drama, NotAllowed},
+		{"allowed countries, and the number has none", lists(t, "GB,IN", "", "", ""), nobody, NotAllowed},
+		{"a blocked country", lists(t, "", "KZ", "", ""), kazakh, BlockedCountry},
+		{"blocked countries, and the number's can't be told", lists(t, "", "GB", "", ""), drama, None},
+		{"a neighbour under the same calling code", lists(t, "", "RU", "", ""), kazakh, None},
+		{"a blocked prefix", lists(t, "", "", "+4474, 7701", ""), kazakh, BlockedPrefix},
+		{"a prefix that is longer", lists(t, "", "", "+4474001234567", ""), british, None},
+		{"a blocked type", lists(t, "", "", "", "premium_rate, voip"), premium, BlockedType},
+		{"another type", lists(t, "", "", "", "premium_rate, voip"), british, None},
+		{"blocked types, and the number's can't be told", lists(t, "", "", "", "premium_rate, voip"), drama, None},
+		{"a number for tests", lists(t, "", "", "", "premium_rate, shared_cost, voip, pager, uan, voicemail"), magic, None},
+		{"a number for tests of a type that is blocked", lists(t, "", "", "", "personal_number"), magic, BlockedType},
+		{"countries before prefixes", lists(t, "", "KZ", "+7", ""), kazakh, BlockedCountry},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, observe := range []bool{false, true} { // the lists always hold
+				for _, proven := range []bool{false, true} { // and for everybody
+					v := New(Settings{Lists: tt.lists, Observe: observe}, NewMemory()).Judge(Call{Number: number(t, tt.number), Proven: proven, At: noon})
+					require.Equal(t, Verdict{Allow: tt.want == None, Rule: tt.want}, v)
+					require.False(t, v.Limited())
+				}
+			}
+		})
+	}
+}
+
+func TestListsAreRead(t *testing.T) {
+	const (
+		country = "want a country's ISO code in capitals, such as GB"
+		prefix  = "want the first digits of numbers with their calling code, such as +4470"
+	)
+	for _, tt := range []struct {
+		list interface {
+			UnmarshalText([]byte) error
+			String() string
+		}
+		text, want, problem string
+	}{
+		{new(Countries), " IE,GB , IE", "GB, IE", ""},
+		{new(Countries), "GB,UK", "", "entry 2: " + country},
+		{new(Countries), "gb", "", "entry 1: " + country},
+		{new(Countries), "GB,", "", "entry 2: " + country},
+		{new(Prefixes), "+882, 4470,+1", "+1, +4470, +882", ""},
+		{new(Prefixes), "07700", "", "entry 1: want it with the calling code: no number starts with 0"},
+		{new(Prefixes), "+44 70", "", "entry 1: " + prefix},
+		{new(Prefixes), "+", "", "entry 1: " + prefix},
+		{new(Prefixes), "+٤٤", "", "entry 1: " + prefix},
+		{new(Prefixes), "1234567890123456", "", "entry 1: " + prefix},
+		{new(Types), "voip, premium_rate", "premium_rate, voip", ""},
+		{new(Types), "voip,mobile", "", "entry 2: mobile phones are of this type"},
+		{new(Types), "fixed_line_or_mobile", "", "entry 1: mobile phones are of this type"},
+		{new(Types), "unknown", "", "entry 1: numbers of no known type are refused by PHONE_CHECK=valid"},
+		{new(Types), "VOIP", "", "entry 1: want fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan or voicemail"},
+	} {
+		err := tt.list.UnmarshalText([]byte(tt.text))
+		if tt.problem != "" {
+			require.EqualError(t, err, tt.problem, tt.text)
+		} else {
+			require.NoError(t, err, tt.text)
+		}
+		require.Equal(t, tt.want, tt.list.String())
+	}
+}
+
+func TestLimitsAreRead(t *testing.T) {
+	for text, want := range map[string]struct {
+		limit       Limit
+		text, words string
+	}{
+		"5/10m":        {Limit{5, 10 * time.Minute}, "5/10m", "5 at once, then one every 2m"},
+		"1/1s":         {Limit{1, time.Second}, "1/1s", "1 at once, then one every 1s"},
+		" 10 / 24h ":   {Limit{10, 24 * time.Hour}, "10/24h", "10 at once, then one every 2h24m"},
+		"1000000/720h": {Limit{1_000_000, 720 * time.Hour}, "1000000/720h", "1000000 at once, then one every 2.592s"},
+		"0100/1h30m":   {Limit{100, 90 * time.Minute}, "100/1h30m", "100 at once, then one every 54s"},
+		"off":          {Limit{}, "off", "off"},
+	} {
+		var l Limit
+		require.NoError(t, l.UnmarshalText([]byte(text)), text)
+		require.Equal(t, want.limit, l)
+		require.Equal(t, []string{want.text, want.words}, []string{l.String(), l.Words()})
+	}
+	for _, text := range []string{"", "5", "5/", "/10m", "0/10m", "-1/10m", "5/10", "5/0s", "5/-10m", "1000001/1h", "5/721h", "5/1ms", "5.5/1m", "5/10m/1", "Off", "none"} {
+		l := Limit{7, time.Minute}
+		require.Equal(t, errLimit, l.UnmarshalText([]byte(text)), text)
+		require.Equal(t, Limit{7, time.Minute}, l)
+	}
+}
+
+func TestSource(t *testing.T) {
+	same := func(a, b string) bool {
+		x, xok := source(netip.MustParseAddr(a))
+		y, yok := source(netip.MustParseAddr(b))
+		require.True(t, xok && yok, "%s %s", a, b)
+		return x == y
+	}
+	require.True(t, same("203.0.113.7", "::ffff:203.0.113.7"))
+	require.False(t, same("203.0.113.7", "203.0.113.8"))
+	require.True(t, same("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"))
+	require.False(t, same("2001:db8:1:2::1", "2001:db8:1:3::1"))
+	require.True(t, same("2001:db8::1%eth0", "2001:db8::2"))
+	for _, text := range []string{
+		"", "0.0.0.0", "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.1.1", "100.64.0.1", "100.127.255.255", "224.0.0.1",
+		"255.255.255.255", "::", "::1", "fe80::1", "fd00::1", "ff02::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1",
+	} {
+		ip, _ := netip.ParseAddr(text)
+		_, ok := source(ip)
+		require.False(t, ok, text)
+	}
+}
+
+// Each limit counts what its calls have in common, and all but the first are not for the proven.
+func TestWhatCountsTowardsWhat(t *testing.T) {
+	const (
+		a, neighbour, other = "+447400120000", "+447400129999", "+447400130000"
+		home                = "203.0.113.7"
+	)
+	one := Limit{1, time.Hour}
+	for _, tt := range []struct {
+		name          string
+		limits        Limits
+		first, second string
+		from          string // the second call; the first is from home
+		proven        bool   // the second call
+		want          Rule
+	}{
+		{"one number", Limits{Phone: one}, a, "447400120000", home, false, PerPhone},
+		{"another number", Limits{Phone: one}, a, neighbour, home, false, None},
+		{"one number, proven", Limits{Phone: one}, a, a, home, true, PerPhone},
+		{"one address", Limits{IP: one}, a, other, home, false, PerIP},
+		{"one address, proven", Limits{IP: one}, a, other, home, true, None},
+		{"another address", Limits{IP: one}, a, a, "203.0.113.8", false, None},
+		{"no address", Limits{IP: one}, a, a, "", false, None},
+		{"one prefix", Limits{Prefix: one}, a, neighbour, home, false, PerPrefix},
+		{"one prefix, proven", Limits{Prefix: one}, a, neighbour, home, true, None},
+		{"another prefix", Limits{Prefix: one}, a, other, home, false, None},
+		{"one country", Limits{Country: one}, a, "+447400999999", home, false, PerCountry},
+		{"one country, proven", Limits{Country: one}, a, "+447400999999", home, true, None},
+		{"another country with the same calling code", Limits{Country: one}, a, "+447700312345", home, false, None}, // Jersey
+		{"no known country, one calling code", Limits{Country: one}, "+15555550100", "+15555550199", home, false, PerCountry},
+		{"no known country, and a known one", Limits{Country: one}, "+15555550100", "+15005550006", home, false, None},
+		{"in total", Limits{Total: one}, a, "+919876543210", home, false, InTotal},
+		{"in total, proven", Limits{Total: one}, a, "+919876543210", home, true, None},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := New(Settings{Limits: tt.limits}, NewMemory())
+			require.Equal(t, Verdict{Allow: true}, p.Judge(Call{Number: number(t, tt.first), IP: netip.MustParseAddr(home), At: noon}))
+			ip, _ := netip.ParseAddr(tt.from)
+			v := p.Judge(Call{Number: number(t, tt.second), IP: ip, Proven: tt.proven, At: noon})
+			if tt.want == None {
+				require.Equal(t, Verdict{Allow: true}, v)
+				return
+			}
+			require.Equal(t, Verdict{Rule: tt.want, Limit: one, After: time.Hour}, v)
+			require.True(t, v.Limited())
+		})
+	}
+}
+
+func TestCallsWithoutASourceAreCounted(t *testing.T) {
+	for _, tt := range []struct {
+		limits Limits
+		ip     netip.Addr
+		proven bool
+		want   uint64
+	}{
+		{Limits{IP: Limit{1, time.Hour}}, netip.Addr{}, false, 1},
+		{Limits{IP: Limit{1, time.Hour}}, netip.MustParseAddr("10.0.0.1"), false, 1},
+		{Limits{IP: Limit{1, time.Hour}}, netip.MustParseAddr("203.0.113.7"), false, 0},
+		{Limits{IP: Limit{1, time.Hour}}, netip.Addr{}, true, 0},
+		{Limits{Phone: Limit{1, time.Hour}}, netip.Addr{}, false, 0},
+	} {
+		p := New(Settings{Limits: tt.limits}, NewMemory())
+		p.Judge(Call{Number: number(t, "+447400123456"), IP: tt.ip, Proven: tt.proven, At: noon})
+		require.Equal(t, tt.want, p.NoSource())
+	}
+}
+
+// Observed, the limits let through what they would refuse, and count as if they had refused it.
+func TestObserve(t *testing.T) {
+	limits := Limits{Phone: Limit{2, time.Hour}}
+	enforced, observed := New(Settings{Limits: limits}, NewMemory()), New(Settings{Limits: limits, Observe: true}, NewMemory())
+	for minute := range 200 {
+		c := Call{Number: number(t, "+447400123456"), At: noon.Add(time.Duration(minute) * time.Minute)}
+		want := enforced.Judge(c)
+		want.Allow = true
+		require.Equal(t, want, observed.Judge(c))
+	}
+}
+
+func TestReasons(t *testing.T) {
+	limit := Limit{5, 10 * time.Minute}
+	for want, v := range map[string]Verdict{
+		"refused by blocked_types":                                                           {Rule: BlockedType},
+		"refused by limit_phone (5/10m), again in 1m30s":                                     {Rule: PerPhone, Limit: limit, After: 89*time.Second + 1},
+		"refused by limit_total (5/10m), again in 2m":                                        {Rule: InTotal, Limit: limit, After: 2 * time.Minute},
+		"not refused by limit_ip (5/10m) since the policy only observes; it would be for 1s": {Allow: true, Rule: PerIP, Limit: limit, After: 1},
+	} {
+		require.EqualError(t, v.Reason(), want)
+	}
+	require.NoError(t, Verdict{Allow: true}.Reason())
+	for rule := None; int(rule) < rules; rule++ {
+		require.NotEmpty(t, rule.String())
+	}
+}
+
+func FuzzLists(f *testing.F) {
+	for _, s := range []string{"GB, IE", "+4470,882", "premium_rate", "", ",", "off", "５", "+44"} {
+		f.Add(s, "+447400123456")
+	}
+	f.Fuzz(func(t *testing.T, text, e164 string) {
+		n, err := phone.Parse(e164)
+		if err != nil {
+			n = number(t, "+447400123456")
+		}
+		var l Lists
+		for _, list := range []interface {
+			UnmarshalText([]byte) error
+			String() string
+		}{&l.Countries, &l.BlockedCountries, &l.BlockedPrefixes, &l.BlockedTypes} {
+			err := list.UnmarshalText([]byte(text))
+			if err != nil {
+				if len(text) > 12 && strings.Contains(err.Error(), text) {
+					t.Fatalf("the error quotes the setting: %v", err)
+				}
+				continue
+			}
+			written := list.String()
+			if err := list.UnmarshalText([]byte(written)); err != nil || list.String() != written {
+				t.Fatalf("%q became %q and then %q, %v", text, written, list.String(), err)
+			}
+		}
+		l.refuse(n, n.Country())
+	})
+}
+
+func FuzzLimit(f *testing.F) {
+	for _, s := range []string{"5/10m", "off", "0/0s", "1000000/720h", "1/1s", "-1/1h", "5/1h/1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var l Limit
+		if err := l.UnmarshalText([]byte(text)); err != nil {
+			return
+		}
+		var again Limit
+		if err := again.UnmarshalText([]byte(l.String())); err != nil || again != l {
+			t.Fatalf("%q is %v, and that is %v, %v", text, l, again, err)
+		}
+		l.Words()
+		if !l.on() {
+			return
+		}
+		m := NewMemory()
+		charge := []Charge{{PerPhone, l, 1}}
+		for range min(l.Most, 100) {
+			if over, _ := m.Take(noon, charge); over >= 0 {
+				t.Fatalf("%v lets too few through", l)
+			}
+		}
+		if l.Most <= 100 {
+			over, after := m.Take(noon, charge)
+			if over != 0 || after <= 0 || after > l.Per {
+				t.Fatalf("%v lets too many through: %d %v", l, over, after)
+			}
+			if over, _ := m.Take(noon.Add(after), charge); over >= 0 {
+				t.Fatalf("%v lets nothing through after %v", l, after)
+			}
+		}
+	})
+}
+
+func FuzzSource(f *testing.F) {
+	for _, s := range []string{"203.0.113.7", "::ffff:10.0.0.1", "2001:db8::1%eth0", "::", "fe80::1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ip, err := netip.ParseAddr(text)
+		if err != nil {
+			return
+		}
+		key, ok := source(ip)
+		if ok && (ip.IsPrivate() || ip.IsLoopback() || ip.Unmap().IsPrivate() || key == 0) {
+			t.Fatalf("%v is no source", ip)
+		}
+	})
+}
+
+func BenchmarkJudge(b *testing.B) {
+	on := Limits{Limit{1_000_000, time.Hour}, Limit{1_000_000, time.Hour}, Limit{1_000_000, time.Hour}, Limit{}, Limit{1_000_000, time.Hour}}
+	country := on
+	country.Country = Limit{1_000_000, time.Hour}
+	for _, bm := range []struct {
+		name     string
+		settings Settings
+		number   string
+		proven   bool
+	}{
+		{"default", Settings{Limits: Limits{Phone: Limit{1_000_000, time.Hour}}}, "+447400123456", false},
+		{"all limits but country", Settings{Limits: on}, "+447400123456", false},
+		{"all limits, country of its own calling code", Settings{Limits: country}, "+919876543210", false},
+		{"all limits, country of a shared calling code", Settings{Limits: country}, "+447400123456", false},
+		{"all limits, proven", Settings{Limits: country}, "+447400123456", true},
+		{"blocked types", Settings{Lists: lists(b, "", "", "", "voip")}, "+447400123456", true},
+	} {
+		b.Run(bm.name, func(b *testing.B) {
+			p := New(bm.settings, NewMemory())
+			c := Call{Number: number(b, bm.number), IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven, At: noon}
+			b.ReportAllocs()
+			for b.Loop() {
+				c.At = c.At.Add(time.Second)
+				if v := p.Judge(c); !v.Allow {
+					b.Fatal(v)
+				}
+			}
+		})
+	}
+}
