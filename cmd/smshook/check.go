@@ -17,15 +17,22 @@ import (
 
 var checkCommand = command{
 	name:    "check",
+	args:    "[-phone PHONE [-ip ADDRESS]]",
 	summary: "check the settings and the carriers' credentials",
 	help: `
-Reads the settings as serve does and reports every problem, prints the texts that phones get and the order of the
-carriers, and tries each carrier's credentials, which costs nothing. It exits with 1 if anything is wrong.`,
+Reads the settings as serve does and reports every problem, prints the texts that phones get, who may be texted and the order
+of the carriers, and tries each carrier's credentials, which costs nothing. It exits with 1 if anything is wrong.
+
+With -phone it says instead what would become of a message to a number, as if it were the first today. Nothing is sent, and
+no limit of a running server is used up.`,
 	run: check,
 }
 
 func check(ctx context.Context, sh *shell, c command, args []string) int {
-	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	phone := flags.String("phone", "", "the `PHONE` whose message is to be traced, such as +447700900123")
+	ip := flags.String("ip", "", "the IP `ADDRESS` of the user who asks for it")
+	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
 	settings, ok := sh.load(c, false, nil)
@@ -39,8 +46,12 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
+	if *phone != "" || *ip != "" {
+		return sh.trace(c, settings, a.Dispatcher.Policy, *phone, *ip)
+	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	printTexts(sh.stdout, settings)
+	printPolicy(sh.stdout, settings)
 	printRoutes(sh.stdout, settings)
 
 	code := exitOK

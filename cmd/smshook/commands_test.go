@@ -361,6 +361,12 @@ func TestCheckCommand(t *testing.T) {
 warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2
+numbers   are checked: shape
+limit     a number: 5 at once, then one every 2m
+limit     an IP address: off
+limit     a prefix: off
+limit     a country: off
+limit     in total: off
 route     \*: twilio, away
 carrier   twilio: ok
 carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
@@ -68,6 +69,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
+		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, Policy: "enforce", TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 		Texts: c.Texts,
 	}, c)
@@ -107,6 +109,18 @@ func TestProblems(t *testing.T) {
 			"PIGEON_LOUD: want true or false",
 			"PIGEON_FLIGHT: want a duration from 1h0m0s to 3h0m0s",
 			"PIGEON_KIND: want one of homing, fantail",
+		}},
+		{"lists and limits", good("SMSHOOK_PHONE_CHECK=strict", "SMSHOOK_COUNTRIES=GB,UK", "SMSHOOK_BLOCKED_PREFIXES=0700", "SMSHOOK_BLOCKED_TYPES=mobile",
+			"SMSHOOK_LIMIT_IP=many", "SMSHOOK_POLICY=off"), []string{
+			"SMSHOOK_PHONE_CHECK: want shape, possible or valid",
+			"SMSHOOK_COUNTRIES: entry 2: want a country's ISO code in capitals, such as GB",
+			"SMSHOOK_BLOCKED_PREFIXES: entry 1: want it with the calling code: no number starts with 0",
+			"SMSHOOK_BLOCKED_TYPES: entry 1: mobile phones are of this type",
+			"SMSHOOK_LIMIT_IP: want how many in how much time, such as 5/10m, with 1 to 1000000 in 1s to 720h; or off",
+			"SMSHOOK_POLICY: want one of enforce, observe",
+		}},
+		{"allowed and blocked", good("SMSHOOK_COUNTRIES=GB, IE", "SMSHOOK_BLOCKED_COUNTRIES=IE"), []string{
+			"SMSHOOK_BLOCKED_COUNTRIES: has a country that SMSHOOK_COUNTRIES has too",
 		}},
 		{"receipts to nowhere", good("SMSHOOK_RECEIPT_SECRET=0123456789012345678901"), []string{"SMSHOOK_PUBLIC_URL: is missing, and SMSHOOK_RECEIPT_SECRET is set"}},
 		{"receipts of anybody", good("SMSHOOK_PUBLIC_URL=https://sms.example.com"), []string{"SMSHOOK_RECEIPT_SECRET: is missing, and SMSHOOK_PUBLIC_URL is set"}},

@@ -62,6 +62,52 @@ func TestPhone(t *testing.T) {
 	}
 }
 
+// Whether it is the account's own number, proven: a phone_confirmed_at says nothing about another one.
+func TestProven(t *testing.T) {
+	for _, tt := range []struct {
+		name, body string
+		want       bool
+	}{
+		{"a confirmed number", `{"user":{"phone":"1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"1"}}`, true},
+		{"written with a plus", `{"user":{"phone":"1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"+1"}}`, true},
+		{"an old server's", `{"user":{"phone":"+1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0"}}`, true},
+		{"not confirmed", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":"1"}}`, false},
+		{"null", `{"user":{"phone":"1","phone_confirmed_at":null},"sms":{"otp":"0","phone":"1"}}`, false},
+		{"empty", `{"user":{"phone":"1","phone_confirmed_at":""},"sms":{"otp":"0","phone":"1"}}`, false},
+		{"a new number", `{"user":{"phone":"1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"2"}}`, false},
+		{"a new number of a user without one", `{"user":{"phone":"","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"2"}}`, false},
+		{"the start of a number", `{"user":{"phone":"12","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"1"}}`, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := Decode([]byte(tt.body))
+			require.NoError(t, err)
+			require.Equal(t, tt.want, p.Proven())
+		})
+	}
+	proven := map[string]bool{
+		"otp-existing-user": true, "otp-channel-whatsapp": true, "otp-number-with-spaces": true, "reauthenticate": true,
+	}
+	_, list := captures(t)
+	for _, c := range list {
+		p, err := Decode(c.body)
+		require.NoError(t, err)
+		require.Equal(t, proven[c.name], p.Proven(), c.name)
+		require.Contains(t, []string{"127.0.0.1", "203.0.113.7"}, p.IP().String(), c.name)
+	}
+}
+
+func TestIP(t *testing.T) {
+	for address, want := range map[string]string{
+		`"203.0.113.7"`: "203.0.113.7", `"2001:db8::1"`: "2001:db8::1", `"::ffff:203.0.113.7"`: "::ffff:203.0.113.7",
+		`""`: "invalid IP", `null`: "invalid IP", `"unknown"`: "invalid IP", `"203.0.113.7:443"`: "invalid IP", `"203.0.113.7, 10.0.0.1"`: "invalid IP",
+	} {
+		p, err := Decode(fmt.Appendf(nil, `{"metadata":{"ip_address":%s},"user":{},"sms":{"otp":"0","phone":"2"}}`, address))
+		require.NoError(t, err)
+		require.Equal(t, want, p.IP().String(), address)
+	}
+	require.False(t, Payload{}.IP().IsValid())
+}
+
 func TestDecodeRefuses(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
 		{``, "the body is not JSON, at byte 0"},

@@ -11,8 +11,8 @@ type Check int
 
 const (
 	Shape    Check = iota // the form of a number and a calling code that exists, as Parse asks
-	Possible              // and a length that its country has: some 15 µs
-	Valid                 // and a range that its country is known to use: some 30 µs
+	Possible              // and a length that its country has; that takes some 10 µs
+	Valid                 // and a range that its country is known to use; some 20 µs
 )
 
 // UnmarshalText reads shape, possible or valid.

@@ -105,6 +105,14 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q became %q", s, e164)
 		}
 		n.Country()
+		n.Type()
+		possible, err := Possible.Parse(s)
+		if err == nil && possible.E164().Reveal() != e164 {
+			t.Fatalf("%q is another number if it is checked: %q", s, possible.E164().Reveal())
+		}
+		if _, validErr := Valid.Parse(s); validErr == nil && err != nil {
+			t.Fatalf("%q is valid and not possible", s)
+		}
 		if masked := n.Masked(); len(masked) != len(e164) || strings.Count(masked, "*") < 4 {
 			t.Fatalf("%q is masked as %q", s, masked)
 		}

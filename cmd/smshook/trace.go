@@ -1,0 +1,81 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/policy"
+)
+
+// printPolicy prints who may be texted, and how often.
+func printPolicy(w io.Writer, settings config.Config) {
+	fmt.Fprintf(w, "numbers   are checked: %v\n", settings.PhoneCheck)
+	for _, list := range []struct{ what, entries string }{
+		{"only in", settings.Countries.String()},
+		{"not in", settings.BlockedCountries.String()},
+		{"not with", settings.BlockedPrefixes.String()},
+		{"not of type", settings.BlockedTypes.String()},
+	} {
+		if list.entries != "" {
+			fmt.Fprintf(w, "numbers   %s %s\n", list.what, list.entries)
+		}
+	}
+	note := ""
+	if settings.Policy == "observe" {
+		note = " (only observed)"
+	}
+	for _, l := range []struct {
+		what  string
+		limit policy.Limit
+	}{
+		{"a number", settings.LimitPhone},
+		{"an IP address", settings.LimitIP},
+		{"a prefix", settings.LimitPrefix},
+		{"a country", settings.LimitCountry},
+		{"in total", settings.LimitTotal},
+	} {
+		fmt.Fprintf(w, "limit     %s: %s%s\n", l.what, l.limit.Words(), note)
+	}
+}
+
+// trace prints what would become of a message to a phone.
+func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, phone, ip string) int {
+	var from netip.Addr
+	if ip != "" {
+		var err error
+		if from, err = netip.ParseAddr(ip); err != nil {
+			fmt.Fprintf(sh.stderr, "smshook %s: -ip: want an IP address such as 203.0.113.7\n", c.name)
+			return exitUsage
+		}
+	}
+	if phone == "" {
+		fmt.Fprintf(sh.stderr, "smshook %s: -ip: want a -phone too\n", c.name)
+		return exitUsage
+	}
+	number, err := settings.PhoneCheck.Parse(phone)
+	if err != nil {
+		fmt.Fprintf(sh.stdout, "verdict   refused: the number %v\nanswer    422 %q\n", err, settings.TextNumber)
+		return exitFail
+	}
+	fmt.Fprintf(sh.stdout, "number    %v, calling code +%d, country %s, type %s\n", number, number.CallingCode(),
+		cmp.Or(number.Country(), "unknown"), cmp.Or(number.Type(), "unknown"))
+	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
+		fmt.Fprintln(sh.stdout, "ip        no public address: the limit for an IP address is not for it")
+	}
+	verdict := rules.Judge(policy.Call{Number: number, IP: from, At: time.Now()})
+	if !verdict.Allow {
+		fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    422 %q\n", verdict.Reason(), settings.TextNumber)
+		return exitFail
+	}
+	instances := settings.Routes.Lookup(number.CallingCode(), number.Country)
+	if instances == nil {
+		instances = carrierNames(settings)
+	}
+	fmt.Fprintf(sh.stdout, "verdict   may be texted\nroute     %s\n", strings.Join(instances, ", "))
+	return exitOK
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers/providertest"
+)
+
+func TestCheckPrintsThePolicy(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
+	r := smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_PHONE_CHECK=possible", "SMSHOOK_COUNTRIES=IE,GB", "SMSHOOK_BLOCKED_COUNTRIES=CU",
+		"SMSHOOK_BLOCKED_PREFIXES=+4470", "SMSHOOK_BLOCKED_TYPES=voip", "SMSHOOK_LIMIT_PHONE=off", "SMSHOOK_LIMIT_PREFIX=10/24h",
+		"SMSHOOK_LIMIT_TOTAL=1000/1h", "SMSHOOK_POLICY=observe"), "check")
+	require.Equal(t, exitOK, r.code, r.stderr)
+	require.Contains(t, r.stdout, `
+numbers   are checked: possible
+numbers   only in GB, IE
+numbers   not in CU
+numbers   not with +4470
+numbers   not of type voip
+limit     a number: off (only observed)
+limit     an IP address: off (only observed)
+limit     a prefix: 10 at once, then one every 2h24m (only observed)
+limit     a country: off (only observed)
+limit     in total: 1000 at once, then one every 3.6s (only observed)
+`)
+}
+
+func TestCheckTracesANumber(t *testing.T) {
+	twilio := providertest.NewFake(t)
+	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,british=twilio", "SMSHOOK_ROUTES=GB: british", "SMSHOOK_BLOCKED_COUNTRIES=IN",
+		"SMSHOOK_BLOCKED_TYPES=premium_rate", "SMSHOOK_LIMIT_IP=100/1h",
+		"BRITISH_ACCOUNT_SID=AC00000000000000000000000000000001", "BRITISH_AUTH_TOKEN="+authToken, "BRITISH_FROM=Acme")
+	for _, tt := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"-phone +447400123456 -ip 203.0.113.7", exitOK, `number    +4474*****456, calling code +44, country GB, type mobile
+verdict   may be texted
+route     british
+`},
+		{"-phone 15555550100 -ip 10.0.0.1", exitOK, `number    +1555****100, calling code +1, country unknown, type unknown
+ip        no public address: the limit for an IP address is not for it
+verdict   may be texted
+route     twilio, british
+`},
+		{"-phone +919876543210 -ip 203.0.113.7", exitFail, `number    +9198*****210, calling code +91, country IN, type mobile
+verdict   refused by blocked_countries
+answer    422 "This number cannot receive codes."
+`},
+		{"-phone +449098790000 -ip 203.0.113.7", exitFail, `number    +4490*****000, calling code +44, country GB, type premium_rate
+verdict   refused by blocked_types
+answer    422 "This number cannot receive codes."
+`},
+		{"-phone 07400123456", exitFail, `verdict   refused: the number starts with 0: it is not in international form
+answer    422 "This number cannot receive codes."
+`},
+	} {
+		r := smshook(t, "", env, append([]string{"check"}, strings.Fields(tt.args)...)...)
+		require.Equal(t, result{code: tt.code, stdout: tt.want}, r, tt.args)
+	}
+	for args, want := range map[string]string{
+		"-phone +447400123456 -ip home": "smshook check: -ip: want an IP address such as 203.0.113.7\n",
+		"-ip 203.0.113.7":               "smshook check: -ip: want a -phone too\n",
+	} {
+		require.Equal(t, result{code: exitUsage, stderr: want}, smshook(t, "", env, append([]string{"check"}, strings.Fields(args)...)...))
+	}
+	require.Empty(t, twilio.Requests(), "nothing is sent, nor asked")
+}
+
+// Each rule refuses, in the whole program, what its setting says.
+func TestPolicySettingsReachTheirPlace(t *testing.T) {
+	const number, neighbour, other = "447400120001", "447400120002", "447400990001"
+	for _, tt := range []struct {
+		settings      []string
+		first, second string
+		want          string
+	}{
+		{nil, number, neighbour, "sees a success"},
+		{[]string{"SMSHOOK_LIMIT_PHONE=1/1h"}, number, number, "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_IP=1/1h"}, number, other, "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_PREFIX=1/1h"}, number, neighbour, "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_COUNTRY=1/1h"}, number, other, "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h"}, number, "919876543210", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h", "SMSHOOK_POLICY=observe"}, number, other, "sees a success"},
+		{[]string{"SMSHOOK_COUNTRIES=GB"}, number, "919876543210", "sees 422 no number"},
+		{[]string{"SMSHOOK_BLOCKED_COUNTRIES=IN", "SMSHOOK_POLICY=observe"}, number, "919876543210", "sees 422 no number"},
+		{[]string{"SMSHOOK_BLOCKED_PREFIXES=4474009"}, number, other, "sees 422 no number"},
+		{[]string{"SMSHOOK_BLOCKED_TYPES=premium_rate"}, number, "449098790000", "sees 422 no number"},
+		{[]string{"SMSHOOK_PHONE_CHECK=valid"}, number, "447700900123", "sees 422 no number"},
+	} {
+		t.Run(strings.Join(tt.settings, " "), func(t *testing.T) {
+			twilio := providertest.NewFake(t)
+			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, append(tt.settings, "SMSHOOK_TEXT_TOO_MANY=later", "SMSHOOK_TEXT_NUMBER=no number")...)...)
+			caller := auth(t, hookSecret)
+			call := func(phone string) string {
+				twilio.Answer(providertest.Answer{Status: 201, Body: accepted})
+				body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","ip_address":"203.0.113.7"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"%s"}}`,
+					hook.NewUUID(), hook.NewUUID(), phone)
+				seen, err := caller.Call(t.Context(), p.url, body)
+				require.NoError(t, err)
+				return userLine(seen)
+			}
+			require.Equal(t, "sees a success", call(tt.first))
+			require.Equal(t, tt.want, call(tt.second))
+		})
+	}
+}
+
+// Who develops asks often for one number.
+func TestDevOnlyObserves(t *testing.T) {
+	t.Chdir(t.TempDir())
+	p := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS="+hookSecret, "SMSHOOK_LOG_FORMAT=json")
+	caller := auth(t, hookSecret)
+	for range 7 {
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"447400123456"}}`, hook.NewUUID(), hook.NewUUID())
+		seen, err := caller.Call(t.Context(), p.url, body)
+		require.NoError(t, err)
+		require.Equal(t, "sees a success", userLine(seen))
+	}
+	require.Contains(t, p.stderr.String(), "not refused by limit_phone (5/10m) since the policy only observes")
+}
