@@ -62,6 +62,8 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Texts:        c.Texts,
 		Routes:       c.Routes,
 	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
+	a.metrics.Read("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", a.Dispatcher.Policy.NoSource)
+	a.metrics.Read("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", a.Dispatcher.Policy.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Texts:      server.Texts{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed},

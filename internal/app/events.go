@@ -36,7 +36,7 @@ func (a *App) ended(t race.Attempt) {
 	case t.Late && t.Err != nil:
 		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("carrier failed late")
 	case t.Late:
-		server.Attempt(a.log.Info().Str("id", t.MessageID).Bool("double", t.Double), t).Msg("carrier accepted late")
+		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("carrier accepted late")
 	}
 }
 

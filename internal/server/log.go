@@ -104,8 +104,17 @@ func (s *Server) count(l *line, r *http.Request, took time.Duration) {
 	default:
 		s.Metrics.ReceiptRefused(l.carrier, l.status)
 	}
-	if l.outcome != nil && l.outcome.Lost != "" {
-		s.Metrics.Resend(l.outcome.Lost)
+	if o := l.outcome; o != nil {
+		s.countOutcome(o)
+	}
+}
+
+func (s *Server) countOutcome(o *dispatch.Outcome) {
+	if o.Lost != "" {
+		s.Metrics.Resend(o.Lost)
+	}
+	if o.Verdict.Reason() != nil {
+		s.Metrics.Refusal(o.Verdict.Rule.String(), o.Verdict.Allow)
 	}
 }
 

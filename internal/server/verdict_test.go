@@ -9,6 +9,7 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 )
@@ -17,12 +18,14 @@ import (
 // decides which limits are for it.
 func TestVerdicts(t *testing.T) {
 	s, written := newServer(t, accepts)
+	texts, err := message.Load(message.Settings{}, nil)
+	require.NoError(t, err)
 	limits := policy.Limits{Phone: policy.Limit{Most: 3, Per: time.Hour}, IP: policy.Limit{Most: 1, Per: time.Hour}}
 	var blocked policy.Prefixes
 	require.NoError(t, blocked.UnmarshalText([]byte("+882")))
 	s.Dispatcher = dispatch.New(
 		dispatch.Settings{
-			CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10,
+			CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts,
 			Policy: policy.Settings{Limits: limits, Lists: policy.Lists{BlockedPrefixes: blocked}},
 		},
 		[]*race.Carrier{race.NewCarrier("pigeon", carrier(accepts), nil, 10)},
@@ -40,8 +43,8 @@ func TestVerdicts(t *testing.T) {
 	for _, tt := range []struct{ name, body, want, log string }{
 		{"the first", body("203.0.113.7", "a", "447400123456", ""), `200 {}`, `"result":"accepted"`},
 		{"one more from there", body("203.0.113.7", "b", "447400999999", ""), `200 {"error":{"http_code":429,"message":"too many"}}`,
-			`"result":"too many","phone":"+4474*****999","attempts":0,"reason":"refused by limit_ip (1/1h), again in 1h"`},
-		{"one more, for a user who has a code", body("203.0.113.7", "a", "447400123456", ""), `200 {"error":{"http_code":429,"message":"just sent"}}`, `"result":"just sent"`},
+			`"result":"too_many","phone":"+4474*****999","calling_code":44,"reason":"refused by limit_ip (1/1h), again in 1h"`},
+		{"one more, for a user who has a code", body("203.0.113.7", "a", "447400123456", ""), `200 {"error":{"http_code":429,"message":"just sent"}}`, `"result":"just_sent"`},
 		{"a user who is known", body("203.0.113.7", "c", "447400123456", confirmed), `200 {}`, `"result":"accepted"`},
 		{"who changes the number", body("203.0.113.7", "c", "447400999998", confirmed), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_ip`},
 		{"from a proxy", body("10.0.0.1", "d", "447400123456", ""), `200 {}`, `"result":"accepted"`},
