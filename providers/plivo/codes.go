@@ -3,7 +3,8 @@ package plivo
 import "github.com/smshook/smshook/providers"
 
 // codes are the values of error_code in a message's record, and of ErrorCode in a call to a callback URL. 000 is a success.
-// A code that isn't here gets the Kind of its HTTP status; an operator overrides one by PLIVO_CODES.
+// A code that isn't here gets the Kind of its HTTP status, and in a receipt [providers.Temporary]; an operator overrides one
+// by PLIVO_CODES.
 var codes = providers.Codes{
 	// https://www.plivo.com/docs/messaging/troubleshooting/error-codes
 	"10":   providers.Rejected,  // the network calls the message invalid

@@ -67,13 +67,14 @@ type Provider struct {
 }
 
 var (
+	_ providers.Provider = (*Provider)(nil)
 	_ providers.Receiver = (*Provider)(nil)
 	_ providers.Checker  = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
 func New(s Settings, d providers.Deps) (*Provider, error) {
-	return &Provider{s, d.Callback, call.New(d.HTTP, s.AuthToken, d.Callback.Token())}, nil
+	return &Provider{settings: s, callback: d.Callback, call: call.New(d.HTTP, s.AuthToken, d.Callback.Token())}, nil
 }
 
 // number is what Send takes. Plivo reads "<" as a separator, behind which stands another recipient.
@@ -148,7 +149,8 @@ type message struct {
 	Type                string `json:"type"`
 	Log                 string `json:"log"`
 	MessageExpiry       int    `json:"message_expiry,omitempty"` // seconds in Plivo's queue
-	URL                 string `json:"url,omitempty"`            // for receipts, which come by POST
+	URL                 string `json:"url,omitempty"`            // for the receipts
+	Method              string `json:"method,omitempty"`         // of the receipts
 	DLTEntityID         string `json:"dlt_entity_id,omitempty"`
 	DLTTemplateID       string `json:"dlt_template_id,omitempty"`
 	DLTTemplateCategory string `json:"dlt_template_category,omitempty"`
@@ -175,10 +177,12 @@ func (p *Provider) message(m providers.Message) message {
 		Text:          m.Text.Reveal(),
 		Type:          "sms",
 		Log:           logNumberOnly,
-		URL:           p.callback.For(m),
 	}
 	if m.Life > 0 {
 		body.MessageExpiry = int(max(minExpiry, min(m.Life, maxExpiry)).Seconds())
+	}
+	if address := p.callback.For(m); address != "" {
+		body.URL, body.Method = address, http.MethodPost
 	}
 	// +91 is India's alone.
 	if strings.HasPrefix(body.Dst, "91") {

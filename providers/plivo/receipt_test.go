@@ -2,9 +2,7 @@ package plivo
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,91 +11,150 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-func withToken(token string) (*Provider, error) {
-	return New(Settings{AuthToken: providers.NewSecret(token)}, providers.Deps{})
+// receiver returns how to open a Receiver of the basic settings, changed.
+func receiver(change func(*Settings)) func() (providers.Receiver, error) {
+	return func() (providers.Receiver, error) {
+		p, err := with(change)("https://api.plivo.com", providers.Deps{})
+		if err != nil {
+			return nil, err
+		}
+		return p.(providers.Receiver), nil
+	}
 }
 
-// The signatures in testdata were made apart from this package, by Python's hmac.
 func TestReceipts(t *testing.T) {
-	providertest.Receipts(t, func() (providers.Receiver, error) { return withToken("0123456789abcdef") }, filepath.Join("testdata", "receipts", "signed"))
+	for _, test := range []struct {
+		dir    string
+		change func(*Settings)
+	}{
+		{"token", asIs},
+		{"subaccount", func(s *Settings) {
+			s.AuthID, s.AuthToken = "SA0123456789ABCDEFGH", providers.NewSecret("subtoken+/==")
+		}},
+		{"example", func(s *Settings) { s.AuthToken = providers.NewSecret("0123456789abcdef") }},
+	} {
+		t.Run(test.dir, func(t *testing.T) {
+			providertest.Receipts(t, receiver(test.change), "testdata/receipts/"+test.dir)
+		})
+	}
+}
+
+const (
+	testAddress = "https://hook.example.com/receipts/plivo/Zm9yIC9yZWNlaXB0cw?m=msg-1"
+	testNonce   = "05429567804466091622"
+)
+
+// reported returns what a signed call with these fields reports.
+func reported(t *testing.T, fields url.Values) ([]providers.Receipt, error) {
+	t.Helper()
+	p, err := receiver(asIs)()
+	require.NoError(t, err)
+	r, err := http.NewRequest(http.MethodPost, testAddress, http.NoBody)
+	require.NoError(t, err)
+	r.Header.Set("X-Plivo-Signature-V3", sign(basic().AuthToken, covered(r.Method, r.URL, fields)+"."+testNonce))
+	r.Header.Set("X-Plivo-Signature-V3-Nonce", testNonce)
+	return p.Receipts(r, []byte(fields.Encode()))
+}
+
+// Every documented status, and some that aren't.
+func TestStates(t *testing.T) {
+	for status, want := range map[string][]providers.Receipt{
+		"queued":      {{ID: testMessage, State: providers.StateQueued}},
+		"sent":        {{ID: testMessage, State: providers.StateSent}},
+		"delivered":   {{ID: testMessage, State: providers.StateDelivered}},
+		"Delivered":   {{ID: testMessage, State: providers.StateDelivered}},
+		"read":        {{ID: testMessage, State: providers.StateRead}},
+		"failed":      {{ID: testMessage, State: providers.StateFailed, Kind: providers.Recipient, Code: "50"}},
+		"undelivered": {{ID: testMessage, State: providers.StateUndelivered, Kind: providers.Recipient, Code: "50"}},
+		"rejected":    {{ID: testMessage, State: providers.StateUndelivered, Kind: providers.Recipient, Code: "50"}},
+		"received":    nil,
+		"new_in_2027": nil,
+		"":            nil,
+	} {
+		got, err := reported(t, url.Values{"MessageUUID": {testMessage}, "Status": {status}, "ErrorCode": {"50"}})
+		require.NoError(t, err, status)
+		require.Equal(t, want, got, status)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	for _, test := range []struct {
+		given string
+		kind  providers.Kind
+		code  string
+	}{
+		{"80", providers.Temporary, "80"},
+		{"30", providers.Rejected, "30"},
+		{"200", providers.Recipient, "200"},
+		{"900", providers.Account, "900"},
+		{"999", providers.Temporary, "999"},
+		{"000", providers.Temporary, "000"},
+		{"", providers.Temporary, ""},
+		{"+447700900123", providers.Temporary, ""},
+		{"447700900123", providers.Temporary, ""},
+		{"50\n", providers.Temporary, ""},
+	} {
+		got, err := reported(t, url.Values{"MessageUUID": {testMessage}, "Status": {"failed"}, "ErrorCode": {test.given}})
+		require.NoError(t, err)
+		want := providers.Receipt{ID: testMessage, State: providers.StateFailed, Kind: test.kind, Code: test.code}
+		require.Equal(t, []providers.Receipt{want}, got, test.given)
+	}
 }
 
 func TestSetup(t *testing.T) {
-	p, err := withToken("x")
+	p, err := receiver(asIs)()
 	require.NoError(t, err)
 	require.Equal(t, providers.ReceiptSetup{}, p.Setup())
 }
 
-// The first is Plivo's own example, https://github.com/plivo/plivo-go/blob/master/utils_test.go
-func TestSignatureV2(t *testing.T) {
-	for _, tt := range []struct{ token, url, nonce, signature string }{
-		{"my_auth_token", "https://answer.url", "12345", "ehV3IKhLysWBxC1sy8INm0qGoQYdYsHwuoKjsX7FsXc="},
-		{"0123456789abcdef", "https://hook.example.com/callbacks/plivo", "05429567804466091622", "u1g4nfPc2qT3PB9gxw0ASY2uTU7R7gjn9m7IUEZKEw4="},
-		{"0123456789abcdef", "https://hook.example.com/callbacks/plivo?any=query", "05429567804466091622", "u1g4nfPc2qT3PB9gxw0ASY2uTU7R7gjn9m7IUEZKEw4="},
-	} {
-		p, err := withToken(tt.token)
-		require.NoError(t, err)
-		r := called(t, http.MethodPost, tt.url)
-		r.Header.Set("X-Plivo-Signature-V2", tt.signature)
-		r.Header.Set("X-Plivo-Signature-V2-Nonce", tt.nonce)
-		require.True(t, p.signed(r, nil), tt.url)
-		r.Header.Set("X-Plivo-Signature-V2-Nonce", tt.nonce+"0")
-		require.False(t, p.signed(r, nil), tt.url)
-	}
-}
-
-func called(t *testing.T, method, address string) *http.Request {
-	u, err := url.Parse(address)
-	require.NoError(t, err)
-	r := httptest.NewRequest(method, "/", nil)
-	r.URL = u
-	return r
-}
-
-// Plivo's own examples, likewise.
-func TestSignatureV3(t *testing.T) {
-	const id = "3e82ae9d-2c78-4d85-b1a4-6eae7dbafb36"
-	form := url.Values{
-		"ALegRequestUUID": {id}, "ALegUUID": {id}, "CallUUID": {id}, "RequestUUID": {id}, "BillRate": {"0.002"}, "CallStatus": {"in-progress"},
-		"Direction": {"outbound"}, "Event": {"StartApp"}, "From": {"19792014278"}, "ParentAuthID": {"MANWVLYTK4ZWU1YTY4QA"},
-		"SIP-H-To": {"<sip:PlivoSignature382029104058171078704104@52.9.11.55;transport=udp>;tag=1"}, "SessionStart": {"2020-04-08 11:34:33.238707"},
-		"To": {"sip:PlivoSignature382029104058171078704104@phone-qa.voice.plivodev.com"},
-	}
-	const base = "https://plivobin.non-prod.plivops.com/api/v1/validate_signature03.xml"
-	p, err := withToken("Y2Q2ZDgxZmY5YWRiOTI5YmQ1Njg0MTAxZWIyOTc4")
-	require.NoError(t, err)
-	for _, tt := range []struct{ method, url, signature string }{
-		{"POST", base + "/?a=b&c=d", "k7Pusd4OxCIjR5IfA9iedDNu/h/gbdYqdzG/MiYtd1c="},
-		{"GET", base + "/?a=b&c=d", "UBq8jAtd32wR8EK9VgxbBn4n5rpI/l1H9iN4WfSEHFQ="},
-		{"POST", base, "iAjE5QqI37mbkYe4w3jTMudqEzbDufdqi7sYwTu64e0="},
-		{"GET", base, "i/MQsaQSAd6fiKhOh2qeeeLHZ9faldADSb3/7+Akfbc="},
-	} {
-		for _, header := range []string{"X-Plivo-Signature-V3", "X-Plivo-Signature-Ma-V3"} {
-			r := called(t, tt.method, tt.url)
-			r.Header.Set(header, "AAAA, "+tt.signature)
-			r.Header.Set("X-Plivo-Signature-V3-Nonce", "31627761595286130198")
-			require.True(t, p.signed(r, form), "%s %s", tt.method, tt.url)
-			require.False(t, p.signed(r, url.Values{"From": {"1"}}), "%s %s", tt.method, tt.url)
-		}
-	}
-}
-
-// A receipt without a signature is none, whatever else is in the call.
+// Whatever comes, only what was signed is believed: all of it in version 3, the address in version 2.
 func FuzzReceipts(f *testing.F) {
-	f.Add("m=1", "MessageUUID=db342550-7c9d-11e1-8ea7-1231380bc196&Status=delivered", "AAAA,=", "1", true)
-	p, err := withToken("0123456789abcdef")
+	const form = "MessageUUID=" + testMessage + "&Status=undelivered&ErrorCode=80&TotalRate=0.00500"
+	token := basic().AuthToken
+	home, err := url.Parse(testAddress)
 	require.NoError(f, err)
-	f.Fuzz(func(t *testing.T, query, body, signature, nonce string, get bool) {
-		r := &http.Request{Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "hook.example.com", Path: "/r", RawQuery: query}, Header: http.Header{}}
+	fields, err := url.ParseQuery(form)
+	require.NoError(f, err)
+	v2 := sign(token, address(home)+testNonce)
+	post := covered(http.MethodPost, home, fields)
+	v3, v3Get := sign(token, post+"."+testNonce), sign(token, covered(http.MethodGet, home, fields)+"."+testNonce)
+	const delivered = "MessageUUID=" + testMessage + "&Status=delivered"
+	f.Add(false, testAddress, []byte(form), v2, testNonce, "", "")
+	f.Add(false, testAddress, []byte(delivered), v2, testNonce, "", "")
+	f.Add(true, testAddress+"&"+form, []byte(nil), v2, testNonce, "", "")
+	f.Add(false, testAddress, []byte(form), "", "", v3, testNonce)
+	f.Add(false, testAddress, []byte(delivered), "", "", v3, testNonce)
+	f.Add(false, testAddress, []byte(delivered), v3, post[len(address(home)):]+"."+testNonce, "", "")
+	f.Add(true, testAddress+"&"+form, []byte(nil), "", "", v3Get, testNonce)
+	f.Add(false, testAddress, []byte(form), "x,"+v2, testNonce, v3+", x", testNonce)
+	f.Add(false, testAddress, []byte(form), "", "", "", "")
+
+	signed := []providers.Receipt{{ID: testMessage, State: providers.StateUndelivered, Kind: providers.Temporary, Code: "80"}}
+	p, err := receiver(asIs)()
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, get bool, called string, body []byte, signature2, nonce2, signature3, nonce3 string) {
+		u, err := url.Parse(called)
+		if err != nil {
+			return
+		}
+		r := &http.Request{Method: http.MethodPost, URL: u, Header: http.Header{}}
 		if get {
 			r.Method = http.MethodGet
 		}
-		for _, version := range []string{"V2", "Ma-V2", "V3", "Ma-V3"} {
-			r.Header.Set("X-Plivo-Signature-"+version, signature)
-			r.Header.Set("X-Plivo-Signature-"+version+"-Nonce", nonce)
+		r.Header.Set("X-Plivo-Signature-V2", signature2)
+		r.Header.Set("X-Plivo-Signature-V2-Nonce", nonce2)
+		r.Header.Set("X-Plivo-Signature-Ma-V3", signature3)
+		r.Header.Set("X-Plivo-Signature-V3-Nonce", nonce3)
+		receipts, err := p.Receipts(r, body)
+		if len(receipts) == 0 {
+			return
 		}
-		if receipts, err := p.Receipts(r, []byte(body)); err == nil {
-			t.Fatalf("%v from %q", receipts, body)
+		require.NoError(t, err)
+		if address(u)+nonce2 == address(home)+testNonce { // then version 2 may have been good
+			require.Regexp(t, uuid, receipts[0].ID)
+			require.Regexp(t, `^[0-9]{0,6}$`, receipts[0].Code)
+			return
 		}
+		require.Equal(t, signed, receipts)
 	})
 }

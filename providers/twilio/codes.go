@@ -4,7 +4,7 @@ import "github.com/smshook/smshook/providers"
 
 // codes are those of Twilio's error dictionary, https://www.twilio.com/docs/api/errors, that an answer or a message can
 // carry. Twilio warns that codes may change: an operator overrides one by TWILIO_CODES. A code that isn't here gets the
-// Kind of its HTTP status.
+// Kind of its HTTP status, and in a receipt [providers.Temporary].
 var codes = providers.Codes{
 	"10001": providers.Account,   // account not active
 	"20003": providers.Account,   // credentials rejected

@@ -12,6 +12,7 @@ func TestValidate(t *testing.T) {
 	const (
 		noAccount = "ACCOUNT_SID: want AC and 32 hex digits"
 		noToken   = "AUTH_TOKEN: is missing, and so is an API key (API_KEY and API_SECRET)"
+		oldAlone  = "AUTH_TOKEN_OLD: is of no use without AUTH_TOKEN, the new one"
 		noKey     = "API_KEY: is missing beside API_SECRET"
 		noSecret  = "API_SECRET: is missing beside API_KEY"
 		noSender  = "FROM: is missing, and so is MESSAGING_SERVICE_SID"
@@ -22,6 +23,8 @@ func TestValidate(t *testing.T) {
 	key := func(s *Settings) {
 		s.AuthToken, s.APIKey, s.APISecret = providers.Secret{}, "SK0123456789abcdef0123456789abcdef", providers.NewSecret("x")
 	}
+	both := func(s *Settings) { token := s.AuthToken; key(s); s.AuthToken = token }
+	old := func(s *Settings) { s.AuthTokenOld = providers.NewSecret("x") }
 	for _, test := range []struct {
 		name   string
 		change func(*Settings)
@@ -30,6 +33,9 @@ func TestValidate(t *testing.T) {
 		{"basic", asIs, nil},
 		{"capital hex digits", func(s *Settings) { s.AccountSID = "ACABCDEFABCDEFABCDEFABCDEFABCDEFAB" }, nil},
 		{"API key", key, nil},
+		{"token and key", both, nil},
+		{"old token", old, nil},
+		{"old token, token and key", func(s *Settings) { both(s); old(s) }, nil},
 		{"service alone", func(s *Settings) { s.From, s.MessagingServiceSID = "", testService }, nil},
 		{"service and sender", func(s *Settings) { s.MessagingServiceSID = testService }, nil},
 		{"template by SMS", func(s *Settings) { s.ContentSID = testContent }, nil},
@@ -41,8 +47,9 @@ func TestValidate(t *testing.T) {
 		{"account in a path", func(s *Settings) { s.AccountSID = testAccount + "/../" + testAccount }, []string{noAccount}},
 		{"account and a line feed", func(s *Settings) { s.AccountSID = testAccount + "\n" }, []string{noAccount}},
 		{"no credentials", func(s *Settings) { s.AuthToken = providers.Secret{} }, []string{noToken}},
-		{"token and key", func(s *Settings) { token := s.AuthToken; key(s); s.AuthToken = token }, nil},
 		{"token and half a key", func(s *Settings) { s.APIKey = "SK1" }, []string{noSecret}},
+		{"old token and key", func(s *Settings) { key(s); old(s) }, []string{oldAlone}},
+		{"old token alone", func(s *Settings) { s.AuthToken = providers.Secret{}; old(s) }, []string{noToken, oldAlone}},
 		{"key without secret", func(s *Settings) { key(s); s.APISecret = providers.Secret{} }, []string{noSecret}},
 		{"secret without key", func(s *Settings) { key(s); s.APIKey = "" }, []string{noKey}},
 		{"no sender", func(s *Settings) { s.From = "" }, []string{noSender}},

@@ -21,9 +21,9 @@ import (
 // Settings of one Twilio account.
 type Settings struct {
 	AccountSID          string           `env:"ACCOUNT_SID" required:"true" help:"the account, AC and 32 hex digits"`
-	AuthToken           providers.Secret `env:"AUTH_TOKEN" help:"the account's auth token; or an API key instead. It is also the key of Twilio's signature on receipts, beside an API key for that alone"`
-	SecondaryAuthToken  providers.Secret `env:"SECONDARY_AUTH_TOKEN" help:"the account's secondary auth token, while the tokens are changed: receipts signed by either are taken"`
-	APIKey              string           `env:"API_KEY" help:"an API key, SK…, to send with"`
+	AuthToken           providers.Secret `env:"AUTH_TOKEN" help:"the account's auth token; with an API key, needed only to check receipts"`
+	AuthTokenOld        providers.Secret `env:"AUTH_TOKEN_OLD" help:"the token that is being replaced: Twilio signs receipts with it until the new one is promoted"`
+	APIKey              string           `env:"API_KEY" help:"an API key, SK…, to send with instead of the auth token"`
 	APISecret           providers.Secret `env:"API_SECRET" help:"the API key's secret"`
 	From                string           `env:"FROM" help:"the sender: a number such as +15005550006, a short code, a name, or whatsapp:+…"`
 	MessagingServiceSID string           `env:"MESSAGING_SERVICE_SID" help:"a Messaging Service, MG…, that picks the sender; with FROM too, one of its own senders"`
@@ -53,6 +53,7 @@ func (s Settings) Validate() error {
 		want(s.APIKey != "", "API_KEY", "is missing beside API_SECRET")
 		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
 	}
+	want(s.AuthTokenOld.Empty() || !s.AuthToken.Empty(), "AUTH_TOKEN_OLD", "is of no use without AUTH_TOKEN, the new one")
 	want(s.From != "" || s.MessagingServiceSID != "", "FROM", "is missing, and so is MESSAGING_SERVICE_SID")
 	want(s.MessagingServiceSID == "" || serviceSID.MatchString(s.MessagingServiceSID), "MESSAGING_SERVICE_SID", "want MG and 32 hex digits")
 	want(s.ContentSID == "" || contentSID.MatchString(s.ContentSID), "CONTENT_SID", "want HX and 32 hex digits")
@@ -67,14 +68,14 @@ func (s Settings) whatsApp() bool { return strings.HasPrefix(s.From, whatsAppPre
 // Provider sends through one account.
 type Provider struct {
 	settings Settings
-	call     *call.Caller
 	callback providers.Callback
+	call     *call.Caller
 	user     string
 	password providers.Secret
-	tokens   []providers.Secret // that sign receipts
 }
 
 var (
+	_ providers.Provider  = (*Provider)(nil)
 	_ providers.Receiver  = (*Provider)(nil)
 	_ providers.Checker   = (*Provider)(nil)
 	_ providers.Channeler = (*Provider)(nil)
@@ -85,11 +86,6 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	p := &Provider{settings: s, callback: d.Callback, user: s.AccountSID, password: s.AuthToken}
 	if s.APIKey != "" {
 		p.user, p.password = s.APIKey, s.APISecret
-	}
-	for _, token := range []providers.Secret{s.AuthToken, s.SecondaryAuthToken} {
-		if !token.Empty() {
-			p.tokens = append(p.tokens, token)
-		}
 	}
 	p.call = call.New(d.HTTP, p.password, d.Callback.Token())
 	return p, nil
@@ -123,8 +119,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	if err := answer.Decode(&message); err != nil {
 		return providers.Sent{}, err
 	}
-	switch strings.ToLower(message.Status) {
-	case "failed", "undelivered", "canceled":
+	if state, _ := stateOf(message.Status); state.Failed() {
 		return providers.Sent{}, answer.Refuse(codes, string(message.ErrorCode), "message "+message.Status+" "+string(message.ErrorMessage))
 	}
 	if message.SID == "" {
