@@ -275,6 +275,9 @@ func (f figures) String() string {
 // TestPumping has the README's starting values face 50,000 requests for numbers in 40 ranges, in two hours, while 2,000 genuine
 // users go about their business. Run it with -v to see the figures.
 func TestPumping(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine does it all, and slowly")
+	}
 	limits := startingValues(t)
 	t.Logf("limits: phone %v, ip %v, prefix %v, country %v, total %v", limits.Phone, limits.IP, limits.Prefix, limits.Country, limits.Total)
 	for _, a := range []attack{

@@ -2,5 +2,5 @@
 
 package policy
 
-// raceEnabled: the race detector makes everything ten times as slow.
+// raceEnabled is whether the race detector looks on, which makes everything ten times as slow.
 const raceEnabled = true
