@@ -497,7 +497,10 @@ func TestPendingIsBounded(t *testing.T) {
 		ps.arrived = func(Request) {}
 		carriers := []*race.Carrier{race.NewCarrier("a", &post{}, nil, 1)}
 		var heaps []uint64
-		const messages, every = 1_000_000, 200_000
+		messages, every := 1_000_000, 200_000
+		if raceEnabled {
+			messages, every = 100_000, 20_000
+		}
 		for i := range messages {
 			r := request(fmt.Sprintf("1555%07d", i))
 			r.ID, r.User = fmt.Sprintf("message-%030d", i), fmt.Sprintf("user-%030d", i)
@@ -520,8 +523,12 @@ func TestPendingIsBounded(t *testing.T) {
 		require.Equal(t, messages-mostPending, forgotten)
 		require.Len(t, ps.byName, mostPending)
 		require.Len(t, ps.newest, mostPending)
+		ps.mu.Lock()
 		require.LessOrEqual(t, len(ps.early), mostEarly)
-		require.Less(t, heaps[len(heaps)-1], heaps[0]*5/4)
+		ps.mu.Unlock()
+		if !raceEnabled { // there are too few messages then to fill it more than once
+			require.Less(t, heaps[len(heaps)-1], heaps[0]*5/4)
+		}
 		time.Sleep(keepPending)
 		ps.open(request("15555550100"), phoneOf(t, request("15555550100")), providers.Message{}, carriers, time.Minute)
 		require.Len(t, ps.byName, 0)
