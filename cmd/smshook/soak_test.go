@@ -59,7 +59,9 @@ func TestSoak(t *testing.T) {
 		callers.Go(func() { s.call(ctx, rand.New(rand.NewPCG(1, uint64(n)))) })
 	}
 	for range soakGenerations - 1 {
-		time.Sleep(lasts / soakGenerations)
+		time.Sleep(lasts / soakGenerations / 2)
+		s.reload(t)
+		time.Sleep(lasts / soakGenerations / 2)
 		s.replace(t)
 	}
 	time.Sleep(lasts / soakGenerations / 2)
@@ -167,6 +169,13 @@ func (s *soak) replace(t *testing.T) {
 		before.stop(t)
 		s.add("restarts under load")
 	}
+}
+
+// reload makes the program read its settings again while calls are under way.
+func (s *soak) reload(t *testing.T) {
+	require.NoError(t, s.now().command.Process.Signal(syscall.SIGHUP))
+	require.Eventually(t, func() bool { return strings.Contains(s.now().stderr.String(), `"message":"reloaded"`) }, 10*time.Second, 10*time.Millisecond)
+	s.add("reloads under load")
 }
 
 func (p *soakProcess) stop(t *testing.T) {
