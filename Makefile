@@ -38,7 +38,7 @@ bench:
 
 # Load, faults, forgeries and restarts for SOAK, and what came of them.
 soak:
-	SOAK=$(SOAK) go test -run '^TestSoak$$' -count 1 -timeout 20m -v ./cmd/smshook
+	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryCarrierHangs)$$' -count 1 -timeout 20m -v ./cmd/smshook
 
 # Every fuzz target there is, each for FUZZ.
 fuzz:

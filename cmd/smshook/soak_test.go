@@ -413,3 +413,47 @@ func freeAddr(t *testing.T) string {
 	defer listener.Close()
 	return listener.Addr().String()
 }
+
+// TestEveryCarrierHangs: with 500 hooks a second and no carrier that answers, calls over the limit are answered at once, and
+// neither goroutines nor memory grow beyond what the limit allows.
+func TestEveryCarrierHangs(t *testing.T) {
+	const perSecond, lasts = 500, 4 * time.Second
+	s := newSoak(t)
+	hold := make(chan struct{})
+	s.twilio.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+		}
+	})
+	s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 2 * perSecond
+	s.replace(t)
+	var calls sync.WaitGroup
+	tick := time.NewTicker(time.Second / perSecond)
+	defer tick.Stop()
+	for start := time.Now(); time.Since(start) < lasts; <-tick.C {
+		calls.Go(func() {
+			start := time.Now()
+			code := fmt.Sprintf("%010d", s.next.Add(1))
+			status, answer := s.do(s.request(s.auth.Secrets, s.now().url+server.HookPath, soakBody(code), time.Now()))
+			if status != http.StatusOK || time.Since(start) > hook.AuthWaits {
+				s.never(fmt.Sprint("answer ", status, " ", answer, " after ", time.Since(start)))
+			}
+			if answer == "{}" {
+				s.add("taken as sent")
+			} else {
+				s.add("told that it failed")
+			}
+		})
+	}
+	goroutines, memory := s.now().read(t, "go_goroutines"), s.now().read(t, "process_resident_memory_bytes")
+	calls.Wait()
+	close(hold)
+	s.now().stop(t)
+	require.Empty(t, s.strange)
+	t.Logf("%d hooks a second for %v: %v goroutines, %.0f MB%s", perSecond, lasts, goroutines, memory/1e6, s.counts())
+	// 512 hooks at once, each with a connection; 512 attempts at each of two carriers, each with a connection of its own.
+	require.Less(t, goroutines, 512.0*(3+2*4))
+	require.Less(t, memory, 256e6)
+}
