@@ -5,6 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/app"
@@ -102,9 +104,15 @@ func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Ca
 			fmt.Fprintf(w, "receipts  %s: none\n", carrier.Name)
 			continue
 		}
-		fmt.Fprintf(w, "receipts  %s: %s\n", carrier.Name, receiptSetup(receiver.Setup(), addresses.Of(carrier.Name)))
+		setup := receiver.Setup()
+		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(carrier.Name)+"_$0")
+		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(carrier.Name)+"_$0")
+		fmt.Fprintf(w, "receipts  %s: %s\n", carrier.Name, receiptSetup(setup, addresses.Of(carrier.Name)))
 	}
 }
+
+// settingName is what a carrier calls one of its settings: it doesn't know the instance's prefix.
+var settingName = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b`)
 
 func receiptSetup(setup providers.ReceiptSetup, address providers.Callback) string {
 	text := "each message tells the address"
