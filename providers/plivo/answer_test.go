@@ -21,14 +21,6 @@ func send(t *testing.T, answer providertest.Answer) (providers.Sent, error) {
 	return p.Send(t.Context(), providertest.Message())
 }
 
-// requireFailure compares a whole error.
-func requireFailure(t *testing.T, err error, kind providers.Kind, code, text string) {
-	t.Helper()
-	var failed *providers.Error
-	require.ErrorAs(t, err, &failed)
-	require.Equal(t, []string{kind.String(), code, text}, []string{failed.Kind.String(), failed.Code, failed.Err.Error()})
-}
-
 // Plivo shows 202, but doesn't say that it is always that.
 func TestAcceptedWithAnySuccess(t *testing.T) {
 	for _, status := range []int{200, 201, 202, 206} {
@@ -68,16 +60,16 @@ func TestNamesOfMessages(t *testing.T) {
 func TestAcceptedWithoutName(t *testing.T) {
 	for _, uuids := range []any{nil, []any{}, []any{""}, []any{nil}, []any{map[string]any{}}} {
 		_, err := send(t, accepted(map[string]any{"message_uuid": uuids}))
-		requireFailure(t, err, providers.Unknown, "", "answer 202: no message_uuid in the answer")
+		providertest.RequireFailure(t, err, providers.Unknown, "", "answer 202: no message_uuid in the answer")
 	}
 	_, err := send(t, accepted(map[string]any{"message_uuid": nil, "error": "'447700900123' got no 482913"}))
-	requireFailure(t, err, providers.Unknown, "", "answer 202: no message_uuid in the answer '[secret]' got no [secret]")
+	providertest.RequireFailure(t, err, providers.Unknown, "", "answer 202: no message_uuid in the answer '[secret]' got no [secret]")
 	for _, uuids := range []any{testMessage, map[string]any{}} {
 		_, err := send(t, accepted(map[string]any{"message_uuid": uuids}))
-		requireFailure(t, err, providers.Unknown, "", "answer 202: the answer is not the JSON it should be")
+		providertest.RequireFailure(t, err, providers.Unknown, "", "answer 202: the answer is not the JSON it should be")
 	}
 	_, err = send(t, providertest.Answer{Status: http.StatusNoContent})
-	requireFailure(t, err, providers.Unknown, "", "answer 204: the answer is not the JSON it should be")
+	providertest.RequireFailure(t, err, providers.Unknown, "", "answer 204: the answer is not the JSON it should be")
 }
 
 func TestRefused(t *testing.T) {
@@ -133,7 +125,7 @@ func TestRefused(t *testing.T) {
 		{400, `["a","list"]`, providers.Rejected, "", "answer 400"},
 	} {
 		_, err := send(t, providertest.Answer{Status: test.status, Body: test.body})
-		requireFailure(t, err, test.kind, test.code, test.text)
+		providertest.RequireFailure(t, err, test.kind, test.code, test.text)
 	}
 }
 
@@ -170,7 +162,7 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, err)
 	checker := p.(providers.Checker)
 	require.NoError(t, checker.Check(t.Context()))
-	requireFailure(t, checker.Check(t.Context()), providers.Account, "", "answer 401: authentication failed")
+	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "", "answer 401: authentication failed")
 
 	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)

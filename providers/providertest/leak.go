@@ -3,7 +3,6 @@ package providertest
 import (
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"html"
 	"net/url"
 	"regexp"
@@ -93,14 +92,4 @@ func AssertClean(t testing.TB, text string, secrets ...string) {
 	if !utf8.ValidString(text) {
 		t.Errorf("%q isn't UTF-8", text)
 	}
-}
-
-// KindOf returns the Kind of an error of Send or Check.
-func KindOf(t testing.TB, err error) providers.Kind {
-	t.Helper()
-	var failure *providers.Error
-	if !errors.As(err, &failure) {
-		t.Fatalf("not an *Error: %v", err)
-	}
-	return failure.Kind
 }

@@ -20,14 +20,6 @@ func send(t *testing.T, answer providertest.Answer) (providers.Sent, error) {
 	return p.Send(t.Context(), providertest.Message())
 }
 
-// requireFailure compares a whole error.
-func requireFailure(t *testing.T, err error, kind providers.Kind, code, text string) {
-	t.Helper()
-	var failed *providers.Error
-	require.ErrorAs(t, err, &failed)
-	require.Equal(t, []string{kind.String(), code, text}, []string{failed.Kind.String(), failed.Code, failed.Err.Error()})
-}
-
 // Every status of the published enumeration, and one that isn't in it yet.
 func TestCreatedIsSentWhateverItsStatus(t *testing.T) {
 	for _, status := range []string{
@@ -65,7 +57,7 @@ func TestCreatedAndFailed(t *testing.T) {
 			providers.Temporary, "30003", "answer 201: message failed [secret] got no [secret]"},
 	} {
 		_, err := send(t, created(test.fields))
-		requireFailure(t, err, test.kind, test.code, test.text)
+		providertest.RequireFailure(t, err, test.kind, test.code, test.text)
 	}
 }
 
@@ -73,10 +65,10 @@ func TestCreatedAndFailed(t *testing.T) {
 func TestCreatedWithoutSID(t *testing.T) {
 	for _, fields := range []map[string]any{{"sid": nil}, {"sid": ""}} {
 		_, err := send(t, created(fields))
-		requireFailure(t, err, providers.Unknown, "", "answer 201: no message sid in the answer")
+		providertest.RequireFailure(t, err, providers.Unknown, "", "answer 201: no message sid in the answer")
 	}
 	_, err := send(t, created(map[string]any{"sid": 7}))
-	requireFailure(t, err, providers.Unknown, "", "answer 201: the answer is not the JSON it should be")
+	providertest.RequireFailure(t, err, providers.Unknown, "", "answer 201: the answer is not the JSON it should be")
 }
 
 // Twilio writes a number in a string; a count that can't be read doesn't undo the message.
@@ -124,7 +116,7 @@ func TestRefused(t *testing.T) {
 		{500, `{"code":21614,"message":"not a mobile number"}`, providers.Recipient, "21614", "answer 500: not a mobile number"},
 	} {
 		_, err := send(t, providertest.Answer{Status: test.status, Body: test.body})
-		requireFailure(t, err, test.kind, test.code, test.text)
+		providertest.RequireFailure(t, err, test.kind, test.code, test.text)
 	}
 }
 
@@ -138,7 +130,7 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, err)
 	checker := p.(providers.Checker)
 	require.NoError(t, checker.Check(t.Context()))
-	requireFailure(t, checker.Check(t.Context()), providers.Account, "20003", "answer 401: Authenticate")
+	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "20003", "answer 401: Authenticate")
 
 	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)

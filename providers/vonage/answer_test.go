@@ -19,14 +19,6 @@ func send(t *testing.T, open providertest.Open, answer providertest.Answer) (pro
 	return p.Send(t.Context(), providertest.Message())
 }
 
-// requireFailure compares a whole error.
-func requireFailure(t *testing.T, err error, kind providers.Kind, code, text string) {
-	t.Helper()
-	var failed *providers.Error
-	require.ErrorAs(t, err, &failed)
-	require.Equal(t, []string{kind.String(), code, text}, []string{failed.Kind.String(), failed.Code, failed.Err.Error()})
-}
-
 func TestPartsAccepted(t *testing.T) {
 	const a, b, c = "0A0000000123ABCD1", "0a0000000123abcd2", "020000001B0FE827"
 	for _, test := range []struct {
@@ -96,7 +88,7 @@ func TestPartsRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			sent, err := send(t, with(withKey), test.answer)
 			require.Equal(t, providers.Sent{}, sent)
-			requireFailure(t, err, test.kind, test.code, test.text)
+			providertest.RequireFailure(t, err, test.kind, test.code, test.text)
 		})
 	}
 }
@@ -145,7 +137,7 @@ func TestMessageAccepted(t *testing.T) {
 	}
 	for _, unnamed := range []any{nil, "", []string{testUUID}} {
 		_, err := send(t, with(withApplication), answer(202, id(unnamed)))
-		requireFailure(t, err, providers.Unknown, "", "answer 202: no message_uuid in the answer")
+		providertest.RequireFailure(t, err, providers.Unknown, "", "answer 202: no message_uuid in the answer")
 	}
 }
 
@@ -204,11 +196,11 @@ func TestInvalidParameters(t *testing.T) {
 		})
 	}
 	_, err := send(t, with(withApplication), refusal("to"))
-	requireFailure(t, err, providers.Recipient, "1150", "answer 422: Invalid params: Invalid value.: to: [secret] isn't one.")
+	providertest.RequireFailure(t, err, providers.Recipient, "1150", "answer 422: Invalid params: Invalid value.: to: [secret] isn't one.")
 	_, err = send(t, with(withWhatsApp), refusal("to"))
-	requireFailure(t, err, providers.Channel, "1150", "answer 422: Invalid params: Invalid value.: to: [secret] isn't one.")
+	providertest.RequireFailure(t, err, providers.Channel, "1150", "answer 422: Invalid params: Invalid value.: to: [secret] isn't one.")
 	_, err = send(t, with(withApplication), refusal("from"))
-	requireFailure(t, err, providers.Rejected, "1150", "answer 422: Invalid params: Invalid value.: from: [secret] isn't one.")
+	providertest.RequireFailure(t, err, providers.Rejected, "1150", "answer 422: Invalid params: Invalid value.: from: [secret] isn't one.")
 }
 
 // WhatsApp would refuse it: no need to ask.
@@ -220,7 +212,7 @@ func TestCodeTooLong(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, f.Requests(), 1)
 	_, err = p.Send(t.Context(), message(func(m *providers.Message) { m.Code = providers.NewSecret("0123456789abcdef") }))
-	requireFailure(t, err, providers.Rejected, "", "the code has 16 characters, and a template takes 15")
+	providertest.RequireFailure(t, err, providers.Rejected, "", "the code has 16 characters, and a template takes 15")
 	require.Empty(t, f.Requests())
 }
 
@@ -231,7 +223,7 @@ func TestCheck(t *testing.T) {
 	for _, open := range []providertest.Open{with(withKey), with(withKey, viaMessages), with(withApplication), with(withWhatsApp)} {
 		p, err := open(f.Base, providers.Deps{HTTP: f.Client()})
 		require.NoError(t, err)
-		requireFailure(t, p.(providers.Checker).Check(t.Context()), providers.Account, "", "answer 401: authentication failed")
+		providertest.RequireFailure(t, p.(providers.Checker).Check(t.Context()), providers.Account, "", "answer 401: authentication failed")
 
 		p, err = open(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 		require.NoError(t, err)

@@ -101,7 +101,7 @@ func TestKeyThatCannotSign(t *testing.T) {
 	broken.N = new(big.Int).Rsh(broken.N, 1600)
 	p.(*Provider).signer.key = &broken
 	_, err = p.Send(t.Context(), providertest.Message())
-	requireFailure(t, err, providers.Account, "", "the private key can't sign")
-	requireFailure(t, p.(*Provider).Check(t.Context()), providers.Account, "", "the private key can't sign")
+	providertest.RequireFailure(t, err, providers.Account, "", "the private key can't sign")
+	providertest.RequireFailure(t, p.(*Provider).Check(t.Context()), providers.Account, "", "the private key can't sign")
 	require.Empty(t, f.Requests())
 }

@@ -93,7 +93,7 @@ func TestValidate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var s Settings
 			test.change(&s)
-			require.Equal(t, test.want, problems(s.Validate()))
+			require.Equal(t, test.want, providertest.Problems(s.Validate()))
 			require.Equal(t, test.api, s.api())
 		})
 	}
@@ -105,19 +105,6 @@ func both(changes ...func(*Settings)) func(*Settings) {
 			change(s)
 		}
 	}
-}
-
-// problems returns what Validate found, one by one: the loader reads them so.
-func problems(err error) []string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return nil
-	}
-	var texts []string
-	for _, err := range joined.Unwrap() {
-		texts = append(texts, err.(providers.Problem).Error())
-	}
-	return texts
 }
 
 // A secret in the wrong place is a common mistake, and what Validate says is printed.

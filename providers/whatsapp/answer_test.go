@@ -20,14 +20,6 @@ func send(t *testing.T, answer providertest.Answer) (providers.Sent, error) {
 	return p.Send(t.Context(), providertest.Message())
 }
 
-// requireFailure compares a whole error.
-func requireFailure(t *testing.T, err error, kind providers.Kind, code, text string) {
-	t.Helper()
-	var failed *providers.Error
-	require.ErrorAs(t, err, &failed)
-	require.Equal(t, []string{kind.String(), code, text}, []string{failed.Kind.String(), failed.Code, failed.Err.Error()})
-}
-
 // Every status of the published enumeration, one that isn't in it yet, and none: most answers have none.
 func TestAcceptedWhateverItsStatus(t *testing.T) {
 	for _, status := range []string{
@@ -44,11 +36,11 @@ func TestAcceptedWhateverItsStatus(t *testing.T) {
 func TestAcceptedWithoutID(t *testing.T) {
 	for _, messages := range []string{`null`, `[]`, `[{}]`, `[null]`, `[{"id":null}]`, `[{"id":""}]`} {
 		_, err := send(t, accepted(messages))
-		requireFailure(t, err, providers.Unknown, "", "answer 200: no message id in the answer")
+		providertest.RequireFailure(t, err, providers.Unknown, "", "answer 200: no message id in the answer")
 	}
 	for _, messages := range []string{`{}`, `"482913"`} {
 		_, err := send(t, accepted(messages))
-		requireFailure(t, err, providers.Unknown, "", "answer 200: the answer is not the JSON it should be")
+		providertest.RequireFailure(t, err, providers.Unknown, "", "answer 200: the answer is not the JSON it should be")
 	}
 }
 
@@ -86,9 +78,9 @@ func TestNumberForAnID(t *testing.T) {
 func TestNoSuchSender(t *testing.T) {
 	const body = `{"error":{"message":"Unsupported post request","type":"GraphMethodException","code":100,"error_subcode":33}}`
 	_, err := send(t, providertest.Answer{Status: 400, Body: body})
-	requireFailure(t, err, providers.Account, "100", "answer 400: Unsupported post request")
+	providertest.RequireFailure(t, err, providers.Account, "100", "answer 400: Unsupported post request")
 	_, err = send(t, providertest.Answer{Status: 400, Body: strings.Replace(body, `,"error_subcode":33`, "", 1)})
-	requireFailure(t, err, providers.Rejected, "100", "answer 400: Unsupported post request")
+	providertest.RequireFailure(t, err, providers.Rejected, "100", "answer 400: Unsupported post request")
 }
 
 func TestRefused(t *testing.T) {
@@ -133,7 +125,7 @@ func TestRefused(t *testing.T) {
 		{400, `{"error":[]}`, providers.Rejected, "", "answer 400"},
 	} {
 		_, err := send(t, providertest.Answer{Status: test.status, Body: test.body})
-		requireFailure(t, err, test.kind, test.code, test.text)
+		providertest.RequireFailure(t, err, test.kind, test.code, test.text)
 	}
 }
 
@@ -158,8 +150,8 @@ func TestCheck(t *testing.T) {
 	require.NoError(t, err)
 	checker := p.(providers.Checker)
 	require.NoError(t, checker.Check(t.Context()))
-	requireFailure(t, checker.Check(t.Context()), providers.Account, "190", "answer 401: Invalid OAuth access token")
-	requireFailure(t, checker.Check(t.Context()), providers.Account, "803", "answer 404: Phone number not found")
+	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "190", "answer 401: Invalid OAuth access token")
+	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "803", "answer 404: Phone number not found")
 
 	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/providertest"
 )
 
 func TestValidate(t *testing.T) {
@@ -59,22 +60,9 @@ func TestValidate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := basic()
 			test.change(&s)
-			require.Equal(t, test.want, problems(s.Validate()))
+			require.Equal(t, test.want, providertest.Problems(s.Validate()))
 		})
 	}
-}
-
-// problems returns what Validate found, one by one: the loader reads them so.
-func problems(err error) []string {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return nil
-	}
-	var texts []string
-	for _, err := range joined.Unwrap() {
-		texts = append(texts, err.(providers.Problem).Error())
-	}
-	return texts
 }
 
 // A secret in the wrong place is a common mistake, and what Validate says is printed.
@@ -83,6 +71,6 @@ func TestValidateQuotesNothing(t *testing.T) {
 	err := Settings{
 		PhoneNumberID: misplaced, AccessToken: providers.NewSecret(misplaced), Template: misplaced, Language: misplaced, GraphVersion: misplaced,
 	}.Validate()
-	require.Len(t, problems(err), 5)
+	require.Len(t, providertest.Problems(err), 5)
 	require.NotContains(t, err.Error(), "EAAJ")
 }

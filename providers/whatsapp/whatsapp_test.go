@@ -138,7 +138,7 @@ func TestCodeThatFitsNoTemplate(t *testing.T) {
 		require.NoError(t, err)
 		sent, err := p.Send(t.Context(), code(test.code))
 		require.Equal(t, providers.Sent{}, sent)
-		requireFailure(t, err, providers.Rejected, "", test.want)
+		providertest.RequireFailure(t, err, providers.Rejected, "", test.want)
 		require.Empty(t, f.Requests())
 	}
 }

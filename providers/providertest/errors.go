@@ -1,0 +1,42 @@
+package providertest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// KindOf returns the Kind of an error of Send or Check.
+func KindOf(t testing.TB, err error) providers.Kind {
+	t.Helper()
+	return failure(t, err).Kind
+}
+
+// RequireFailure holds an error of Send or Check, whole, against what it should be.
+func RequireFailure(t testing.TB, err error, kind providers.Kind, code, text string) {
+	t.Helper()
+	failed := failure(t, err)
+	require.Equal(t, []string{kind.String(), code, text}, []string{failed.Kind.String(), failed.Code, failed.Err.Error()})
+}
+
+func failure(t testing.TB, err error) *providers.Error {
+	t.Helper()
+	var failed *providers.Error
+	require.ErrorAs(t, err, &failed)
+	return failed
+}
+
+// Problems returns what a Validate has found, one by one: the loader of the settings reads it so.
+func Problems(err error) []string {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	var texts []string
+	for _, err := range joined.Unwrap() {
+		texts = append(texts, err.(providers.Problem).Error())
+	}
+	return texts
+}
