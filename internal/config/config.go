@@ -45,9 +45,9 @@ type Config struct {
 	AppHash       message.AppHash      `env:"APP_HASH" help:"the hash of your Android app, 11 characters; it is added to every text, so that the SMS Retriever API hands it to the app"`
 	WebOTPDomain  message.Domain       `env:"WEBOTP_DOMAIN" help:"the domain of your website, such as example.com; @example.com #123456 is added to every text, so that phones fill the code only there"`
 
-	PublicURL    receipt.Site `env:"PUBLIC_URL" help:"where carriers reach this server from outside, such as https://sms.example.com; with RECEIPT_SECRET it turns receipts on"`
-	ReceiptKeys  receipt.Keys `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
-	LateFallback string       `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
+	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where carriers reach this server from outside, such as https://sms.example.com; with RECEIPT_SECRET it turns receipts on"`
+	ReceiptSecrets receipt.Secrets `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
+	LateFallback   string          `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
 
 	PhoneCheck       phone.Check      `env:"PHONE_CHECK" default:"shape" help:"what is asked of a number: shape (digits and a calling code), possible (a length that its country has) or valid (a range that its country is known to use)"`
 	Countries        policy.Countries `env:"COUNTRIES" help:"the only countries whose numbers are texted: GB, IE; numbers whose country can't be told are not"`
@@ -89,7 +89,7 @@ func (c Config) Validate() error {
 	switch on := c.Addresses().On(); {
 	case !on && c.PublicURL != (receipt.Site{}):
 		problems = append(problems, providers.Problem{Setting: "RECEIPT_SECRET", Want: "is missing, and " + Prefix + "PUBLIC_URL is set"})
-	case !on && len(c.ReceiptKeys) > 0:
+	case !on && len(c.ReceiptSecrets) > 0:
 		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
 	}
 	for country := range c.Countries {
@@ -103,7 +103,7 @@ func (c Config) Validate() error {
 
 // Addresses are where carriers report; none if receipts are off.
 func (c Config) Addresses() receipt.Addresses {
-	return receipt.NewAddresses(c.PublicURL, c.ReceiptKeys)
+	return receipt.NewAddresses(c.PublicURL, c.ReceiptSecrets)
 }
 
 func isAddr(addr string) bool {

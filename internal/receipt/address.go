@@ -43,57 +43,57 @@ func isLocal(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() || ip.IsUnspecified()
 }
 
-// Keys make the tokens. The first one makes those that carriers are given; the others are still taken, so that a key can be
-// changed while carriers know addresses of the old one.
-type Keys []providers.Secret
+// Secrets make the tokens. The first one makes those that carriers are given; the others are still taken, so that a secret can
+// be changed while carriers know addresses of the old one.
+type Secrets []providers.Secret
 
-// minKey is the least length of a key: the 22 characters that 128 bits take in Base64.
-const minKey = 22
+// minSecret is the least length of a secret: the 22 characters that 128 bits take in Base64.
+const minSecret = 22
 
-// UnmarshalText reads one key, or several joined by a vertical bar.
-func (k *Keys) UnmarshalText(text []byte) error {
-	var keys Keys
-	for i, key := range strings.Split(string(text), "|") {
-		key = strings.TrimSpace(key)
-		if len(key) < minKey {
-			return fmt.Errorf("key %d: has %d characters, want %d or more; smshook secret makes one", i+1, len(key), minKey)
+// UnmarshalText reads one secret, or several joined by a vertical bar.
+func (s *Secrets) UnmarshalText(text []byte) error {
+	var secrets Secrets
+	for i, secret := range strings.Split(string(text), "|") {
+		secret = strings.TrimSpace(secret)
+		if len(secret) < minSecret {
+			return fmt.Errorf("secret %d: has %d characters, want %d or more; smshook secret makes one", i+1, len(secret), minSecret)
 		}
-		keys = append(keys, providers.NewSecret(key))
+		secrets = append(secrets, providers.NewSecret(secret))
 	}
-	*k = keys
+	*s = secrets
 	return nil
 }
 
 // Addresses are those of all instances. The zero value has none: receipts are off.
 type Addresses struct {
-	site Site
-	keys Keys
+	site    Site
+	secrets Secrets
 }
 
-// NewAddresses returns the addresses at a site. Without a site or keys there are none.
-func NewAddresses(site Site, keys Keys) Addresses {
-	if site.base == "" || len(keys) == 0 {
+// NewAddresses returns the addresses at a site. Without a site or secrets there are none.
+func NewAddresses(site Site, secrets Secrets) Addresses {
+	if site.base == "" || len(secrets) == 0 {
 		return Addresses{}
 	}
-	return Addresses{site, keys}
+	return Addresses{site, secrets}
 }
 
 // On reports whether there are any.
-func (a Addresses) On() bool { return len(a.keys) > 0 }
+func (a Addresses) On() bool { return len(a.secrets) > 0 }
 
 // Of returns the address of an instance, for its carrier to call.
 func (a Addresses) Of(instance string) providers.Callback {
 	if !a.On() {
 		return providers.Callback{}
 	}
-	return providers.NewCallback(a.whole(instance, token(a.keys[0], instance)))
+	return providers.NewCallback(a.whole(instance, token(a.secrets[0], instance)))
 }
 
 // Called returns the whole address that a carrier has called, and reports whether its token is the instance's. Nothing of it
 // is taken from what the caller says of itself, such as the Host header.
 func (a Addresses) Called(instance, given, query string) (address string, ok bool) {
-	for _, key := range a.keys { // all of them: the time taken must not tell which one it was
-		if hmac.Equal([]byte(token(key, instance)), []byte(given)) {
+	for _, secret := range a.secrets { // all of them: the time taken must not tell which one it was
+		if hmac.Equal([]byte(token(secret, instance)), []byte(given)) {
 			ok = true
 		}
 	}
@@ -109,8 +109,8 @@ func (a Addresses) whole(instance, token string) string {
 }
 
 // token takes half of an HMAC: 128 bits are not guessed, and carriers bound the length of an address.
-func token(key providers.Secret, instance string) string {
-	mac := hmac.New(sha256.New, []byte(key.Reveal()))
+func token(secret providers.Secret, instance string) string {
+	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write([]byte("receipts of " + instance))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)[:16])
 }

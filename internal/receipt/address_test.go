@@ -10,15 +10,15 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-const key = "the-first-key-0123456789"
+const secret = "the-first-secret-0123456789"
 
-func addresses(t *testing.T, site, keys string) Addresses {
+func addresses(t *testing.T, site, secrets string) Addresses {
 	t.Helper()
 	var s Site
-	var k Keys
+	var parsed Secrets
 	require.NoError(t, s.UnmarshalText([]byte(site)))
-	require.NoError(t, k.UnmarshalText([]byte(keys)))
-	return NewAddresses(s, k)
+	require.NoError(t, parsed.UnmarshalText([]byte(secrets)))
+	return NewAddresses(s, parsed)
 }
 
 func TestSite(t *testing.T) {
@@ -52,12 +52,12 @@ func TestSite(t *testing.T) {
 	}
 }
 
-func TestKeys(t *testing.T) {
-	var k Keys
-	require.NoError(t, k.UnmarshalText([]byte(key+" | "+strings.ToUpper(key))))
-	require.Equal(t, []string{key, strings.ToUpper(key)}, []string{k[0].Reveal(), k[1].Reveal()})
-	require.EqualError(t, k.UnmarshalText([]byte(key+"|short")), "key 2: has 5 characters, want 22 or more; smshook secret makes one")
-	require.NotContains(t, fmt.Sprintf("%v %+v %#v", k, addresses(t, "https://sms.example.com", key), k), "first")
+func TestSecrets(t *testing.T) {
+	var parsed Secrets
+	require.NoError(t, parsed.UnmarshalText([]byte(secret+" | "+strings.ToUpper(secret))))
+	require.Equal(t, []string{secret, strings.ToUpper(secret)}, []string{parsed[0].Reveal(), parsed[1].Reveal()})
+	require.EqualError(t, parsed.UnmarshalText([]byte(secret+"|short")), "secret 2: has 5 characters, want 22 or more; smshook secret makes one")
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v", parsed, addresses(t, "https://sms.example.com", secret), parsed), "first")
 }
 
 func TestAddresses(t *testing.T) {
@@ -65,7 +65,7 @@ func TestAddresses(t *testing.T) {
 	require.Empty(t, Addresses{}.Of("twilio").For(providers.Message{ID: "1"}))
 	require.False(t, NewAddresses(Site{"https://sms.example.com"}, nil).On())
 
-	a := addresses(t, "https://example.com/sms", key)
+	a := addresses(t, "https://example.com/sms", secret)
 	given := a.Of("twilio").Token().Reveal()
 	require.Len(t, given, 22)
 	require.Equal(t, "https://example.com/sms/receipts/twilio/"+given+"?m=an-id", a.Of("twilio").For(providers.Message{ID: "an-id"}))
@@ -83,10 +83,10 @@ func TestAddresses(t *testing.T) {
 	require.False(t, ok)
 }
 
-// A new key goes first; what carriers were told by the old one is taken until that is dropped.
+// A new secret goes first; what carriers were told by the old one is taken until that is dropped.
 func TestRotation(t *testing.T) {
-	old, both := addresses(t, "https://example.com", key), addresses(t, "https://example.com", "the-second-key-012345678|"+key)
-	fresh := addresses(t, "https://example.com", "the-second-key-012345678")
+	old, both := addresses(t, "https://example.com", secret), addresses(t, "https://example.com", "the-second-secret-012345|"+secret)
+	fresh := addresses(t, "https://example.com", "the-second-secret-012345")
 	require.Equal(t, fresh.Of("twilio").Token().Reveal(), both.Of("twilio").Token().Reveal())
 	_, ok := both.Called("twilio", old.Of("twilio").Token().Reveal(), "")
 	require.True(t, ok)

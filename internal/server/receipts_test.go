@@ -53,12 +53,12 @@ func (challenger) Challenge(query url.Values) (string, error) {
 // does neither, and what leads to an instance.
 func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, path func(instance string) string) {
 	var site receipt.Site
-	var keys receipt.Keys
+	var secrets receipt.Secrets
 	require.NoError(t, site.UnmarshalText([]byte("https://sms.example.com/proxied")))
-	require.NoError(t, keys.UnmarshalText([]byte("0123456789-0123456789-0123456789")))
+	require.NoError(t, secrets.UnmarshalText([]byte("0123456789-0123456789-0123456789")))
 	s, written = newServer(t, accepts)
 	a = &reporter{carrier: accepts}
-	addresses := receipt.NewAddresses(site, keys)
+	addresses := receipt.NewAddresses(site, secrets)
 	s.Keys.Store(&Keys{Hook: s.Keys.Load().Hook, Receipts: addresses})
 	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Carrier{
 		race.NewCarrier("a", a, nil, 1),
