@@ -61,7 +61,7 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, carriers, runner, dispatch.Events{})
 	front := &server.Server{
 		Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
-		Texts: server.Texts{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},
+		Sentences: server.Sentences{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},
 	}
 	front.Keys.Store(&server.Keys{Hook: settings.Secrets})
 	srv := front.HTTP(front.Handler())

@@ -66,7 +66,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	a.metrics.Read("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", a.Dispatcher.Policy.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
-		Texts:      server.Texts{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed},
+		Sentences:  server.Sentences{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed},
 		Metrics:    a.metrics,
 		Log:        log,
 	}

@@ -65,13 +65,13 @@ func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
 	case dispatch.Accepted:
 		return hook.Accepted()
 	case dispatch.JustSent:
-		return p.Refused(http.StatusTooManyRequests, s.Texts.JustSent)
+		return p.Refused(http.StatusTooManyRequests, s.Sentences.JustSent)
 	case dispatch.TooMany:
-		return p.Refused(http.StatusTooManyRequests, s.Texts.TooMany)
+		return p.Refused(http.StatusTooManyRequests, s.Sentences.TooMany)
 	case dispatch.BadNumber:
-		return p.Refused(http.StatusUnprocessableEntity, s.Texts.Number)
+		return p.Refused(http.StatusUnprocessableEntity, s.Sentences.Number)
 	default:
-		return p.Refused(http.StatusUnprocessableEntity, s.Texts.Failed)
+		return p.Refused(http.StatusUnprocessableEntity, s.Sentences.Failed)
 	}
 }
 

@@ -25,7 +25,7 @@ const HookPath = "/hooks/send-sms"
 type Server struct {
 	Keys       atomic.Pointer[Keys]
 	Dispatcher *dispatch.Dispatcher
-	Texts      Texts
+	Sentences  Sentences
 	Metrics    *metrics.Metrics
 	Log        zerolog.Logger
 
@@ -40,8 +40,8 @@ type Keys struct {
 	Receipts receipt.Addresses // where carriers report; none if they are not to
 }
 
-// Texts are what the app's user may read. None of them is empty.
-type Texts struct {
+// Sentences are what the app's user may read of an answer. None of them is empty.
+type Sentences struct {
 	JustSent string // another request was sent just before, and its code is valid
 	TooMany  string // a limit refused the message
 	Number   string // nobody will reach this number, or nobody is to

@@ -64,9 +64,9 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 			&race.Runner{Patience: time.Second, Ended: ended},
 			dispatch.Events{},
 		),
-		Texts:   Texts{JustSent: "just sent", TooMany: "too many", Number: "bad number", Failed: "not sent"},
-		Metrics: metrics.New("v1"),
-		Log:     zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
+		Sentences: Sentences{JustSent: "just sent", TooMany: "too many", Number: "bad number", Failed: "not sent"},
+		Metrics:   metrics.New("v1"),
+		Log:       zerolog.New(zerolog.SyncWriter(written)).Level(zerolog.DebugLevel),
 	}
 	s.Keys.Store(&Keys{Hook: secrets})
 	return s, written
