@@ -45,7 +45,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		carriers = append(carriers, carrier)
 		a.metrics.Carrier(carrier.Name)
 		for _, state := range race.States {
-			a.metrics.State(carrier.Name, string(state), func() bool { return carrier.State() == state })
+			a.metrics.CarrierState(carrier.Name, string(state), func() bool { return carrier.State() == state })
 		}
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
@@ -62,8 +62,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Texts:        c.Texts,
 		Routes:       c.Routes,
 	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
-	a.metrics.Read("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", a.Dispatcher.Policy.NoSource)
-	a.metrics.Read("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", a.Dispatcher.Policy.Forgotten)
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Sentences:  server.Sentences{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed},

@@ -151,14 +151,18 @@ func (m *Metrics) Forgotten() { m.forgotten.Inc() }
 // Panic counts a bug.
 func (m *Metrics) Panic() { m.panics.Inc() }
 
-// Read adds a counter that is kept elsewhere and only read here.
-func (m *Metrics) Read(name, help string, read func() uint64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
-		func() float64 { return float64(read()) }))
+// Limits adds what the limits count for themselves: the calls without a source, and the keys forgotten for lack of room.
+func (m *Metrics) Limits(noSource, forgotten func() uint64) {
+	counter := func(name, help string, count func() uint64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
+			func() float64 { return float64(count()) }))
+	}
+	counter("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
+	counter("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", forgotten)
 }
 
-// State adds a state that a carrier may be in.
-func (m *Metrics) State(carrier, state string, in func() bool) {
+// CarrierState adds a state that a carrier may be in.
+func (m *Metrics) CarrierState(carrier, state string, in func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "smshook_carrier_state", Help: "1 for the state that a carrier is in, 0 for the others.",
 		ConstLabels: prometheus.Labels{"carrier": carrier, "state": state},

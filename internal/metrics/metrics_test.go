@@ -40,9 +40,9 @@ func TestMetrics(t *testing.T) {
 	state := "healthy"
 	m.Carrier("twilio")
 	for _, one := range []string{"healthy", "resting"} {
-		m.State("twilio", one, func() bool { return state == one })
+		m.CarrierState("twilio", one, func() bool { return state == one })
 	}
-	m.Read("limit_evictions_total", "Counted elsewhere.", func() uint64 { return 7 })
+	m.Limits(func() uint64 { return 7 }, func() uint64 { return 8 })
 	var own []string
 	for line := range strings.Lines(shown()) {
 		if strings.HasPrefix(line, "smshook_") && !strings.Contains(line, "_bucket") && !strings.Contains(line, "build_info") {
@@ -55,6 +55,7 @@ smshook_attempt_duration_seconds_count{carrier="twilio"} 2
 smshook_attempt_duration_seconds_sum{carrier="twilio"} 1.02
 smshook_attempts_total{carrier="twilio",kind="accepted"} 1
 smshook_attempts_total{carrier="twilio",kind="temporary"} 1
+smshook_calls_without_source_total 7
 smshook_carrier_state{carrier="twilio",state="healthy"} 1
 smshook_carrier_state{carrier="twilio",state="resting"} 0
 smshook_delivery_seconds_count{carrier="twilio"} 1
@@ -65,7 +66,7 @@ smshook_hook_duration_seconds_sum 0.02
 smshook_hooks_total{result="accepted"} 1
 smshook_hooks_total{result="failed"} 0
 smshook_late_fallbacks_total{accepted="true",carrier="whatsapp",kind="channel"} 1
-smshook_limit_evictions_total 7
+smshook_limit_keys_forgotten_total 8
 smshook_messages_forgotten_total 1
 smshook_panics_total 1
 smshook_receipts_refused_total{carrier="twilio",status="403"} 1
@@ -83,7 +84,7 @@ smshook_segments_total{carrier="twilio"} 2`), strings.Join(own, "\n"))
 // An alert on a metric that doesn't exist never rings.
 func TestAlertsNameMetrics(t *testing.T) {
 	m, shown := all()
-	m.State("twilio", "resting", func() bool { return false })
+	m.CarrierState("twilio", "resting", func() bool { return false })
 	alerts, err := os.ReadFile("alerts.yaml")
 	require.NoError(t, err)
 	exposed := shown()
