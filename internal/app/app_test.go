@@ -18,8 +18,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/metrics"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -147,7 +149,7 @@ func TestAttemptsAreLogged(t *testing.T) {
 		{with(func(a *race.Attempt) {
 			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Type: "string", Stack: []byte("stack")}
 		}),
-			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"panic":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier panicked"}`},
+			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"type":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier panicked"}`},
 	} {
 		written := new(bytes.Buffer)
 		a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
@@ -156,6 +158,39 @@ func TestAttemptsAreLogged(t *testing.T) {
 			require.Empty(t, written.String())
 			continue
 		}
+		require.JSONEq(t, tt.want, written.String())
+	}
+}
+
+func TestReceiptsAreLogged(t *testing.T) {
+	number, err := phone.Parse("+15555550100")
+	require.NoError(t, err)
+	receipt := func(state providers.State) providers.Receipt {
+		return providers.Receipt{ID: "SM1", State: state, Kind: providers.Channel, Code: "7"}
+	}
+	failed := race.Attempt{Carrier: "dove", Took: time.Millisecond, Err: &providers.Error{Kind: providers.Temporary, Err: errors.New("no")}}
+	for _, tt := range []struct {
+		do   func(*App)
+		want string
+	}{
+		{func(a *App) {
+			a.reported(dispatch.Report{MessageID: "m", Number: number, Carrier: "pigeon", Receipt: receipt(providers.StateDelivered), After: 2 * time.Second})
+		}, `{"level":"info","carrier":"pigeon","state":"delivered","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
+		{func(a *App) {
+			a.reported(dispatch.Report{MessageID: "m", Number: number, Carrier: "pigeon", Receipt: receipt(providers.StateUndelivered), After: 2 * time.Second})
+		}, `{"level":"warn","carrier":"pigeon","state":"undelivered","kind":"channel","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
+		{func(a *App) { a.reported(dispatch.Report{Carrier: "pigeon", Receipt: receipt(providers.StateSent)}) },
+			`{"level":"debug","carrier":"pigeon","state":"sent","code":"7","message":"receipt for no known message"}`},
+		{func(a *App) {
+			a.fellBack(dispatch.Fallback{MessageID: "m", Carrier: "pigeon", Kind: providers.Channel, Outcome: race.Outcome{Attempts: []race.Attempt{failed}}})
+		}, `{"level":"warn","id":"m","carrier":"pigeon","kind":"channel","accepted":false,` +
+			`"attempts":[{"carrier":"dove","took_ms":1,"kind":"temporary","error":"no"}],"message":"late fallback"}`},
+		{func(a *App) {
+			a.fellBack(dispatch.Fallback{MessageID: "m", Carrier: "pigeon", Kind: providers.Channel, Reason: errors.New("too many")})
+		}, `{"level":"warn","id":"m","carrier":"pigeon","kind":"channel","accepted":false,"reason":"too many","message":"late fallback"}`},
+	} {
+		written := new(bytes.Buffer)
+		tt.do(&App{log: zerolog.New(written), metrics: metrics.New("v1")})
 		require.JSONEq(t, tt.want, written.String())
 	}
 }

@@ -26,7 +26,7 @@ func (a *App) ended(t race.Attempt) {
 	switch {
 	case t.Panic != nil:
 		a.metrics.Panic()
-		event := a.log.Error().Str("id", t.MessageID).Str("panic", t.Panic.Type).Str("stack", string(t.Panic.Stack))
+		event := a.log.Error().Str("id", t.MessageID).Str("type", t.Panic.Type).Str("stack", string(t.Panic.Stack))
 		server.Attempt(event, t).Msg("carrier panicked")
 	case t.Err != nil && t.Err.Kind == providers.Account:
 		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
@@ -82,7 +82,7 @@ func (a *App) fellBack(f dispatch.Fallback) {
 	a.metrics.LateFallback(f.Carrier, f.Kind.String(), accepted)
 	event := a.log.Warn().
 		Str("id", f.MessageID).
-		Str("after", f.Carrier).
+		Str("carrier", f.Carrier).
 		Stringer("kind", f.Kind).
 		Bool("accepted", accepted)
 	server.Attempts(event, f.Outcome.Attempts)
