@@ -48,9 +48,6 @@ func (r Result) String() string {
 	return [...]string{"failed", "accepted", "bad_number", "just_sent", "too_many"}[r]
 }
 
-// Attempt is one carrier's try at a message.
-type Attempt = race.Attempt
-
 // Outcome is the result and, for the operator, how it came about.
 type Outcome struct {
 	Result   Result

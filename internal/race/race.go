@@ -150,12 +150,12 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 			run.silent()
 			run.next(ctx)
 		case <-over.C:
-			return run.verdict(r.Unknown)
+			return run.giveUp(r.Unknown)
 		case <-ctx.Done():
-			return run.verdict(FailUnknown)
+			return run.giveUp(FailUnknown)
 		}
 		if len(run.flying) == 0 {
-			return run.verdict(r.Unknown)
+			return run.giveUp(r.Unknown)
 		}
 	}
 }

@@ -156,9 +156,9 @@ func (run *run) attempts() []Attempt {
 	return all
 }
 
-// verdict is what a race without an acceptance comes to. If it is a failure, what has not left yet must not leave any more;
+// giveUp says what a race without an acceptance comes to. If it is a failure, what has not left yet must not leave any more;
 // and since it may have left in this moment, it is looked at once again.
-func (run *run) verdict(unknown Unknown) Outcome {
+func (run *run) giveUp(unknown Unknown) Outcome {
 	outcome := run.judge(unknown)
 	if outcome.Result != Accepted {
 		run.recall()

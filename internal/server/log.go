@@ -14,6 +14,7 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -166,7 +167,7 @@ func describe(event *zerolog.Event, id string, o *dispatch.Outcome) {
 }
 
 // Attempts adds to an event what came of several attempts, if there are any.
-func Attempts(event *zerolog.Event, list []dispatch.Attempt) {
+func Attempts(event *zerolog.Event, list []race.Attempt) {
 	if len(list) == 0 {
 		return
 	}
@@ -178,7 +179,7 @@ func Attempts(event *zerolog.Event, list []dispatch.Attempt) {
 }
 
 // Attempt adds to an event what came of one attempt, and returns it.
-func Attempt(event *zerolog.Event, a dispatch.Attempt) *zerolog.Event {
+func Attempt(event *zerolog.Event, a race.Attempt) *zerolog.Event {
 	event.Str("carrier", a.Carrier).Dur("took_ms", a.Took)
 	if len(a.Sent.IDs) > 0 {
 		event.Strs("carrier_ids", a.Sent.IDs)
@@ -211,7 +212,7 @@ func (l *line) level(r *http.Request) zerolog.Level {
 }
 
 // faulty reports whether an attempt failed for a reason other than whose phone it is.
-func faulty(a dispatch.Attempt) bool {
+func faulty(a race.Attempt) bool {
 	return a.Err != nil && a.Err.Kind != providers.Channel && a.Err.Kind != providers.Recipient
 }
 
