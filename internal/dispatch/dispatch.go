@@ -142,12 +142,12 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		return d.refused(r, number, verdict)
 	}
 	text := d.texts.Load().Render(r.Locale, r.Code)
-	lost := d.lanes.lost(r)
 	message := d.message(r, number, text)
+	lost := d.lanes.lost(r)
 	route := d.route(number, lost)
 	d.open(r, number, message, route)
 	late := d.calls.late(c)
-	outcome := d.race.Run(ctx, race.Entry{
+	raced := d.race.Run(ctx, race.Entry{
 		Message:  message,
 		Route:    d.calls.untried(c, route),
 		Arrived:  r.Arrived,
@@ -155,21 +155,28 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		Lost:     lost,
 		Late:     func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
-	d.pending.noteAll(outcome.Attempts)
-	result, reason := results[outcome.Result], verdict.Reason()
-	if result == Failed && d.calls.undecided(ctx, c, deadline) && d.race.Unknown == race.AcceptUnknown {
-		result = Accepted
+	d.pending.noteAll(raced.Attempts)
+	if raced.Result == race.Accepted && ctx.Err() == nil {
+		d.lanes.took(r, winner(raced.Attempts))
 	}
-	if len(outcome.Attempts) == 0 {
+	reason := verdict.Reason()
+	if len(raced.Attempts) == 0 {
 		reason = errNothingStarted
 	}
-	if outcome.Result == race.Accepted && ctx.Err() == nil {
-		d.lanes.took(r, winner(outcome.Attempts))
-	}
-	return Outcome{Result: result, Number: number, Lost: lost, Attempts: outcome.Attempts, Verdict: verdict, Reason: reason}
+	result := d.result(ctx, c, deadline, raced.Result)
+	return Outcome{Result: result, Number: number, Lost: lost, Attempts: raced.Attempts, Verdict: verdict, Reason: reason}
 }
 
 var errNothingStarted = errors.New("no carrier was left to try, or no time for one")
+
+// result is what a run comes to whose race has ended so. Where that is a failure, an attempt of an earlier run may have been
+// sent, or may still be.
+func (d *Dispatcher) result(ctx context.Context, c *call, deadline time.Time, raced race.Result) Result {
+	if raced == race.Failed && d.calls.undecided(ctx, c, deadline) && d.race.Unknown == race.AcceptUnknown {
+		return Accepted
+	}
+	return results[raced]
+}
 
 var results = map[race.Result]Result{
 	race.Failed:      Failed,

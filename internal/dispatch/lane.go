@@ -18,7 +18,7 @@ type lanes struct {
 
 	mu   sync.Mutex
 	busy map[string]*lane
-	last *memory[*delivery]
+	last *memory[*lastMessage]
 }
 
 type lane struct {
@@ -26,8 +26,8 @@ type lane struct {
 	sent bool          // and it was accepted; written before free is closed
 }
 
-// delivery is a message that was accepted on a lane.
-type delivery struct {
+// lastMessage is the one that was accepted last on a lane.
+type lastMessage struct {
 	id         string
 	at         time.Time // of the request
 	carrier    string
@@ -35,14 +35,14 @@ type delivery struct {
 	arrived    bool // as the carrier reports
 }
 
-const mostDeliveries = 1 << 16
+const mostLast = 1 << 16
 
-// newLanes returns lanes that know their last delivery as long as its code lives, at least.
+// newLanes returns lanes that know their last message as long as its code lives, at least.
 func newLanes(resendWindow, life time.Duration) *lanes {
 	return &lanes{
 		resendWindow: resendWindow,
 		busy:         map[string]*lane{},
-		last:         newMemory[*delivery](max(resendWindow, life), mostDeliveries),
+		last:         newMemory[*lastMessage](max(resendWindow, life), mostLast),
 	}
 }
 
@@ -129,7 +129,7 @@ func (ls *lanes) took(r Request, carrier string) {
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.last.put(r.key(), &delivery{id: r.ID, at: r.Arrived, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
+	ls.last.put(r.key(), &lastMessage{id: r.ID, at: r.Arrived, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
 }
 
 // arrived notes that the message of a request is on the phone.
@@ -162,9 +162,9 @@ func (ls *lanes) valid(r Request, life time.Duration) bool {
 	return ls.unused(r, life) != nil
 }
 
-// unused returns the last delivery on the lane if it is not as old as that and the user has not signed in since, or else nil.
+// unused returns the last message on the lane if it is not as old as that and the user has not signed in since, or else nil.
 // ls.mu is held.
-func (ls *lanes) unused(r Request, age time.Duration) *delivery {
+func (ls *lanes) unused(r Request, age time.Duration) *lastMessage {
 	if r.MFA {
 		return nil
 	}
