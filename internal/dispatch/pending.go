@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"slices"
 	"sync"
 	"time"
@@ -31,7 +32,7 @@ const (
 type pendings struct {
 	events   Events
 	arrived  func(Request)
-	fallBack func(p *pending, m providers.Message, f Fallback, route []*race.Carrier) // must not block
+	fallBack func(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Carrier) // must not block
 
 	mu     sync.Mutex
 	byID   *memory[*pending]
@@ -52,7 +53,7 @@ type pending struct {
 	wipe     *time.Timer        // the message, then
 	tries    []try              // one for each carrier of the route, in its order
 	answered bool               // a caller was there to hear that it was accepted
-	sending  bool               // through another carrier, because of a receipt
+	stop     context.CancelFunc // ends its being sent through other carriers because of a receipt; nil if it isn't
 }
 
 // try is what one carrier made of the message.
@@ -120,10 +121,13 @@ func (ps *pendings) open(r Request, number phone.Number, m providers.Message, ro
 	ps.byID.put(r.ID, p, r.Arrived)
 }
 
-// void makes sure that the message isn't sent again. ps.mu is held.
+// void makes sure that the message isn't sent again, nor by one more carrier if that is under way. ps.mu is held.
 func (p *pending) void() {
 	p.message = nil
 	p.wipe.Stop()
+	if p.stop != nil {
+		p.stop()
+	}
 }
 
 // forgot drops what leads to a message that has been forgotten. ps.mu is held.
@@ -299,7 +303,7 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 
 // consider sends a message through the carriers that are left if a receipt has made that necessary, and it still makes sense.
 func (ps *pendings) consider(p *pending) {
-	if ps.fallBack == nil || p.message == nil || !p.answered || p.sending || time.Until(p.dies) < leastLife {
+	if ps.fallBack == nil || p.message == nil || !p.answered || p.stop != nil || time.Until(p.dies) < leastLife {
 		return
 	}
 	failed := p.failed()
@@ -307,8 +311,9 @@ func (ps *pendings) consider(p *pending) {
 		return
 	}
 	if route := p.left(); len(route) > 0 {
-		p.sending = true
-		ps.fallBack(p, *p.message, Fallback{MessageID: p.request.ID, Carrier: failed.carrier.Name, Kind: failed.kind}, route)
+		var ctx context.Context
+		ctx, p.stop = context.WithCancel(context.Background())
+		ps.fallBack(ctx, p, *p.message, Fallback{MessageID: p.request.ID, Carrier: failed.carrier.Name, Kind: failed.kind}, route)
 	}
 }
 
@@ -347,7 +352,8 @@ func (ps *pendings) sent(p *pending, attempts []race.Attempt) {
 	ps.noteAll(attempts)
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p.sending = false
+	p.stop()
+	p.stop = nil
 	if len(attempts) > 0 { // else it would be in vain again
 		ps.consider(p)
 	}

@@ -463,6 +463,53 @@ func TestResendAfterLateFallback(t *testing.T) {
 	})
 }
 
+// A message is not sent on when the user has been given a newer code, or has got it after all, while its carriers are tried.
+func TestLateFallbackEndsWhenItsCodeIsVoid(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		do   func(*stage)
+		want string
+	}{
+		{"a newer code was accepted", func(s *stage) {
+			require.Equal(t, Accepted, s.ask("2", func(r *Request) { r.LastSignIn = "since then" }))
+		}, "a sends code-2 to 2; fell back from a for channel in vain"},
+		{"it has arrived", func(s *stage) { s.report("a", "1", providers.StateDelivered, 0) },
+			`a reports delivered of "1" arrived; fell back from a for channel in vain`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(func(posts []*post, _ *Settings) { posts[1].silent = time.Hour }, "whatsapp", "sms", "sms")
+				require.Equal(t, Accepted, s.ask("1"))
+				time.Sleep(time.Second)
+				s.report("a", "1", providers.StateUndelivered, providers.Channel)
+				require.Equal(t, `a sends code-1 to 1; a reports undelivered of "1" channel; b sends code-1 to 1`, s.happened())
+				tt.do(s)
+				require.Equal(t, tt.want, s.happened())
+				time.Sleep(time.Minute)
+				require.Empty(t, s.happened(), "c would have been tried after b's patience")
+				require.NoError(t, s.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+// A late fallback that ends after a newer message was sent doesn't hide that.
+func TestResendAfterANewerMessageThanTheLateFallbacks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[1].silent = time.Second }, "whatsapp", "sms", "sms")
+		s.ask("1")
+		time.Sleep(time.Second)
+		s.report("a", "1", providers.StateUndelivered, providers.Channel)
+		require.Equal(t, Accepted, s.ask("2", func(r *Request) { r.LastSignIn = "since then" }))
+		time.Sleep(2 * time.Second)
+		s.happened()
+		require.Equal(t, Accepted, s.ask("3", func(r *Request) { r.LastSignIn = "since then" }))
+		synctest.Wait()
+		require.Equal(t, "b sends code-3 to 3", s.happened(), "a has lost 2")
+		time.Sleep(time.Minute)
+	})
+}
+
 // The code is gone when its life is over, whether or not anything happens.
 func TestTheCodeIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

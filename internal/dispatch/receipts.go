@@ -72,14 +72,14 @@ func (d *Dispatcher) life(r Request) time.Duration {
 }
 
 // fallBack sends a message through the carriers that have not tried it yet. Nobody waits for the outcome but the user, who
-// sits before a field for the code.
-func (d *Dispatcher) fallBack(p *pending, m providers.Message, f Fallback, route []*race.Carrier) {
+// sits before a field for the code. It ends with ctx, which says that the code is void, or has arrived.
+func (d *Dispatcher) fallBack(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Carrier) {
 	d.race.Go(func() {
 		select {
 		case d.slots <- struct{}{}:
 			defer func() { <-d.slots }()
 			now := time.Now()
-			f.Outcome = d.race.Run(context.Background(), race.Entry{
+			f.Outcome = d.race.Run(ctx, race.Entry{
 				Message:  m,
 				Route:    route,
 				Arrived:  now,
