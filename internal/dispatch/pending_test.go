@@ -375,6 +375,23 @@ func TestReceiptForNoMessage(t *testing.T) {
 	})
 }
 
+// A carrier cuts its names out of a body of megabytes, which must not stay in memory for their sake.
+func TestAReceiptDoesNotKeepItsBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(nil, "sms")
+		for i := range 100 {
+			body := fmt.Sprintf("name%d 42 %s", i, strings.Repeat("x", 1<<20))
+			id, rest, _ := strings.Cut(body, " ")
+			s.Receipts(s.Carriers[0], "", []providers.Receipt{{ID: id, Code: rest[:2], State: providers.StateSent}})
+		}
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		require.Less(t, stats.HeapAlloc>>20, uint64(50), "MiB")
+		time.Sleep(keepEarly)
+	})
+}
+
 // Whatever the order in which they come, and however often, receipts lead to the highest state.
 func TestStates(t *testing.T) {
 	for _, tt := range []struct{ come, news string }{

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/phone"
@@ -42,6 +43,7 @@ func (d *Dispatcher) Receipts(c *race.Carrier, messageID string, receipts []prov
 		if kind, ours := c.Codes[receipt.Code]; ours {
 			receipt.Kind = kind
 		}
+		receipt.ID, receipt.Code = strings.Clone(receipt.ID), strings.Clone(receipt.Code) // not the body that they may be parts of
 		d.pending.receive(c.Name, messageID, receipt)
 	}
 }
