@@ -212,6 +212,9 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, make([]byte, maxFileSize+1), 0o600))
 	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
 	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: want the path of a readable file of at most 64 KiB")
+	require.NoError(t, os.WriteFile(path, []byte("\n"), 0o600))
+	_, err = Load(good("SMSHOOK_RECEIPT_SECRET_FILE="+path), drivers(), false, nil)
+	require.EqualError(t, err, "SMSHOOK_RECEIPT_SECRET_FILE: want a file that isn't empty")
 }
 
 // A text for one language comes from a variable, from its file, from a file in a folder, or from the text for all.

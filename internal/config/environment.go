@@ -55,7 +55,8 @@ const (
 	maxFileSize = 64 << 10
 )
 
-// lookup returns the value of a setting. An empty variable counts as none.
+// lookup returns the value of a setting. An empty variable counts as none. An empty file is a mistake, or is just being
+// written: taken for none, it would end the check of a carrier's signature, and nobody would notice.
 func (env *environment) lookup(name string) (string, error) {
 	value, path := env.values[name], env.values[name+fileSuffix]
 	switch {
@@ -73,7 +74,10 @@ func (env *environment) lookup(name string) (string, error) {
 	if err != nil || len(content) > maxFileSize {
 		return "", problem(name+fileSuffix, "want the path of a readable file of at most 64 KiB")
 	}
-	return strings.TrimRight(string(content), "\r\n"), nil
+	if value = strings.TrimRight(string(content), "\r\n"); value == "" {
+		return "", problem(name+fileSuffix, "want a file that isn't empty")
+	}
+	return value, nil
 }
 
 func problem(setting, want string) error { return providers.Problem{Setting: setting, Want: want} }
