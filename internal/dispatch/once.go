@@ -33,7 +33,7 @@ type call struct {
 	running chan struct{} // closed when the run under way has ended; nil if there is none
 	stop    context.CancelFunc
 	givenUp bool    // everybody who waited for the run under way has left
-	outcome Outcome // of the last run, without its attempts
+	outcome Outcome // of the last run, without what is told only once
 	settled bool    // the outcome stands for repeats too
 	tried   map[string]providers.Kind
 	pending map[string]bool // tried, and not ended when its run had
@@ -130,8 +130,7 @@ func (c *call) end(outcome Outcome) Outcome {
 	if c.settled { // by a yes that came late, from the run before
 		outcome.Result = c.outcome.Result
 	}
-	c.outcome = outcome
-	c.outcome.Attempts = nil
+	c.outcome = Outcome{Result: outcome.Result, Number: outcome.Number}
 	c.settled = outcome.Result != Failed
 	close(c.running)
 	c.stop()
@@ -185,7 +184,7 @@ func (cs *calls) late(c *call) func(race.Attempt) {
 			return
 		}
 		c.settled = true
-		c.outcome.Result, c.outcome.Reason = Accepted, nil
+		c.outcome.Result = Accepted
 		if c.stop != nil {
 			c.stop()
 		}

@@ -141,6 +141,26 @@ func TestRepeatsAreChargedOnce(t *testing.T) {
 	})
 }
 
+// What became of a call is told once: who counts it doesn't count Auth's repeats too.
+func TestARepeatTellsNoVerdictAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		settings := limited(policy.Limits{Phone: policy.Limit{Most: 2, Per: time.Hour}})
+		settings.ResendWindow = 10 * time.Minute
+		d := dispatcher(settings, new(pigeon))
+		d.Send(t.Context(), numbered("1", nil))
+		for _, want := range []Outcome{
+			{Result: Accepted, Lost: "a", Verdict: policy.Verdict{Allow: true}},
+			{Result: TooMany, Verdict: policy.Verdict{Rule: policy.PerPhone, Limit: settings.Policy.Limits.Phone, After: 28 * time.Minute}},
+		} {
+			time.Sleep(time.Minute)
+			r := numbered(want.Result.String(), nil)
+			told := d.Send(t.Context(), r)
+			require.Equal(t, []any{want.Result, want.Lost, want.Verdict}, []any{told.Result, told.Lost, told.Verdict})
+			require.Equal(t, Outcome{Result: want.Result, Number: told.Number, Reason: errRepeat}, d.Send(t.Context(), r))
+		}
+	})
+}
+
 // Who waits behind another call is not charged if that one sends the code.
 func TestADoubleTapIsChargedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
