@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"unicode"
 
 	"github.com/smshook/smshook/providers"
 )
@@ -31,6 +32,8 @@ func (s *Site) UnmarshalText(text []byte) error {
 		return errors.New("want an address without user, query or fragment")
 	case strings.Contains(u.Host, "_"): // https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
 		return errors.New("want a host without _: carriers refuse it")
+	case strings.ContainsFunc(u.Host, isForeign): // what carriers make of it isn't what we would check a signature with
+		return errors.New("want a host in ASCII: xn--…")
 	case isLocal(u.Hostname()):
 		return errors.New("want an address that carriers can reach from outside")
 	}
@@ -38,7 +41,10 @@ func (s *Site) UnmarshalText(text []byte) error {
 	return nil
 }
 
+func isForeign(r rune) bool { return r > unicode.MaxASCII }
+
 func isLocal(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
 	ip := net.ParseIP(host)
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() || ip.IsUnspecified()
 }
