@@ -29,7 +29,7 @@ func (l Lists) refuse(n phone.Number, country string) Rule {
 		return NotAllowed
 	case l.BlockedCountries[country]:
 		return BlockedCountry
-	case len(l.BlockedPrefixes) > 0 && l.BlockedPrefixes.has(n.E164().Reveal()):
+	case len(l.BlockedPrefixes) > 0 && (l.BlockedPrefixes.has(n.E164().Reveal()) || l.BlockedPrefixes.has(n.FromAbroad().Reveal())):
 		return BlockedPrefix
 	case len(l.BlockedTypes) > 0 && l.BlockedTypes[n.Type()]:
 		return BlockedType
