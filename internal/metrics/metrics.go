@@ -62,7 +62,7 @@ func New(version string) *Metrics {
 		return h
 	}
 	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged, unreadable or busy if they got no further than the door; left if nobody waited for the answer.", "result")
-	m.hookSeconds = histograms("hook_duration_seconds", "From the arrival of a call of the hook to its answer.", answerSeconds).WithLabelValues().(prometheus.Histogram)
+	m.hookSeconds = histograms("hook_duration_seconds", "From the arrival of a call of the hook that Auth has signed to its answer.", answerSeconds).WithLabelValues().(prometheus.Histogram)
 	m.attempts = counters("attempts_total", "Attempts at a carrier, by kind of failure; accepted if there was none.", "carrier", "kind")
 	m.attemptSeconds = histograms("attempt_duration_seconds", "From the start of an attempt to the carrier's answer.", attemptSeconds, "carrier")
 	m.doubles = counters("doubles_total", "Messages that a carrier took although another had taken the same one.", "carrier")
@@ -98,6 +98,10 @@ func (m *Metrics) Hook(result string, took time.Duration) {
 	m.hooks.WithLabelValues(result).Inc()
 	m.hookSeconds.Observe(took.Seconds())
 }
+
+// HookRefused counts a call of the hook that got no further than the door. How long that took says nothing: a stranger can take
+// his time, and nobody is to be woken for that.
+func (m *Metrics) HookRefused(result string) { m.hooks.WithLabelValues(result).Inc() }
 
 // Accepted is the kind of an attempt that did not fail.
 const Accepted = "accepted"

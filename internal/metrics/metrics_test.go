@@ -16,6 +16,7 @@ import (
 func all() (*Metrics, func() string) {
 	m := New("v1.2.3")
 	m.Hook("accepted", 20*time.Millisecond)
+	m.HookRefused("forged")
 	m.Attempt("twilio", Accepted, 20*time.Millisecond, 2)
 	m.Attempt("twilio", "temporary", time.Second, 1)
 	m.Double("twilio")
@@ -65,6 +66,7 @@ smshook_hook_duration_seconds_count 1
 smshook_hook_duration_seconds_sum 0.02
 smshook_hooks_total{result="accepted"} 1
 smshook_hooks_total{result="failed"} 0
+smshook_hooks_total{result="forged"} 1
 smshook_late_fallbacks_total{accepted="true",carrier="whatsapp",kind="channel"} 1
 smshook_limit_keys_forgotten_total 8
 smshook_messages_forgotten_total 1

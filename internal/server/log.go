@@ -101,7 +101,7 @@ func (s *Server) count(l *line, r *http.Request, took time.Duration) {
 	case l.reason == nil:
 		return
 	case r.URL.Path == HookPath:
-		s.Metrics.Hook(refusals[l.status], took)
+		s.Metrics.HookRefused(refusals[l.status])
 	default:
 		s.Metrics.ReceiptRefused(l.carrier, l.status)
 	}

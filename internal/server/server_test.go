@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -282,6 +283,30 @@ func TestAdmin(t *testing.T) {
 }
 
 // Of a panic, the value may quote the call: only its type is logged, and the number of panics since the start.
+// What strangers call counts as theirs, and says nothing about how long hooks take.
+func TestStrangersAreCountedApart(t *testing.T) {
+	s, _ := newServer(t, accepts)
+	handler := s.Handler()
+	forged := signed(s, newCall)
+	forged.Body = io.NopCloser(strings.NewReader(oldCall))
+	for _, r := range []*http.Request{
+		signed(s, newCall), signed(s, "no JSON"), forged, httptest.NewRequest("POST", HookPath, nil),
+		httptest.NewRequest("GET", HookPath, nil), httptest.NewRequest("POST", "/", nil),
+	} {
+		answer(handler, r)
+	}
+	w := httptest.NewRecorder()
+	s.Metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	counted := regexp.MustCompile(`(?m)^smshook_(hook.*_count|hooks_total.*|.*refused_total.*) .*$`).FindAllString(w.Body.String(), -1)
+	require.Equal(t, []string{
+		"smshook_hook_duration_seconds_count 1",
+		`smshook_hooks_total{result="accepted"} 1`,
+		`smshook_hooks_total{result="failed"} 0`,
+		`smshook_hooks_total{result="forged"} 2`,
+		`smshook_hooks_total{result="unreadable"} 1`,
+	}, counted)
+}
+
 func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
 	s, written := newServerWhere(t, accepts, func(race.Attempt) { panic("028687") })
 	handler := s.Handler()
