@@ -177,7 +177,7 @@ func (p *process) usage(b *testing.B) usage {
 	return u
 }
 
-// load makes calls over a number of connections. Each is of its own user, for a number of its own.
+// load makes calls over a number of connections. Each is of its own user, at an address and for a number of its own.
 type load struct {
 	secrets hook.Secrets
 	client  *http.Client
@@ -196,9 +196,9 @@ func newLoad(b *testing.B, connections int) *load {
 // call makes one call, of the size of a captured one, and returns how long its answer took.
 func (l *load) call(b *testing.B, url string) time.Duration {
 	n := l.calls.Add(1)
-	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"127.0.0.1"},`+
+	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"2001:db8:%x:%x::1"},`+
 		`"user":{"id":"user-%d","aud":"authenticated","role":"authenticated","email":"","phone":"1555%07d","user_metadata":{"filler":"%s"}},`+
-		`"sms":{"otp":"%06d","phone":"1555%07d"}}`, hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n%1e7, strings.Repeat("x", 700), n%1e6, n%1e7)
+		`"sms":{"otp":"%06d","phone":"1555%07d"}}`, hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n>>16, n&0xffff, n, n%1e7, strings.Repeat("x", 700), n%1e6, n%1e7)
 	request, err := hook.Caller{Secrets: l.secrets}.Request(context.Background(), url, body)
 	if err != nil {
 		b.Error(err)
@@ -245,10 +245,13 @@ func benchCarrier(b *testing.B) string {
 	return carrier.URL
 }
 
-// benchEnv is the settings of a server with two carriers.
+// benchEnv is the settings of a server with all that a careful operator turns on: two carriers, receipts, the log, and the
+// limits that don't need a number's country. Those that the load has in common are wide.
 func benchEnv(first, second string) []string {
 	return append(serveEnv(first), "SMSHOOK_LOG_LEVEL=info", "SMSHOOK_PROVIDERS=twilio,b=twilio",
-		"B_ACCOUNT_SID=AC00000000000000000000000000000001", "B_AUTH_TOKEN="+authToken, "B_FROM=+15005550006", "B_BASE_URL="+second)
+		"B_ACCOUNT_SID=AC00000000000000000000000000000001", "B_AUTH_TOKEN="+authToken, "B_FROM=+15005550006", "B_BASE_URL="+second,
+		"SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET="+benchKey,
+		"SMSHOOK_LIMIT_PHONE=5/10m", "SMSHOOK_LIMIT_IP=100/1h", "SMSHOOK_LIMIT_PREFIX=1000000/1h", "SMSHOOK_LIMIT_TOTAL=1000000/1h")
 }
 
 // BenchmarkHook is the cost of a hook beside the floor's: 32 connections, a carrier that answers at once, both servers in
