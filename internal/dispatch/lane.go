@@ -17,12 +17,12 @@ type lanes struct {
 	resendWindow time.Duration
 
 	mu   sync.Mutex
-	busy map[string]*lane
-	last *memory[*lastMessage]
+	busy map[flow]*lane
+	last *memory[flow, lastMessage]
 }
 
 type lane struct {
-	free chan struct{} // closed when the call is over
+	free chan struct{} // closed when the call is over; nil while nobody waits for that
 	sent bool          // and it was accepted; written before free is closed
 }
 
@@ -41,21 +41,20 @@ const mostLast = 1 << 16
 func newLanes(resendWindow, life time.Duration) *lanes {
 	return &lanes{
 		resendWindow: resendWindow,
-		busy:         map[string]*lane{},
-		last:         newMemory[*lastMessage](max(resendWindow, life), mostLast),
+		busy:         map[flow]*lane{},
+		last:         newMemory[flow, lastMessage](max(resendWindow, life), mostLast),
 	}
 }
 
-// key names the lane of a request.
-func (r Request) key() string { return r.User + " " + strings.TrimPrefix(r.Phone.Reveal(), "+") }
-
 // flow names the requests of which only the last one's code is of use. An older code of a second factor stays valid, but the
 // app asks for the newest.
-func (r Request) flow() string {
-	if r.MFA {
-		return "mfa " + r.key()
-	}
-	return r.key()
+type flow struct {
+	user, number string
+	mfa          bool
+}
+
+func (r Request) flow() flow {
+	return flow{r.User, strings.TrimPrefix(r.Phone.Reveal(), "+"), r.MFA}
 }
 
 var errBehind = errors.New("no time left behind another request for the same number")
@@ -65,7 +64,8 @@ func (ls *lanes) alone(ctx context.Context, deadline time.Time, r Request, send 
 	if r.MFA {
 		return send()
 	}
-	mine, sent := ls.enter(ctx, deadline, r.key())
+	flow := r.flow()
+	mine, sent := ls.enter(ctx, deadline, flow)
 	if sent {
 		return Outcome{Result: JustSent, Reason: errJustSent}
 	}
@@ -73,7 +73,7 @@ func (ls *lanes) alone(ctx context.Context, deadline time.Time, r Request, send 
 		return Outcome{Result: Failed, Reason: errBehind}
 	}
 	// A message whose request nobody waits for any more carries a void code: the next request needs one of its own.
-	defer func() { ls.leave(r.key(), mine, outcome.Result == Accepted && ctx.Err() == nil) }()
+	defer func() { ls.leave(flow, mine, outcome.Result == Accepted && ctx.Err() == nil) }()
 	return send()
 }
 
@@ -81,8 +81,8 @@ var errJustSent = errors.New("another request for the same number has just been 
 
 // enter waits until the lane is free and takes it. It returns none at the deadline, when ctx ends, or if a message was sent on
 // it while we waited. Who has entered must leave.
-func (ls *lanes) enter(ctx context.Context, deadline time.Time, key string) (mine *lane, sent bool) {
-	mine, other := ls.take(key)
+func (ls *lanes) enter(ctx context.Context, deadline time.Time, f flow) (mine *lane, sent bool) {
+	mine, other := ls.take(f)
 	if mine != nil {
 		return mine, false
 	}
@@ -97,29 +97,34 @@ func (ls *lanes) enter(ctx context.Context, deadline time.Time, key string) (min
 		case <-limited.Done():
 			return nil, false
 		}
-		mine, other = ls.take(key)
+		mine, other = ls.take(f)
 	}
 	return mine, false
 }
 
-// take takes the lane if it is free, and otherwise returns who has it.
-func (ls *lanes) take(key string) (mine, other *lane) {
+// take takes the lane if it is free, and otherwise returns who has it, to be waited for.
+func (ls *lanes) take(f flow) (mine, other *lane) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if other, busy := ls.busy[key]; busy {
+	if other, busy := ls.busy[f]; busy {
+		if other.free == nil {
+			other.free = make(chan struct{})
+		}
 		return nil, other
 	}
-	mine = &lane{free: make(chan struct{})}
-	ls.busy[key] = mine
+	mine = new(lane)
+	ls.busy[f] = mine
 	return mine, nil
 }
 
-func (ls *lanes) leave(key string, mine *lane, sent bool) {
+func (ls *lanes) leave(f flow, mine *lane, sent bool) {
 	ls.mu.Lock()
-	delete(ls.busy, key)
-	ls.mu.Unlock()
+	defer ls.mu.Unlock()
+	delete(ls.busy, f)
 	mine.sent = sent
-	close(mine.free)
+	if mine.free != nil {
+		close(mine.free)
+	}
 }
 
 // took notes which carrier the message of a request went out by.
@@ -129,14 +134,14 @@ func (ls *lanes) took(r Request, carrier string) {
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.last.put(r.key(), &lastMessage{id: r.ID, at: r.Arrived, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
+	ls.last.put(r.flow(), lastMessage{id: r.ID, at: r.Arrived, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
 }
 
 // arrived notes that the message of a request is on the phone.
 func (ls *lanes) arrived(r Request) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	if last, ok := ls.last.get(r.key(), time.Now()); ok && last.id == r.ID {
+	if last := ls.last.get(r.flow(), time.Now()); last != nil && last.id == r.ID {
 		last.arrived = true
 	}
 }
@@ -168,8 +173,8 @@ func (ls *lanes) unused(r Request, age time.Duration) *lastMessage {
 	if r.MFA {
 		return nil
 	}
-	last, ok := ls.last.get(r.key(), r.Arrived)
-	if !ok || r.Arrived.Sub(last.at) >= age || last.lastSignIn != r.LastSignIn {
+	last := ls.last.get(r.flow(), r.Arrived)
+	if last == nil || r.Arrived.Sub(last.at) >= age || last.lastSignIn != r.LastSignIn {
 		return nil
 	}
 	return last

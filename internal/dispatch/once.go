@@ -23,7 +23,7 @@ type calls struct {
 	callerWaits time.Duration
 
 	mu     sync.Mutex
-	recent *memory[*call]
+	recent *memory[string, call]
 }
 
 // call is one call and its repeats. Its fields belong to calls.mu.
@@ -37,12 +37,12 @@ type call struct {
 	settled bool    // the outcome stands for repeats too
 	tried   map[string]providers.Kind
 	pending map[string]bool // tried, and not ended when its run had
-	news    chan struct{}   // closed when one of those has ended
+	news    chan struct{}   // closed when one of those has ended; nil if nobody waits for that
 	verdict *policy.Verdict // nil until the call has been judged
 }
 
 func newCalls(callerWaits time.Duration) *calls {
-	return &calls{callerWaits: callerWaits, recent: newMemory[*call](keepCalls, mostCalls)}
+	return &calls{callerWaits: callerWaits, recent: newMemory[string, call](keepCalls, mostCalls)}
 }
 
 var (
@@ -66,10 +66,10 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 	c.waiting++
 	running := c.running
-	runs := context.WithoutCancel(ctx)
+	var runs context.Context
 	if running == nil {
 		c.running, c.givenUp = make(chan struct{}), false
-		runs, c.stop = context.WithCancel(runs)
+		runs, c.stop = context.WithCancel(context.Background())
 	}
 	cs.mu.Unlock()
 
@@ -104,13 +104,11 @@ func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 // find returns the call that r is an attempt at. Once its caller has long given up, a call that came to nothing is forgotten:
 // who makes it again means it.
 func (cs *calls) find(r Request) *call {
-	c, ok := cs.recent.get(r.ID, r.Arrived)
-	if ok && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
+	c := cs.recent.get(r.ID, r.Arrived)
+	if c != nil && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
 		return c
 	}
-	c = &call{first: r.Arrived, news: make(chan struct{})}
-	cs.recent.put(r.ID, c, r.Arrived)
-	return c
+	return cs.recent.put(r.ID, call{first: r.Arrived}, r.Arrived)
 }
 
 func (cs *calls) run(ctx context.Context, c *call, run func(context.Context, *call) Outcome) (outcome Outcome) {
@@ -178,8 +176,10 @@ func (cs *calls) late(c *call) func(race.Attempt) {
 		cs.mu.Lock()
 		defer cs.mu.Unlock()
 		c.note(attempt)
-		close(c.news)
-		c.news = make(chan struct{})
+		if c.news != nil {
+			close(c.news)
+			c.news = nil
+		}
 		if attempt.Err != nil || c.settled {
 			return
 		}
@@ -198,10 +198,14 @@ func (cs *calls) undecided(ctx context.Context, c *call, deadline time.Time) boo
 	defer over.Stop()
 	for {
 		cs.mu.Lock()
-		news, waiting, unknown := c.news, len(c.pending) > 0, false
+		waiting, unknown := len(c.pending) > 0, false
 		for _, kind := range c.tried {
 			unknown = unknown || kind == providers.Unknown
 		}
+		if waiting && c.news == nil {
+			c.news = make(chan struct{})
+		}
+		news := c.news
 		cs.mu.Unlock()
 		if !waiting {
 			return unknown

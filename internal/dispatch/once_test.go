@@ -248,22 +248,31 @@ func TestAPanicReleasesTheWaiters(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory[int](time.Minute, 3)
+	m := newMemory[string, int](time.Minute, 3)
 	at := time.Now()
 	for i := range 5 {
 		m.put(strconv.Itoa(i), i, at.Add(time.Duration(i)*time.Second))
 	}
 	require.Len(t, m.entries, 3)
-	_, ok := m.get("1", at)
-	require.False(t, ok, "the oldest go first")
-	value, ok := m.get("4", at)
-	require.True(t, ok)
-	require.Equal(t, 4, value)
+	require.Nil(t, m.get("1", at), "the oldest go first")
+	require.Equal(t, 4, *m.get("4", at))
 	m.put("2", 7, at.Add(10*time.Second))
-	_, ok = m.get("3", at.Add(63*time.Second))
-	require.False(t, ok, "it is a minute old")
-	value, ok = m.get("2", at.Add(69*time.Second))
-	require.True(t, ok, "it was put again since")
-	require.Equal(t, 7, value)
-	require.Equal(t, len(m.entries), m.byAge.Len())
+	require.Nil(t, m.get("3", at.Add(63*time.Second)), "it is a minute old")
+	require.Equal(t, 7, *m.get("2", at.Add(69*time.Second)), "it was put again since")
+	for _, key := range []string{"5", "6", "5"} {
+		m.put(key, 0, at.Add(69*time.Second))
+	}
+	require.Equal(t, []string{"2", "6", "5"}, byAge(m))
+	m.forget(at.Add(time.Hour))
+	require.Empty(t, byAge(m))
+	require.Empty(t, m.entries)
+}
+
+// byAge returns the keys, oldest first.
+func byAge(m *memory[string, int]) []string {
+	var keys []string
+	for r := m.oldest; r != nil; r = r.newer {
+		keys = append(keys, r.key)
+	}
+	return keys
 }

@@ -23,6 +23,9 @@ const (
 	// mostParts is how many names of one carrier a message may go by. No carrier lets a text have so many segments.
 	mostParts = 16
 
+	// wipeEvery is how often dead codes are looked for while there are live ones. A timer for each would cost more.
+	wipeEvery = time.Second
+
 	// leastLife is what must be left of a code's life for another message to be worth its price.
 	leastLife = 15 * time.Second
 )
@@ -35,9 +38,10 @@ type pendings struct {
 	fallBack func(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Carrier) // must not block
 
 	mu     sync.Mutex
-	byID   *memory[*pending]
+	byID   *memory[string, pending]
 	byName map[name]*pending
-	newest map[string]*pending                            // by flow: the one whose code is valid
+	newest map[flow]*pending                              // the one whose code is valid
+	dying  map[time.Duration][]*pending                   // by the life of their codes, and so in the order in which these die
 	early  map[name]map[providers.State]providers.Receipt // those whose message isn't known yet
 }
 
@@ -49,8 +53,7 @@ type pending struct {
 	request  Request // without its code
 	number   phone.Number
 	message  *providers.Message // nil once its code is void: it must not be sent again
-	dies     time.Time          // the code
-	wipe     *time.Timer        // the message, then
+	life     time.Duration      // of the code
 	tries    []try              // one for each carrier of the route, in its order
 	answered bool               // a caller was there to hear that it was accepted
 	stop     context.CancelFunc // ends its being sent through other carriers because of a receipt; nil if it isn't
@@ -92,9 +95,10 @@ func (t *try) mayArrive() bool { return t.begun && (!t.over || t.accepted) && !t
 func newPendings(events Events) *pendings {
 	ps := &pendings{
 		events: events,
-		byID:   newMemory[*pending](keepPending, mostPending),
+		byID:   newMemory[string, pending](keepPending, mostPending),
 		byName: map[name]*pending{},
-		newest: map[string]*pending{},
+		newest: map[flow]*pending{},
+		dying:  map[time.Duration][]*pending{},
 		early:  map[name]map[providers.State]providers.Receipt{},
 	}
 	ps.byID.forgot = ps.forgot
@@ -105,26 +109,49 @@ func newPendings(events Events) *pendings {
 func (ps *pendings) open(r Request, number phone.Number, m providers.Message, route []*race.Carrier, life time.Duration) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if _, again := ps.byID.get(r.ID, r.Arrived); again {
+	if ps.byID.get(r.ID, r.Arrived) != nil {
 		return
 	}
 	r.Code = providers.Secret{}
-	p := &pending{request: r, number: number, message: &m, dies: r.Arrived.Add(life), tries: make([]try, len(route))}
+	p := ps.byID.put(r.ID, pending{request: r, number: number, message: &m, life: life, tries: make([]try, len(route))}, r.Arrived)
 	for i, carrier := range route {
 		p.tries[i].carrier = carrier
 	}
-	p.wipe = time.AfterFunc(time.Until(p.dies), func() {
-		ps.mu.Lock()
-		defer ps.mu.Unlock()
-		p.message = nil
-	})
-	ps.byID.put(r.ID, p, r.Arrived)
+	ps.dying[life] = append(ps.dying[life], p)
+	if len(ps.dying[life]) == 1 {
+		time.AfterFunc(p.lives(), func() { ps.wipe(life) })
+	}
+}
+
+// lives is how long the code will live.
+func (p *pending) lives() time.Duration { return time.Until(p.request.Arrived.Add(p.life)) }
+
+// wipe drops the messages whose codes have died, and comes again for the others.
+func (ps *pendings) wipe(life time.Duration) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	for len(ps.dying[life]) > 0 {
+		p := ps.dying[life][0]
+		if lives := p.lives(); lives > 0 {
+			time.AfterFunc(max(lives, wipeEvery), func() { ps.wipe(life) })
+			return
+		}
+		ps.die(p)
+	}
+}
+
+// die drops the message that is the next whose code dies, if p is that. ps.mu is held.
+func (ps *pendings) die(p *pending) {
+	p.void()
+	if dying := ps.dying[p.life]; len(dying) > 0 && dying[0] == p {
+		dying[0] = nil
+		ps.dying[p.life] = dying[1:]
+	}
 }
 
 // void makes sure that the message isn't sent again, nor by one more carrier if that is under way. ps.mu is held.
 func (p *pending) void() {
 	p.message = nil
-	p.wipe.Stop()
 	if p.stop != nil {
 		p.stop()
 	}
@@ -132,7 +159,7 @@ func (p *pending) void() {
 
 // forgot drops what leads to a message that has been forgotten. ps.mu is held.
 func (ps *pendings) forgot(p *pending, old bool) {
-	p.void()
+	ps.die(p) // the oldest is the first to die, too
 	for _, t := range p.tries {
 		for _, part := range t.parts {
 			delete(ps.byName, name{t.carrier.Name, part.id})
@@ -156,8 +183,8 @@ func (ps *pendings) noteAll(attempts []race.Attempt) {
 func (ps *pendings) note(a race.Attempt) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p, ok := ps.byID.get(a.MessageID, time.Now())
-	if !ok {
+	p := ps.byID.get(a.MessageID, time.Now())
+	if p == nil {
 		return
 	}
 	t := p.try(a.Carrier)
@@ -203,20 +230,21 @@ func (ps *pendings) bind(p *pending, t *try, n name) {
 func (ps *pendings) answer(r Request) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	p, ok := ps.byID.get(r.ID, time.Now())
-	if !ok {
+	p := ps.byID.get(r.ID, time.Now())
+	if p == nil {
 		return
 	}
 	p.answered = true
-	newest := ps.newest[r.flow()]
+	flow := r.flow()
+	newest := ps.newest[flow]
 	switch {
 	case newest == nil || newest == p:
-		ps.newest[r.flow()] = p
+		ps.newest[flow] = p
 	case p.request.Arrived.Before(newest.request.Arrived): // a late repeat
 		p.void()
 	default:
 		newest.void()
-		ps.newest[r.flow()] = p
+		ps.newest[flow] = p
 	}
 	ps.consider(p)
 }
@@ -243,8 +271,8 @@ func (ps *pendings) receive(carrier, messageID string, receipt providers.Receipt
 
 // unnamed returns a message that a carrier has, or may have, without having told its name for it.
 func (ps *pendings) unnamed(messageID, carrier string) *pending {
-	p, ok := ps.byID.get(messageID, time.Now())
-	if !ok {
+	p := ps.byID.get(messageID, time.Now())
+	if p == nil {
 		return nil
 	}
 	t := p.try(carrier)
@@ -303,7 +331,7 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 
 // consider sends a message through the carriers that are left if a receipt has made that necessary, and it still makes sense.
 func (ps *pendings) consider(p *pending) {
-	if ps.fallBack == nil || p.message == nil || !p.answered || p.stop != nil || time.Until(p.dies) < leastLife {
+	if ps.fallBack == nil || p.message == nil || !p.answered || p.stop != nil || p.lives() < leastLife {
 		return
 	}
 	failed := p.failed()

@@ -535,8 +535,8 @@ func TestTheCodeIsForgotten(t *testing.T) {
 		held := func() bool {
 			s.pending.mu.Lock()
 			defer s.pending.mu.Unlock()
-			p, ok := s.pending.byID.get("1", time.Now())
-			require.True(t, ok)
+			p := s.pending.byID.get("1", time.Now())
+			require.NotNil(t, p)
 			require.True(t, p.request.Code.Empty())
 			return p.message != nil
 		}
