@@ -27,17 +27,18 @@ type Memory struct {
 	forgotten atomic.Uint64
 }
 
-// shard is some of the keys of one rule.
+// shard is some of the keys of one rule. There are no pointers in it: a collection of garbage has nothing to do here.
 type shard struct {
-	mu    sync.Mutex
-	byKey map[uint64]*entry
-	heap  []*entry // the one that is over first is on top
+	mu      sync.Mutex
+	entries []entry
+	byKey   map[uint64]int32 // which entry
+	heap    []int32          // entries, the one that is over first on top; behind the end of it, those that are free
 }
 
 type entry struct {
 	key   uint64
 	until time.Duration // since the memory's start
-	place int           // in the heap
+	place int32         // in the heap
 }
 
 // NewMemory returns an empty Memory.
@@ -54,23 +55,28 @@ func (m *Memory) Forgotten() uint64 { return m.forgotten.Load() }
 func (m *Memory) Take(at time.Time, charges []Charge) (over int, after time.Duration) {
 	now := at.Sub(m.start)
 	// Everybody locks in the order of the rules, so nobody waits for one who waits for him.
-	for _, c := range charges {
-		s := m.shard(c)
-		s.mu.Lock()
-		defer s.mu.Unlock()
+	var locked [rules]*shard // of each charge
+	for i, c := range charges {
+		locked[i] = m.shard(c)
+		locked[i].mu.Lock()
 	}
+	defer func() {
+		for i := range charges {
+			locked[i].mu.Unlock()
+		}
+	}()
 	over = -1
 	for i, c := range charges {
 		spare := time.Duration(c.Limit.Most) * c.Limit.interval()
-		if wait := m.shard(c).until(c, now) - spare - now; wait > after {
+		if wait := locked[i].until(c, now) - spare - now; wait > after {
 			over, after = i, wait
 		}
 	}
 	if over >= 0 {
 		return over, after
 	}
-	for _, c := range charges {
-		s := m.shard(c)
+	for i, c := range charges {
+		s := locked[i]
 		if s.put(c.Key, s.until(c, now), now, m.most) {
 			m.forgotten.Add(1)
 		}
@@ -85,8 +91,8 @@ func (m *Memory) shard(c Charge) *shard {
 // until is the time until which the limit is used up once this charge is made.
 func (s *shard) until(c Charge, now time.Duration) time.Duration {
 	until := now
-	if e, ok := s.byKey[c.Key]; ok {
-		until = max(now, e.until)
+	if i, ok := s.byKey[c.Key]; ok {
+		until = max(now, s.entries[i].until)
 	}
 	return until + c.Limit.interval()
 }
@@ -94,13 +100,13 @@ func (s *shard) until(c Charge, now time.Duration) time.Duration {
 // put notes how long a key is used up, which only ever becomes longer, and reports whether another key was forgotten for it
 // before its time.
 func (s *shard) put(key uint64, until, now time.Duration, most int) (forgot bool) {
-	if e, ok := s.byKey[key]; ok {
-		e.until = until
-		s.sink(e)
+	if i, ok := s.byKey[key]; ok {
+		s.entries[i].until = until
+		s.sink(i)
 		return false
 	}
 	for range 2 { // more than one comes, so that those that are over go; and few, since others wait
-		if len(s.heap) > 0 && s.heap[0].until <= now {
+		if len(s.heap) > 0 && s.top().until <= now {
 			s.drop()
 		}
 	}
@@ -109,57 +115,72 @@ func (s *shard) put(key uint64, until, now time.Duration, most int) (forgot bool
 		forgot = true
 	}
 	if s.byKey == nil {
-		s.byKey = map[uint64]*entry{}
+		s.byKey = map[uint64]int32{}
 	}
-	e := &entry{key, until, len(s.heap)}
-	s.byKey[key] = e
-	s.heap = append(s.heap, e)
-	s.rise(e)
+	end := len(s.heap)
+	if end == len(s.entries) {
+		s.entries = append(s.entries, entry{})
+		s.heap = append(s.heap, int32(end))
+	}
+	s.heap = s.heap[:end+1]
+	i := s.heap[end]
+	s.entries[i] = entry{key, until, int32(end)}
+	s.byKey[key] = i
+	s.rise(i)
 	return forgot
 }
 
+func (s *shard) top() entry { return s.entries[s.heap[0]] }
+
 // drop forgets the entry on top.
 func (s *shard) drop() {
-	delete(s.byKey, s.heap[0].key)
+	delete(s.byKey, s.top().key)
 	end := len(s.heap) - 1
-	last := s.heap[end]
-	s.heap[end] = nil
+	free, last := s.heap[0], s.heap[end]
+	s.heap[end] = free
 	s.heap = s.heap[:end]
 	if end > 0 {
-		last.place = 0
+		s.set(0, last)
 		s.sink(last)
 	}
 }
 
+// set puts an entry at a place of the heap.
+func (s *shard) set(place, i int32) {
+	s.heap[place] = i
+	s.entries[i].place = place
+}
+
 // rise moves an entry up to where it belongs.
-func (s *shard) rise(e *entry) {
-	for e.place > 0 {
-		parent := s.heap[(e.place-1)/2]
-		if parent.until <= e.until {
+func (s *shard) rise(i int32) {
+	place, until := s.entries[i].place, s.entries[i].until
+	for place > 0 {
+		parent := (place - 1) / 2
+		if s.entries[s.heap[parent]].until <= until {
 			break
 		}
-		s.heap[e.place] = parent
-		parent.place, e.place = e.place, parent.place
+		s.set(place, s.heap[parent])
+		place = parent
 	}
-	s.heap[e.place] = e
+	s.set(place, i)
 }
 
 // sink moves an entry down to where it belongs.
-func (s *shard) sink(e *entry) {
+func (s *shard) sink(i int32) {
+	place, until, end := s.entries[i].place, s.entries[i].until, int32(len(s.heap))
 	for {
-		first := 2*e.place + 1
-		if first >= len(s.heap) {
+		child := 2*place + 1
+		if child >= end {
 			break
 		}
-		child := s.heap[first]
-		if first+1 < len(s.heap) && s.heap[first+1].until < child.until {
-			child = s.heap[first+1]
+		if child+1 < end && s.entries[s.heap[child+1]].until < s.entries[s.heap[child]].until {
+			child++
 		}
-		if e.until <= child.until {
+		if until <= s.entries[s.heap[child]].until {
 			break
 		}
-		s.heap[e.place] = child
-		child.place, e.place = e.place, child.place
+		s.set(place, s.heap[child])
+		place = child
 	}
-	s.heap[e.place] = e
+	s.set(place, i)
 }

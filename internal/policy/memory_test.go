@@ -138,8 +138,9 @@ func (m *Memory) keys() int {
 			if len(s.byKey) != len(s.heap) {
 				return -1
 			}
-			for place, e := range s.heap {
-				if s.byKey[e.key] != e || e.place != place || place > 0 && s.heap[(place-1)/2].until > e.until {
+			for place, i := range s.heap {
+				e := s.entries[i]
+				if s.byKey[e.key] != i || e.place != int32(place) || place > 0 && s.entries[s.heap[(place-1)/2]].until > e.until {
 					return -1
 				}
 			}

@@ -103,7 +103,7 @@ func (p *Policy) Judge(c Call) Verdict {
 // charges are what a call counts towards.
 func (p *Policy) charges(c Call, country string) []Charge {
 	limits := p.settings.Limits
-	charges := make([]Charge, 0, rules)
+	charges := make([]Charge, 0, mostCharges)
 	charge := func(rule Rule, limit Limit, key uint64) {
 		if limit.on() {
 			charges = append(charges, Charge{rule, limit, key})

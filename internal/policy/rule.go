@@ -15,7 +15,8 @@ const (
 	PerCountry
 	InTotal
 
-	rules int = iota
+	rules       int = iota
+	mostCharges     = rules - int(PerPhone)
 )
 
 // String names a rule as its setting is named, without the prefix and in lower case.
