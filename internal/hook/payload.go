@@ -51,7 +51,7 @@ type User struct {
 	Phone      providers.Secret `json:"phone"`
 	Confirmed  string           `json:"phone_confirmed_at"` // when the account has shown that the phone is its own
 	LastSignIn string           `json:"last_sign_in_at"`    // changes only when a session is issued: not by MFA, not by reauthentication
-	Metadata   json.RawMessage  `json:"user_metadata"`      // whatever the app put there
+	Locale     Locale           `json:"user_metadata"`      // of all that the app put there
 }
 
 // SMS is the code and where it goes.
@@ -165,21 +165,26 @@ var localeShape = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}$
 
 // Locale is the language that the app noted for its user, in user_metadata.locale, .language or .lang; Auth itself sends
 // none. It is empty if there is none that looks like one.
-func (p Payload) Locale() string {
-	if !bytes.Contains(p.User.Metadata, []byte(`"l`)) { // as all three begin; most users have none, and reading takes time
-		return ""
+type Locale string
+
+// UnmarshalJSON reads user_metadata, whatever it is. It never fails.
+func (l *Locale) UnmarshalJSON(metadata []byte) error {
+	*l = ""
+	if !bytes.Contains(metadata, []byte(`"l`)) { // as all three begin; most users have none, and reading takes time
+		return nil
 	}
 	var noted map[string]json.RawMessage
-	if json.Unmarshal(p.User.Metadata, &noted) != nil {
-		return ""
+	if json.Unmarshal(metadata, &noted) != nil {
+		return nil
 	}
 	for _, key := range []string{"locale", "language", "lang"} {
 		var tag string
 		if json.Unmarshal(noted[key], &tag) == nil && localeShape.MatchString(tag) {
-			return tag
+			*l = Locale(tag)
+			return nil
 		}
 	}
-	return ""
+	return nil
 }
 
 // Refused answers that there will be no message, with a text for the app's user. The status is a 4xx: supabase-js drops

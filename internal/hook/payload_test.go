@@ -153,9 +153,8 @@ func TestLocale(t *testing.T) {
 	} {
 		p, err := Decode(fmt.Appendf(nil, `{"user":{"phone":"1","user_metadata":%s},"sms":{"otp":"1"}}`, tt.metadata))
 		require.NoError(t, err)
-		require.Equal(t, tt.want, p.Locale(), tt.metadata)
+		require.EqualValues(t, tt.want, p.User.Locale, tt.metadata)
 	}
-	require.Empty(t, Payload{}.Locale())
 }
 
 // Both clocks are Auth's own; what they say is believed only where it can be a repeat.
@@ -224,6 +223,5 @@ func FuzzDecode(f *testing.F) {
 		if p.SMS.OTP.Empty() || p.Phone().Empty() || p.ID(body) == "" || len(p.ID(body)) > 36 {
 			t.Fatalf("decoded without a code, a phone or an ID: %s", body)
 		}
-		p.Locale()
 	})
 }

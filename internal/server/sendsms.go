@@ -49,7 +49,7 @@ func request(p hook.Payload, id string, header http.Header, arrived time.Time) d
 		User:       p.User.ID,
 		Phone:      p.Phone(),
 		Code:       p.SMS.OTP,
-		Locale:     p.Locale(),
+		Locale:     string(p.User.Locale),
 		MFA:        p.SMS.Type == hook.MFA,
 		IP:         p.IP(),
 		Proven:     p.Proven(),
