@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers/providertest"
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
@@ -153,7 +155,7 @@ func (m *Memory) keys() int {
 // Ten million numbers, asked for from a million addresses, don't fill the memory.
 func TestMemoryIsBounded(t *testing.T) {
 	numbers := uint64(10_000_000)
-	if testing.Short() || raceEnabled {
+	if testing.Short() || providertest.RaceDetector {
 		numbers = 1_000_000
 	}
 	m := NewMemory()

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/providers/providertest"
 )
 
 // startingValues are the limits that the README recommends to begin with.
@@ -275,7 +276,7 @@ func (f figures) String() string {
 // TestPumping has the README's starting values face 50,000 requests for numbers in 40 ranges, in two hours, while 2,000 genuine
 // users go about their business. Run it with -v to see the figures.
 func TestPumping(t *testing.T) {
-	if raceEnabled {
+	if providertest.RaceDetector {
 		t.Skip("one goroutine does it all, and slowly")
 	}
 	limits := startingValues(t)
