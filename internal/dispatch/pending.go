@@ -351,7 +351,7 @@ func (p *pending) failed() *try {
 	var failed *try
 	for i := range p.tries {
 		t := &p.tries[i]
-		if t.mayArrive() || t.arrived() || t.dead() && t.kind == providers.Recipient {
+		if t.mayArrive() || t.dead() && t.kind == providers.Recipient {
 			return nil
 		}
 		if t.failed() {

@@ -295,6 +295,67 @@ func TestLateFallbackGoesOnWhereACarrierRefuses(t *testing.T) {
 	})
 }
 
+// Where one carrier has said that nobody will reach the number, another's failure changes nothing.
+func TestNoLateFallbackToANumberThatNobodyReaches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) {
+			posts[0].silent, posts[0].err = 2*time.Second, &providers.Error{Kind: providers.Recipient, Err: errors.New("no")}
+			posts[1].silent = 2 * time.Second
+		}, "sms", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		s.report("b", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a sends code-1 to 1; b sends code-1 to 1; b reports failed of "1" temporary`, s.happened())
+	})
+}
+
+// A carrier that has reported a failure before it answered in vain has given its reason.
+func TestAReceiptKnowsBetterThanAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) {
+			posts[0].silent, posts[0].err = time.Second, &providers.Error{Kind: providers.Unknown, Err: errors.New("broken off")}
+		}, "whatsapp", "sms", "whatsapp")
+		done := make(chan Result)
+		go func() { done <- s.ask("1") }()
+		time.Sleep(500 * time.Millisecond)
+		s.reportAs("a", "1", "x", providers.StateFailed, providers.Channel)
+		require.Equal(t, Accepted, <-done)
+		s.report("b", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a sends code-1 to 1; a reports failed of "1" channel; b sends code-1 to 1; b reports failed of "1" temporary`, s.happened())
+	})
+}
+
+// What was tried for a call and for its repeats was tried for one message.
+func TestNoLateFallbackByACarrierOfTheCallBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) {
+			posts[0].err = &providers.Error{Kind: providers.Account, Err: errors.New("no")}
+		}, "sms", "sms")
+		b := s.Carriers[1].Provider().(*post)
+		b.err = &providers.Error{Kind: providers.Temporary, Err: errors.New("not now")}
+		require.Equal(t, Failed, s.ask("1"))
+		b.err = nil
+		require.Equal(t, Accepted, s.ask("1"))
+		s.report("b", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a sends code-1 to 1; b sends code-1 to 1; b sends code-1 to 1; b reports failed of "1" temporary`, s.happened())
+	})
+}
+
+// Of two challenges, the later one's code is the one that the app asks for, also where the earlier one is answered last.
+func TestNoLateFallbackOfAnEarlierSecondFactor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Second }, "sms", "sms")
+		mfa := func(r *Request) { r.MFA = true }
+		done := make(chan Result)
+		go func() { done <- s.ask("1", mfa) }()
+		time.Sleep(500 * time.Millisecond)
+		s.Carriers[0].Provider().(*post).silent = 0
+		require.Equal(t, Accepted, s.ask("2", mfa))
+		require.Equal(t, Accepted, <-done)
+		s.report("a", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a sends code-1 to 1; a sends code-2 to 2; a reports failed of "1" temporary`, s.happened())
+	})
+}
+
 // A second factor's code lives longer, and another user's is another message.
 func TestLateFallbackForASecondFactor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -351,6 +412,34 @@ func TestReceiptByOurName(t *testing.T) {
 		require.Empty(t, s.happened(), "the name is known by now")
 		s.reportAs("a", "", "x", providers.StateRead, 0)
 		require.Equal(t, `a reports read of "1"`, s.happened())
+	})
+}
+
+// A carrier that never answered has delivered it all the same: another one's failure is no loss.
+func TestWhatHasArrivedUnansweredIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Hour }, "sms", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		time.Sleep(10 * time.Second)
+		s.happened()
+		s.reportAs("a", "1", "x", providers.StateDelivered, 0)
+		s.report("b", "1", providers.StateFailed, providers.Temporary)
+		require.Equal(t, `a reports delivered of "1" arrived; b reports failed of "1" temporary`, s.happened())
+	})
+}
+
+// A carrier that has refused a message has nothing to report of it: by our name, anybody who knows the address could.
+func TestNoReceiptByOurNameOfWhatWasRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) {
+			posts[0].err = &providers.Error{Kind: providers.Temporary, Err: errors.New("no")}
+		}, "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		s.happened()
+		s.reportAs("a", "1", "x", providers.StateDelivered, 0)
+		require.Empty(t, s.happened())
+		time.Sleep(keepEarly)
+		require.Equal(t, `a reports delivered of ""`, s.happened())
 	})
 }
 
@@ -453,6 +542,20 @@ func TestParts(t *testing.T) {
 		s.reportAs("a", "", "2a0", providers.StateDelivered, 0)
 		s.reportAs("a", "", "2a1", providers.StateFailed, providers.Temporary)
 		require.Equal(t, `a reports delivered of "2"; a reports failed of "2" temporary; b sends code-2 to 2; fell back from a for temporary`, s.happened())
+	})
+}
+
+// A message goes by so many names of one carrier, and no more.
+func TestPartsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *Settings) { posts[0].parts = mostParts + 1 }, "sms")
+		s.ask("1")
+		s.happened()
+		s.reportAs("a", "", fmt.Sprint("1a", mostParts-1), providers.StateSent, 0)
+		require.Equal(t, `a reports sent of "1"`, s.happened())
+		s.reportAs("a", "", fmt.Sprint("1a", mostParts), providers.StateSent, 0)
+		time.Sleep(keepEarly)
+		require.Equal(t, `a reports sent of ""`, s.happened())
 	})
 }
 
