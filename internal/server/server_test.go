@@ -160,6 +160,8 @@ func TestTheDoor(t *testing.T) {
 	unsigned.Body = io.NopCloser(untouchable{t})
 	empty := signed(s, newCall)
 	empty.Header.Set("webhook-signature", "")
+	forged := signed(s, newCall)
+	forged.Body = io.NopCloser(strings.NewReader(newCall + " "))
 	const closes = "map[Connection:[close] "
 	for _, tt := range []struct {
 		name    string
@@ -169,6 +171,7 @@ func TestTheDoor(t *testing.T) {
 		message string
 	}{
 		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
+		{"another body's signature", forged, "map[", 401, "the signature matches none of our secrets"},
 		{"an empty signature", empty, closes, 401, "the signature is empty: Auth has no secret for this hook"},
 		{"too long", signed(s, long), closes, 413, "the body is too long"},
 		{"too long, in chunks", chunked, closes, 413, "the body is too long"},

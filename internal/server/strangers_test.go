@@ -2,9 +2,12 @@ package server
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -69,4 +72,25 @@ func TestStrangersMakeRoom(t *testing.T) {
 		require.Zero(t, watched.byAge.Len())
 		require.Empty(t, watched.places)
 	})
+}
+
+// Who calls with a signature, or with the token of an address, is no stranger any more.
+func TestIntroductions(t *testing.T) {
+	s, _, _, path := newReceiver(t)
+	for _, tt := range []struct {
+		name    string
+		request *http.Request
+		want    bool
+	}{
+		{"a signed call", signed(s, newCall), true},
+		{"an unsigned call", httptest.NewRequest("POST", HookPath, strings.NewReader(newCall)), false},
+		{"a receipt", httptest.NewRequest("POST", path("a"), strings.NewReader("good")), true},
+		{"a receipt with another's token", httptest.NewRequest("POST", path("d"), strings.NewReader("good")), false},
+		{"a probe", httptest.NewRequest("GET", "/healthz", nil), false},
+	} {
+		introduced := false
+		ctx := context.WithValue(t.Context(), introducedKey{}, func() { introduced = true })
+		s.Handler().ServeHTTP(httptest.NewRecorder(), tt.request.WithContext(ctx))
+		require.Equal(t, tt.want, introduced, tt.name)
+	}
 }
