@@ -345,8 +345,8 @@ func (ps *pendings) consider(p *pending) {
 	}
 }
 
-// failed returns the last try of which a receipt has said that it failed, or nil if another try may arrive, or has, or if
-// nobody will reach the number.
+// failed returns the last try of which a receipt has said that it failed, or nil if another try may arrive, or if nobody will
+// reach the number. A message that has arrived is void.
 func (p *pending) failed() *try {
 	var failed *try
 	for i := range p.tries {
