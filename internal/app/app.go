@@ -35,18 +35,9 @@ type App struct {
 // New wires the program, of some version. Messages of carriers that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
 	a := &App{deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
-	opened, err := a.open(c)
+	carriers, err := a.carriers(c)
 	if err != nil {
 		return nil, err
-	}
-	var carriers []*race.Carrier
-	for i, instance := range c.Instances {
-		carrier := race.NewCarrier(instance.Name, opened[i], instance.Codes, c.AtOnce)
-		carriers = append(carriers, carrier)
-		a.metrics.Carrier(carrier.Name)
-		for _, state := range race.States {
-			a.metrics.CarrierState(carrier.Name, string(state), func() bool { return carrier.State() == state })
-		}
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
 	a.Dispatcher = dispatch.New(dispatch.Settings{
@@ -71,6 +62,24 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	}
 	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
 	return a, nil
+}
+
+// carriers are those of the settings, in their order, all of them counted.
+func (a *App) carriers(c config.Config) ([]*race.Carrier, error) {
+	opened, err := a.open(c)
+	if err != nil {
+		return nil, err
+	}
+	var carriers []*race.Carrier
+	for i, instance := range c.Instances {
+		carrier := race.NewCarrier(instance.Name, opened[i], instance.Codes, c.AtOnce)
+		carriers = append(carriers, carrier)
+		a.metrics.Carrier(carrier.Name)
+		for _, state := range race.States {
+			a.metrics.CarrierState(carrier.Name, string(state), func() bool { return carrier.State() == state })
+		}
+	}
+	return carriers, nil
 }
 
 // open opens the accounts of the settings, in their order.
