@@ -26,7 +26,7 @@ const Prefix = "SMSHOOK_"
 // Config is the settings, read and checked. The tags are their documentation.
 type Config struct {
 	Addr      string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is honoured"`
-	AdminAddr string        `env:"ADMIN_ADDR" help:"a second address, for you alone: its /readyz tells the health of each carrier"`
+	AdminAddr string        `env:"ADMIN_ADDR" help:"a second address, for you alone: /metrics for Prometheus, and a /readyz that tells the health of each carrier"`
 	Secrets   hook.Secrets  `env:"SECRETS" required:"true" help:"the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
 	Instances Instances     `env:"PROVIDERS" required:"true" help:"carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on"`
 	Routes    route.Table   `env:"ROUTES" help:"carriers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
@@ -35,7 +35,7 @@ type Config struct {
 	Patience  time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent before the next one is tried beside it"`
 	Resend    time.Duration `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next carrier; 0s: never"`
 	AtOnce    int           `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each carrier; more are answered as failed at once"`
-	CodeLife  time.Duration `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
+	CodeLife  time.Duration `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if it is unset, Auth's own 60s are assumed; if it is set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
 
 	Message       message.Template     `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset, there are texts in twelve languages: Your code is {{ .Code }}, or with an APP, Your {{ .App }} code is {{ .Code }}"`
 	Translations  message.Translations `env:"MESSAGE_<LOCALE>" help:"the text for one language, such as MESSAGE_PT_BR or MESSAGE_DE"`
@@ -45,7 +45,7 @@ type Config struct {
 	AppHash       message.AppHash      `env:"APP_HASH" help:"the hash of your Android app, 11 characters; it is added to every text, so that the SMS Retriever API hands it to the app"`
 	WebOTPDomain  message.Domain       `env:"WEBOTP_DOMAIN" help:"the domain of your website, such as example.com; @example.com #123456 is added to every text, so that phones fill the code only there"`
 
-	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where carriers reach this server from outside, such as https://sms.example.com; with RECEIPT_SECRET it turns receipts on"`
+	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where carriers reach this server from outside, to report what became of a message, such as https://sms.example.com; with RECEIPT_SECRET it turns these receipts on"`
 	ReceiptSecrets receipt.Secrets `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
 	LateFallback   string          `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
 
