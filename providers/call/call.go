@@ -43,13 +43,28 @@ type Request struct {
 	Body   string
 }
 
-// Form returns a POST of form values.
-func Form(url string, values url.Values) Request {
+// Fields are those of a form, in the order in which they are added.
+type Fields struct{ encoded strings.Builder }
+
+// Add adds a field.
+func (f *Fields) Add(name, value string) {
+	if f.encoded.Len() == 0 {
+		f.encoded.Grow(512)
+	} else {
+		f.encoded.WriteByte('&')
+	}
+	f.encoded.WriteString(url.QueryEscape(name))
+	f.encoded.WriteByte('=')
+	f.encoded.WriteString(url.QueryEscape(value))
+}
+
+// Form returns a POST of a form.
+func Form(url string, f *Fields) Request {
 	return Request{
 		Method: http.MethodPost,
 		URL:    url,
 		Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}},
-		Body:   values.Encode(),
+		Body:   f.encoded.String(),
 	}
 }
 

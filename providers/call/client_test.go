@@ -122,7 +122,7 @@ func TestRequest(t *testing.T) {
 		{call.Get(string(f.Base) + "/a%2Fb?x=1&y=%20"), "GET /a%2Fb?x=1&y=%20 HTTP/1.1\nUser-Agent: smshook\n"},
 		{call.Get(string(f.Base)+"/").BasicAuth("us:er", providers.NewSecret("é:")),
 			"GET / HTTP/1.1\nAuthorization: Basic, decoded: us:er:é:\nUser-Agent: smshook\n"},
-		{call.Form(string(f.Base)+"/p", map[string][]string{"b": {"2", "1"}, "a": {"é &=+"}}),
+		{call.Form(string(f.Base)+"/p", fields("b", "2", "b", "1", "a", "é &=+")),
 			"POST /p HTTP/1.1\nContent-Type: application/x-www-form-urlencoded\nUser-Agent: smshook\n\na=é &=+\nb=1\nb=2\n"},
 		{call.Request{Method: "PUT", URL: string(f.Base), Body: `{"b":1,"a":"<"}`,
 			Header: http.Header{"Content-Type": {"application/json"}, "User-Agent": {"another"}, "X": {"1", "2"}}},

@@ -16,7 +16,16 @@ const token = "t0ken+with/odd=chars&"
 
 // post makes the request that most tests send.
 func post(base call.BaseURL) call.Request {
-	return call.Form(string(base)+"/messages", map[string][]string{"to": {"+447700900123"}})
+	return call.Form(string(base)+"/messages", fields("to", "+447700900123"))
+}
+
+// fields are those of a form, a name and a value in turn.
+func fields(pairs ...string) *call.Fields {
+	f := new(call.Fields)
+	for i := 0; i < len(pairs); i += 2 {
+		f.Add(pairs[i], pairs[i+1])
+	}
+	return f
 }
 
 // do sends it.

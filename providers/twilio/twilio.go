@@ -8,7 +8,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -153,31 +152,32 @@ func (p *Provider) url(path string) string {
 // maxValidity is the longest ValidityPeriod that Twilio takes.
 const maxValidity = 36000 * time.Second
 
-func (p *Provider) form(m providers.Message) url.Values {
+func (p *Provider) form(m providers.Message) *call.Fields {
 	to := m.To.Reveal()
 	if p.settings.whatsApp() {
 		to = whatsAppPrefix + to
 	}
-	form := url.Values{"To": {to}}
+	form := new(call.Fields)
+	form.Add("To", to)
 	if p.settings.From != "" {
-		form.Set("From", p.settings.From)
+		form.Add("From", p.settings.From)
 	}
 	if p.settings.MessagingServiceSID != "" {
-		form.Set("MessagingServiceSid", p.settings.MessagingServiceSID)
+		form.Add("MessagingServiceSid", p.settings.MessagingServiceSID)
 	}
 	if m.Life > 0 {
-		form.Set("ValidityPeriod", strconv.Itoa(int(min(m.Life, maxValidity).Seconds())))
+		form.Add("ValidityPeriod", strconv.Itoa(int(min(m.Life, maxValidity).Seconds())))
 	}
 	if address := p.callback.For(m); address != "" {
-		form.Set("StatusCallback", address)
+		form.Add("StatusCallback", address)
 	}
 	if p.settings.ContentSID == "" {
-		form.Set("Body", m.Text.Reveal())
+		form.Add("Body", m.Text.Reveal())
 		return form
 	}
 	variables, _ := json.Marshal(map[string]string{"1": m.Code.Reveal()}) // a map of strings always marshals
-	form.Set("ContentSid", p.settings.ContentSID)
-	form.Set("ContentVariables", string(variables))
+	form.Add("ContentSid", p.settings.ContentSID)
+	form.Add("ContentVariables", string(variables))
 	return form
 }
 

@@ -3,7 +3,6 @@ package vonage
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"regexp"
 	"strconv"
 
@@ -42,22 +41,21 @@ func (p *Provider) sendSMS(ctx context.Context, m providers.Message) (providers.
 	return judge(answer, parts)
 }
 
-func (p *Provider) form(m providers.Message) url.Values {
-	form := url.Values{
-		"api_key":    {p.settings.APIKey},
-		"api_secret": {p.settings.APISecret.Reveal()},
-		"from":       {p.settings.From},
-		"to":         {digits(m)},
-		"text":       {m.Text.Reveal()},
-	}
+func (p *Provider) form(m providers.Message) *call.Fields {
+	form := new(call.Fields)
+	form.Add("api_key", p.settings.APIKey)
+	form.Add("api_secret", p.settings.APISecret.Reveal())
+	form.Add("from", p.settings.From)
+	form.Add("to", digits(m))
+	form.Add("text", m.Text.Reveal())
 	if m.Unicode {
-		form.Set("type", "unicode")
+		form.Add("type", "unicode")
 	}
 	if m.Life > 0 {
-		form.Set("ttl", strconv.FormatInt(ttl(m.Life).Milliseconds(), 10))
+		form.Add("ttl", strconv.FormatInt(ttl(m.Life).Milliseconds(), 10))
 	}
 	if address := p.callback.For(m); address != "" {
-		form.Set("callback", address)
+		form.Add("callback", address)
 	}
 	return form
 }
