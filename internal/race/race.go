@@ -136,9 +136,7 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 		run.trial.tell(errNoWord)
 		return Outcome{Result: Failed}
 	}
-	over := time.NewTimer(time.Until(run.deadline))
-	defer over.Stop()
-	defer run.patience.Stop()
+	defer run.bell.Stop()
 	defer run.follow()
 	for {
 		select {
@@ -146,11 +144,12 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 			if run.land(ctx, f) {
 				return run.accepted()
 			}
-		case <-run.patience.C:
+		case <-run.bell.C:
 			run.silent()
+			if time.Until(run.deadline) <= 0 {
+				return run.giveUp(r.Unknown)
+			}
 			run.next(ctx)
-		case <-over.C:
-			return run.giveUp(r.Unknown)
 		case <-ctx.Done():
 			return run.giveUp(FailUnknown)
 		}

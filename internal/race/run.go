@@ -18,14 +18,14 @@ type run struct {
 	flying   []*flight
 	landed   chan *flight
 	ended    []Attempt
-	patience *time.Timer // of the newest attempt
+	bell     *time.Timer // rings when the patience of the newest attempt is over, and at the deadline
 	won      bool        // a carrier has accepted
 }
 
 // lineUp puts those that rest at the end, and one that has rested, if there is one, to the front: it needs a real message to
 // show that it is well again, and other messages in the meantime try it last.
 func (r *Runner) lineUp(e Entry) *run {
-	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), patience: time.NewTimer(time.Hour)}
+	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), bell: time.NewTimer(time.Hour)}
 	run.queue = make([]*Carrier, 0, len(e.Route))
 	var rested, sick []*Carrier
 	for _, c := range e.Route {
@@ -66,12 +66,13 @@ func (run *run) hurry() {
 
 // next starts the next carrier, if there is one, time for it, and anybody who waits.
 func (run *run) next(ctx context.Context) {
-	run.patience.Stop()
-	if len(run.queue) == 0 || ctx.Err() != nil || time.Until(run.deadline) < leastTime/2 {
+	left := time.Until(run.deadline)
+	if len(run.queue) == 0 || ctx.Err() != nil || left < leastTime/2 {
+		run.bell.Reset(left)
 		return
 	}
 	c := run.queue[0]
-	patience := min(time.Until(run.deadline)/time.Duration(len(run.queue)), run.Patience)
+	patience := min(left/time.Duration(len(run.queue)), run.Patience)
 	run.queue = run.queue[1:]
 	v := run.trial
 	run.trial = nil
@@ -82,7 +83,7 @@ func (run *run) next(ctx context.Context) {
 	}
 	// However soon the next one starts, this one is judged by the whole patience: a share of what is left says nothing.
 	run.flying = append(run.flying, fly(run.entry.Message, c, v, run.Patience, run.landed))
-	run.patience.Reset(patience)
+	run.bell.Reset(patience)
 }
 
 // silent notes that the newest attempt has been silent for its patience.
@@ -149,7 +150,7 @@ func (run *run) accepted() Outcome {
 
 // attempts are all of them, those under way last.
 func (run *run) attempts() []Attempt {
-	all := slices.Clone(run.ended)
+	all := slices.Clip(run.ended)
 	for _, f := range run.flying {
 		all = append(all, f.pending(run.entry.Message))
 	}
