@@ -32,17 +32,26 @@ func (p *pigeon) Send(ctx context.Context, m providers.Message) (providers.Sent,
 	p.got = append(p.got, m)
 	wait, err := p.wait, p.err
 	p.mu.Unlock()
-	if wait > 0 {
-		httptrace.ContextClientTrace(ctx).WroteHeaders() // it has left
-		timer := time.NewTimer(wait)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return providers.Sent{}, ctx.Err()
-		}
+	if err := silence(ctx, wait); err != nil {
+		return providers.Sent{}, err
 	}
 	return providers.Sent{IDs: []string{"1"}}, err
+}
+
+// silence is a carrier's that has the message and hasn't answered yet.
+func silence(ctx context.Context, lasts time.Duration) error {
+	if lasts == 0 {
+		return nil
+	}
+	httptrace.ContextClientTrace(ctx).WroteHeaders()
+	timer := time.NewTimer(lasts)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // sent returns how many messages it was given since it was last asked.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http/httptrace"
 	"runtime"
 	"strings"
 	"sync"
@@ -35,15 +34,8 @@ func (p *post) Channel() string { return p.channel }
 
 func (p *post) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	p.stage.add(fmt.Sprintf("%s sends %s to %s", p.initial, m.Code.Reveal(), m.ID))
-	if p.silent > 0 {
-		httptrace.ContextClientTrace(ctx).WroteHeaders() // it has left
-		timer := time.NewTimer(p.silent)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return providers.Sent{}, ctx.Err()
-		}
+	if err := silence(ctx, p.silent); err != nil {
+		return providers.Sent{}, err
 	}
 	if p.err != nil {
 		return providers.Sent{}, p.err
