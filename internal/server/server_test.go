@@ -485,6 +485,19 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 }
 
+// Who sends calls and doesn't read the answers can't keep the program from ending: that waits 8 s.
+func TestWhoDoesNotReadIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newServer(t, accepts)
+		start, writes := time.Now(), 0
+		client := overPipe(t, s, &writes)
+		for err := error(nil); err == nil; {
+			_, err = io.WriteString(client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+		}
+		require.Equal(t, 6*time.Second, time.Since(start).Truncate(time.Second))
+	})
+}
+
 func TestHeadersAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(t, accepts)
