@@ -1,15 +1,18 @@
 package dispatch
 
 import (
+	"time"
+
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 )
 
 // judge asks the policy whether the number may be texted now. It asks once for a call and all its repeats: who was let through,
-// and charged, is not refused because a carrier failed.
+// and charged, is not refused because a carrier failed. The limits' time is that of the verdict: calls that waited are not judged
+// in the order in which they arrived.
 func (d *Dispatcher) judge(r Request, c *call, number phone.Number) policy.Verdict {
 	return d.calls.judged(c, func() policy.Verdict {
-		return d.Policy.Judge(policy.Call{Number: number, IP: r.IP, Proven: r.Proven, At: r.Arrived})
+		return d.Policy.Judge(policy.Call{Number: number, IP: r.IP, Proven: r.Proven, At: time.Now()})
 	})
 }
 

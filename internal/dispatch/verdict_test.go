@@ -3,6 +3,7 @@ package dispatch
 import (
 	"net/netip"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,7 +47,7 @@ func TestRefusals(t *testing.T) {
 		{"a limit", limited(policy.Limits{Phone: one}), func(r *Request) { r.User = "another" },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit, while the user has a code", limited(policy.Limits{Phone: one}), func(r *Request) { r.Arrived = r.Arrived.Add(-61 * time.Second) },
-			JustSent, policy.PerPhone, "refused by limit_phone (1/1h), again in 59m1s", 1},
+			JustSent, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit, and the user has used the code", limited(policy.Limits{Phone: one}), func(r *Request) { r.LastSignIn = "since" },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit, and the code is over", limited(policy.Limits{Phone: one}), nil, TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
@@ -158,6 +159,27 @@ func TestARepeatTellsNoVerdictAgain(t *testing.T) {
 			require.Equal(t, []any{want.Result, want.Lost, want.Verdict}, []any{told.Result, told.Lost, told.Verdict})
 			require.Equal(t, Outcome{Result: want.Result, Number: told.Number, Reason: errRepeat}, d.Send(t.Context(), r))
 		}
+	})
+}
+
+// A call that has waited behind another is judged when its turn comes: what was charged in the meantime was not charged after it.
+func TestWaitingUsesUpNoLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := fails(providers.Account)
+		p.wait = 2 * time.Second
+		d := dispatcher(limited(policy.Limits{Total: policy.Limit{Most: 10, Per: time.Second}}), p)
+		var calls sync.WaitGroup
+		send := func(id string, change func(*Request)) {
+			r := numbered(id, change)
+			calls.Go(func() { d.Send(t.Context(), r) })
+			synctest.Wait()
+		}
+		send("1", nil)
+		send("2", nil) // behind the first
+		time.Sleep(1900 * time.Millisecond)
+		send("3", func(r *Request) { r.User = "another" })
+		calls.Wait()
+		require.Equal(t, 3, p.sent(), "ten a second would be allowed")
 	})
 }
 
