@@ -61,7 +61,7 @@ func New(version string) *Metrics {
 		m.registry.MustRegister(h)
 		return h
 	}
-	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged, unreadable or busy if they got no further than the door; left if nobody waited for the answer.", "result")
+	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged or unreadable if they got no further than the door; left if nobody waited for the answer.", "result")
 	m.hookSeconds = histograms("hook_duration_seconds", "From the arrival of a call of the hook that Auth has signed to its answer.", answerSeconds).WithLabelValues().(prometheus.Histogram)
 	m.attempts = counters("attempts_total", "Attempts at a carrier, by kind of failure; accepted if there was none.", "carrier", "kind")
 	m.attemptSeconds = histograms("attempt_duration_seconds", "From the start of an attempt to the carrier's answer.", attemptSeconds, "carrier")

@@ -124,7 +124,6 @@ var refusals = map[int]string{
 	http.StatusUnauthorized:          "forged",
 	http.StatusBadRequest:            "unreadable",
 	http.StatusRequestEntityTooLarge: "unreadable",
-	http.StatusServiceUnavailable:    "busy",
 }
 
 func (s *Server) write(l *line, r *http.Request, took time.Duration) {

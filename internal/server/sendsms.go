@@ -75,17 +75,12 @@ func (s *Server) reply(p hook.Payload, result dispatch.Result) hook.Reply {
 	}
 }
 
-const (
-	// usualBody is more than a call takes unless the app keeps much in user_metadata.
-	usualBody = 16 << 10
-	// longBodies is how many that are longer are read at once: anybody can send one, and memory has an end.
-	longBodies = 16
-)
+// usualBody is more than a call takes unless the app keeps much in user_metadata.
+const usualBody = 16 << 10
 
 var (
 	errTooLong = errors.New("the body is too long")
 	errCutOff  = errors.New("the body could not be read to its end")
-	errTooMany = errors.New("too many long bodies at once")
 )
 
 // readBody reads the whole body, up to the limit in bytes. Only then does net/http notice that the caller hangs up.
@@ -97,11 +92,9 @@ func (s *Server) readBody(r *http.Request, limit int64) ([]byte, error) {
 	body.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
 	_, err := body.ReadFrom(io.LimitReader(r.Body, usualBody+1))
 	if body.Len() > usualBody && err == nil {
-		select {
-		case s.long <- struct{}{}:
-			defer func() { <-s.long }()
-		default:
-			return nil, errTooMany
+		if conn := connOf(r); conn != nil {
+			s.long.enter(conn)
+			defer s.long.leave(conn)
 		}
 		_, err = body.ReadFrom(io.LimitReader(r.Body, limit+1-int64(body.Len())))
 	}
@@ -115,12 +108,8 @@ func (s *Server) readBody(r *http.Request, limit int64) ([]byte, error) {
 }
 
 func bodyStatus(err error) int {
-	switch err {
-	case errTooLong:
+	if err == errTooLong {
 		return http.StatusRequestEntityTooLarge
-	case errTooMany:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusBadRequest
 	}
+	return http.StatusBadRequest
 }

@@ -30,8 +30,8 @@ type Server struct {
 	Log        zerolog.Logger
 
 	draining atomic.Bool
-	panics   atomic.Int64  // since the start
-	long     chan struct{} // a slot for each body that is longer than usual
+	panics   atomic.Int64 // since the start
+	long     *long
 }
 
 // Keys are how callers prove themselves.
@@ -50,7 +50,7 @@ type Sentences struct {
 
 // Handler returns the routes.
 func (s *Server) Handler() http.Handler {
-	s.long = make(chan struct{}, longBodies)
+	s.long = newLong(longBodies)
 	r := chi.NewRouter()
 	r.Use(s.logged)
 	r.Post(HookPath, s.sendSMS)

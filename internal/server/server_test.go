@@ -202,28 +202,6 @@ type errorReader struct{}
 
 func (errorReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// Of long bodies, only so many are read at once; calls of the usual length don't notice.
-func TestLongBodiesAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newServer(t, accepts)
-		handler := s.Handler()
-		for range longBodies {
-			slow, end := io.Pipe()
-			defer end.Close()
-			request := signed(s, newCall)
-			request.Body, request.ContentLength = slow, hook.MaxBody
-			go answer(handler, request)
-			end.Write(make([]byte, usualBody+1))
-		}
-		synctest.Wait()
-		long := newCall + strings.Repeat(" ", usualBody)
-		refusal := `{"error":{"http_code":503,"message":"too many long bodies at once"}}`
-		closes := strings.Replace(head(len(refusal)), "map[", "map[Connection:[close] ", 1)
-		require.Equal(t, fmt.Sprintf("503 %s %s", closes, refusal), answer(handler, signed(s, long)))
-		require.Equal(t, "200 "+head(2)+" {}", answer(handler, signed(s, newCall)))
-	})
-}
-
 func TestBodyLimitIsExact(t *testing.T) {
 	s, _ := newServer(t, accepts)
 	body := newCall + strings.Repeat(" ", hook.MaxBody-len(newCall))

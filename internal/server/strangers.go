@@ -25,7 +25,10 @@ func newStrangers(most int) *strangers {
 	return &strangers{most: most, byAge: list.New(), places: map[net.Conn]*list.Element{}}
 }
 
-type introducedKey struct{}
+type (
+	introducedKey struct{}
+	connKey       struct{}
+)
 
 // introduced notes that a signed call has come on the connection of a request.
 func introduced(r *http.Request) {
@@ -34,10 +37,17 @@ func introduced(r *http.Request) {
 	}
 }
 
+// connOf returns the connection of a request; nil where the server isn't watched.
+func connOf(r *http.Request) net.Conn {
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	return conn
+}
+
 // watch has all connections of a server begin as strangers.
 func (s *strangers) watch(server *http.Server) {
 	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
 		s.meet(conn)
+		ctx = context.WithValue(ctx, connKey{}, conn)
 		return context.WithValue(ctx, introducedKey{}, func() { s.forget(conn) })
 	}
 	server.ConnState = func(conn net.Conn, state http.ConnState) {
@@ -51,11 +61,19 @@ func (s *strangers) meet(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byAge.Len() >= s.most {
-		oldest := s.byAge.Remove(s.byAge.Front()).(net.Conn)
-		delete(s.places, oldest)
-		oldest.Close()
+		s.crowdOut()
 	}
 	s.places[conn] = s.byAge.PushBack(conn)
+}
+
+// crowdOut closes the oldest, if there is one. s.mu is held.
+func (s *strangers) crowdOut() {
+	if s.byAge.Len() == 0 {
+		return
+	}
+	oldest := s.byAge.Remove(s.byAge.Front()).(net.Conn)
+	delete(s.places, oldest)
+	oldest.Close()
 }
 
 func (s *strangers) forget(conn net.Conn) {
