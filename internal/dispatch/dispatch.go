@@ -137,6 +137,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	if err != nil {
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
+	r.Phone = number.E164() // what is kept of both is the same
 	verdict := d.judge(r, c, number)
 	if !verdict.Allow {
 		return d.refused(r, number, verdict)

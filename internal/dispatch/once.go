@@ -38,7 +38,8 @@ type call struct {
 	tried   map[string]providers.Kind
 	pending map[string]bool // tried, and not ended when its run had
 	news    chan struct{}   // closed when one of those has ended; nil if nobody waits for that
-	verdict *policy.Verdict // nil until the call has been judged
+	judged  bool
+	verdict policy.Verdict // once it has been judged
 }
 
 func newCalls(callerWaits time.Duration) *calls {
@@ -153,14 +154,14 @@ func (c *call) note(attempt race.Attempt) {
 // judged returns the verdict on a call, which is found by its first run and stands for all others.
 func (cs *calls) judged(c *call, judge func() policy.Verdict) policy.Verdict {
 	cs.mu.Lock()
-	known := c.verdict
+	judged, verdict := c.judged, c.verdict
 	cs.mu.Unlock()
-	if known != nil {
-		return *known
+	if judged {
+		return verdict
 	}
-	verdict := judge() // of the runs of a call, one is under way at a time
+	verdict = judge() // of the runs of a call, one is under way at a time
 	cs.mu.Lock()
-	c.verdict = &verdict
+	c.judged, c.verdict = true, verdict
 	cs.mu.Unlock()
 	return verdict
 }

@@ -235,7 +235,7 @@ func (ps *pendings) answer(r Request) {
 		return
 	}
 	p.answered = true
-	flow := r.flow()
+	flow := p.request.flow()
 	newest := ps.newest[flow]
 	switch {
 	case newest == nil || newest == p:

@@ -208,7 +208,7 @@ func TestCountryIsNotAskedForInVain(t *testing.T) {
 	require.Greater(t, country, 20.0)
 	c := &call{}
 	require.Less(t, testing.AllocsPerRun(10, func() {
-		c.verdict = nil
+		c.judged = false
 		d.judge(numbered("1", nil), c, number)
 		d.route(number, "")
 	}), 20.0)
