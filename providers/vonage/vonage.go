@@ -46,9 +46,12 @@ var (
 
 	signatureSecret = regexp.MustCompile(`^[!-~]*$`)
 
-	templateName     = regexp.MustCompile(`^[A-Za-z0-9_]{1,512}$`)
+	templateName     = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 	templateLanguage = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
 )
+
+// maxTemplate is the longest name of a template, in bytes. As a count in the expression it would take memory for each.
+const maxTemplate = 512
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
@@ -80,7 +83,7 @@ func (s Settings) Validate() error {
 	}
 	want(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
 	want(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
-	want(templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
+	want(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
 	want(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
 	return errors.Join(problems...)
 }

@@ -167,11 +167,14 @@ func (p *Provider) request(m providers.Message) call.Request {
 	return r
 }
 
-var messageID = regexp.MustCompile(`^[A-Za-z0-9._:+/=@-]{1,128}$`)
+var messageID = regexp.MustCompile(`^[A-Za-z0-9._:+/=@-]+$`)
+
+// maxID is the longest id, in bytes. As a count in the expression it would take memory for each.
+const maxID = 128
 
 // names returns the id, unless it is none: ids are logged, and who knows what a gateway echoes.
 func names(answer *call.Answer, id string) []string {
-	if !messageID.MatchString(id) || answer.Echoes(id) {
+	if len(id) > maxID || !messageID.MatchString(id) || answer.Echoes(id) {
 		return nil
 	}
 	return []string{id}

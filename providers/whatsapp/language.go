@@ -29,7 +29,7 @@ func (l *Translations) UnmarshalText(text []byte) error {
 		if !language.MatchString(code) {
 			return fmt.Errorf("entry %d: %s", i+1, wantLanguage)
 		}
-		if named && !templateName.MatchString(template) {
+		if named && !isTemplate(template) {
 			return fmt.Errorf("entry %d: want a template's name behind the =: letters, digits and underscores", i+1)
 		}
 		if slices.ContainsFunc(list, func(t translation) bool { return t.language == code }) {

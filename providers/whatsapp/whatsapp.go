@@ -40,10 +40,14 @@ type Settings struct {
 var (
 	phoneNumberID = regexp.MustCompile(`^[0-9]+$`)
 	accessToken   = regexp.MustCompile(`^[!-~]+$`)
-	templateName  = regexp.MustCompile(`^[A-Za-z0-9_]{1,512}$`)
+	template      = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 	optionalToken = regexp.MustCompile(`^[!-~]*$`)
 	graphVersion  = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`)
 )
+
+// isTemplate reports whether a text can be a template's name. Its length has no place in the expression, where each of the
+// bytes that may be there takes memory.
+func isTemplate(name string) bool { return len(name) <= 512 && template.MatchString(name) }
 
 // Validate reports every setting that can't work.
 func (s Settings) Validate() error {
@@ -55,7 +59,7 @@ func (s Settings) Validate() error {
 	}
 	want(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
 	want(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
-	want(templateName.MatchString(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
+	want(isTemplate(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
 	want(language.MatchString(s.Language), "LANGUAGE", wantLanguage)
 	want(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
 	want(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
@@ -171,12 +175,15 @@ func (p *Provider) body(m providers.Message) string {
 }
 
 // messageID is Meta's name for a message. None has been seen that was over a hundred characters.
-var messageID = regexp.MustCompile(`^wamid\.[A-Za-z0-9+/=_-]{1,250}$`)
+var messageID = regexp.MustCompile(`^wamid\.[A-Za-z0-9+/=_-]+$`)
+
+// maxID is the longest of Meta's names that is taken, in bytes.
+const maxID = 256
 
 // names returns our name for Meta's message, in sends and receipts alike. Meta's own is Base64 of the recipient's number
 // and of a random part, and names reach the log.
 func names(wamid string) []string {
-	if !messageID.MatchString(wamid) {
+	if len(wamid) > maxID || !messageID.MatchString(wamid) {
 		return nil // accepted, but by a name that isn't one: who knows what it echoes
 	}
 	sum := sha256.Sum256([]byte(wamid))
