@@ -67,6 +67,15 @@ func (c *Codes) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// OfReceipt returns the Kind of a failure that a receipt reports. Without a code that is known it is Temporary: it is certain that
+// the message failed, and nothing says that nobody can reach the number. Another carrier may.
+func (c Codes) OfReceipt(code string) Kind {
+	if kind, known := c[code]; known {
+		return kind
+	}
+	return Temporary
+}
+
 // Error is a failed attempt.
 type Error struct {
 	Kind Kind

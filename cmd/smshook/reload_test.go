@@ -28,7 +28,7 @@ func TestReload(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	newSecret := hook.NewSecret()
 	env := append(serveEnv(twilio.URL), wholeProgram+"=1", "SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+write("secret", hookSecret), "TWILIO_AUTH_TOKEN=",
-		"TWILIO_AUTH_TOKEN_FILE="+write("token", authToken), "SMSHOOK_MESSAGES_DIR="+filepath.Dir(write("texts/en.txt", "Old {{ .Code }}")))
+		"TWILIO_AUTH_TOKEN_FILE="+write("token", authToken), "SMSHOOK_BLOCKED_COUNTRIES_FILE="+write("countries", "GB"), "SMSHOOK_MESSAGES_DIR="+filepath.Dir(write("texts/en.txt", "Old {{ .Code }}")))
 	command, stderr := exec.Command(os.Args[0], "serve"), new(buffer)
 	command.Env, command.Stderr = env, stderr
 	require.NoError(t, command.Start())
@@ -67,7 +67,7 @@ func TestReload(t *testing.T) {
 	write("secret", newSecret+"|"+hookSecret)
 	write("token", "a-new-token-of-the-account")
 	write("texts/en.txt", "New {{ .Code }}")
-	require.Contains(t, hangUp(), `"message":"reloaded"`)
+	require.Contains(t, hangUp(), `"restart_needed":false`)
 	require.Equal(t, "a-new-to New", call(hookSecret))
 	require.Equal(t, "a-new-to New", call(newSecret))
 
@@ -82,7 +82,8 @@ func TestReload(t *testing.T) {
 
 	write("secret", newSecret)
 	write("texts/en.txt", "New {{ .Code }}")
-	require.Contains(t, hangUp(), `"message":"reloaded"`)
+	write("countries", "DE")
+	require.Contains(t, hangUp(), `"restart_needed":true`)
 	require.Equal(t, "refused", call(hookSecret))
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, command.Wait())

@@ -26,21 +26,35 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	deps    providers.Deps
-	log     zerolog.Logger
-	metrics *metrics.Metrics
-	alarm   alarm
+	settings config.Config // as they were at the start
+	deps     providers.Deps
+	log      zerolog.Logger
+	metrics  *metrics.Metrics
+	alarm    alarm
 }
 
 // New wires the program, of some version. Messages of carriers that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	carriers, err := a.carriers(c)
 	if err != nil {
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
-	a.Dispatcher = dispatch.New(dispatch.Settings{
+	a.Dispatcher = dispatch.New(dispatchSettings(c), carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
+	a.Server = &server.Server{
+		Dispatcher: a.Dispatcher,
+		Sentences:  sentences(c),
+		Metrics:    a.metrics,
+		Log:        log,
+	}
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
+	return a, nil
+}
+
+func dispatchSettings(c config.Config) dispatch.Settings {
+	return dispatch.Settings{
 		CallerWaits:  hook.AuthWaits,
 		Budget:       c.Budget,
 		ResendWindow: c.Resend,
@@ -52,16 +66,11 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Policy:       c.PolicySettings(),
 		Texts:        c.Texts,
 		Routes:       c.Routes,
-	}, carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
-	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
-	a.Server = &server.Server{
-		Dispatcher: a.Dispatcher,
-		Sentences:  server.Sentences{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed},
-		Metrics:    a.metrics,
-		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
-	return a, nil
+}
+
+func sentences(c config.Config) server.Sentences {
+	return server.Sentences{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed}
 }
 
 // carriers are those of the settings, in their order, all of them counted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"reflect"
 	"slices"
 
 	"github.com/smshook/smshook/internal/config"
@@ -53,7 +54,22 @@ func (a *App) reload(load func() (config.Config, error)) {
 		a.log.Error().Errs("problems", problems(err)).Msg("not reloaded: the old settings stay")
 		return
 	}
-	a.log.Info().Msg("reloaded")
+	a.log.Info().Bool("restart_needed", restartNeeded(a.settings, settings)).Msg("reloaded")
+}
+
+// restartNeeded reports whether settings have changed that are taken over at the start alone: they may be in files too.
+func restartNeeded(before, after config.Config) bool {
+	return !reflect.DeepEqual(lasting(before), lasting(after))
+}
+
+func lasting(c config.Config) []any {
+	settings := dispatchSettings(c)
+	settings.Texts = nil
+	all := []any{settings, sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
+	for _, instance := range c.Instances {
+		all = append(all, instance.Codes)
+	}
+	return all
 }
 
 // problems are the errors that were joined.

@@ -47,7 +47,10 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	}
 	receipt := providers.Receipt{ID: id, State: state}
 	if state.Failed() {
-		receipt.Kind, receipt.Code = reason(fields.Get("ErrorCode"))
+		if code := fields.Get("ErrorCode"); errorCode.MatchString(code) {
+			receipt.Code = code
+		}
+		receipt.Kind = codes.OfReceipt(receipt.Code)
 	}
 	return []providers.Receipt{receipt}, nil
 }
@@ -61,18 +64,6 @@ func messageUUID(fields url.Values) string {
 		}
 	}
 	return ""
-}
-
-// reason is why a message failed. Without a code that is known it is Temporary, as with 1000, which is Plivo's own code for
-// "unknown": it is certain that the message failed, and nothing speaks against another carrier.
-func reason(code string) (providers.Kind, string) {
-	if !errorCode.MatchString(code) {
-		return providers.Temporary, ""
-	}
-	if kind, known := codes[code]; known {
-		return kind, code
-	}
-	return providers.Temporary, code
 }
 
 // Setup has nothing to enter: each message tells the address. The token that signs is the one that sends.

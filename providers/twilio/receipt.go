@@ -56,21 +56,12 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	}
 	receipt := providers.Receipt{ID: id, State: state}
 	if state.Failed() {
-		receipt.Kind, receipt.Code = reason(said.fields.Get("ErrorCode"))
+		if code := said.fields.Get("ErrorCode"); errorCode.MatchString(code) {
+			receipt.Code = code
+		}
+		receipt.Kind = codes.OfReceipt(receipt.Code)
 	}
 	return []providers.Receipt{receipt}, nil
-}
-
-// reason is why a message failed. Without a code that is known it is Temporary, as with 30008, which is Twilio's own code for
-// "unknown": it is certain that the message failed, and nothing speaks against another carrier.
-func reason(code string) (providers.Kind, string) {
-	if !errorCode.MatchString(code) {
-		return providers.Temporary, ""
-	}
-	if kind, known := codes[code]; known {
-		return kind, code
-	}
-	return providers.Temporary, code
 }
 
 // signed tries both tokens: Twilio signs with the primary one alone, and takes requests with the secondary one as soon as

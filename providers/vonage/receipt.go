@@ -56,14 +56,5 @@ func checkTime(signed time.Time, repeats time.Duration) error {
 	return nil
 }
 
-// whyFailed is the Kind of a failure that was reported. Without a code that is known, nothing says that nobody can reach the
-// number: another carrier may.
-func whyFailed(codes providers.Codes, code string) providers.Kind {
-	if kind, known := codes[code]; known {
-		return kind
-	}
-	return providers.Temporary
-}
-
 // codeShape is that of the codes in receipts. Nothing else is passed on as one: codes are logged.
 var codeShape = regexp.MustCompile(`^[0-9]{1,6}$`)

@@ -60,7 +60,7 @@ func (p *Provider) whyUndelivered(why refusal) providers.Kind {
 	if why.aboutRecipient() {
 		return p.badRecipient()
 	}
-	return whyFailed(messagesCodes, why.code())
+	return messagesCodes.OfReceipt(why.code())
 }
 
 // webhookClaims are those of the token that comes with a receipt. It has no end of its own.

@@ -55,7 +55,7 @@ func (p *Provider) smsReceipt(r *http.Request, body []byte) ([]providers.Receipt
 		receipt.Code = "err-" + said["err-code"]
 	}
 	if state.Failed() {
-		receipt.Kind = whyFailed(receiptCodes, receipt.Code)
+		receipt.Kind = receiptCodes.OfReceipt(receipt.Code)
 	}
 	return []providers.Receipt{receipt}, nil
 }

@@ -149,23 +149,20 @@ func (s status) receipts() []providers.Receipt {
 	for _, name := range names(string(s.ID)) {
 		receipt := providers.Receipt{ID: name, State: state, At: s.at()}
 		if state.Failed() {
-			receipt.Code, receipt.Kind = s.why()
+			receipt.Code = s.why()
+			receipt.Kind = codes.OfReceipt(receipt.Code)
 		}
 		receipts = append(receipts, receipt)
 	}
 	return receipts
 }
 
-// why is the first of the errors. Without a code that is known, nothing says that nobody can reach the number: another carrier
-// may.
-func (s status) why() (code string, kind providers.Kind) {
+// why is the code of the first error.
+func (s status) why() string {
 	if len(s.Errors) > 0 && errorCode.MatchString(string(s.Errors[0].Code)) {
-		code = string(s.Errors[0].Code)
+		return string(s.Errors[0].Code)
 	}
-	if kind, known := codes[code]; known {
-		return code, kind
-	}
-	return code, providers.Temporary
+	return ""
 }
 
 // at reads the time, which is in seconds. Some have seen milliseconds: as seconds, they would be after the year 5000.
