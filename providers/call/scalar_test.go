@@ -17,6 +17,9 @@ func TestScalar(t *testing.T) {
 		{`"21211"`, "21211"},
 		{`21211`, "21211"},
 		{`"a text \u00e9"`, "a text é"},
+		{`" a text é\t"`, "a text é"},
+		{`" a text é "`, "a text é"},
+		{"\"a\xfftext\"", "a\ufffdtext"},
 		{`1.50`, "1.50"},
 		{`12345678901234567890`, "12345678901234567890"}, // as it was written, not by way of a float
 		{`-1e3`, "-1e3"},
