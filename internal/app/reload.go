@@ -20,6 +20,9 @@ func (a *App) Reload(c config.Config) error {
 	if !same {
 		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed, and that takes a restart"}
 	}
+	if c.Addresses().On() != a.settings.Addresses().On() { // carriers would be given addresses that aren't there
+		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off, and that takes a restart"}
+	}
 	opened, err := a.open(c)
 	if err != nil {
 		return err
@@ -53,6 +56,9 @@ func (a *App) reload(load func() (config.Config, error)) {
 	if err != nil {
 		a.log.Error().Errs("problems", problems(err)).Msg("not reloaded: the old settings stay")
 		return
+	}
+	for _, warning := range settings.Warnings {
+		a.log.Warn().Msg(warning)
 	}
 	a.log.Info().Bool("restart_needed", restartNeeded(a.settings, settings)).Msg("reloaded")
 }

@@ -26,8 +26,8 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 			return new(gate), nil
 		}),
 	}
-	fresh := func(carriers string) config.Config {
-		c, err := config.Load([]string{"SMSHOOK_SECRETS=" + hook.NewSecret(), "SMSHOOK_PROVIDERS=" + carriers}, drivers, false, nil)
+	fresh := func(carriers string, more ...string) config.Config {
+		c, err := config.Load(append(more, "SMSHOOK_SECRETS="+hook.NewSecret(), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
 		require.NoError(t, err)
 		return c
 	}
@@ -47,6 +47,10 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 	require.True(t, now() == before)
 	broken = false
 	require.EqualError(t, a.Reload(fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed, and that takes a restart")
+	require.True(t, now() == before)
+
+	receipts := fresh("gate,fragile", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET="+hook.NewSecret())
+	require.EqualError(t, a.Reload(receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off, and that takes a restart")
 	require.True(t, now() == before)
 
 	require.NoError(t, a.Reload(fresh("gate,fragile")))
