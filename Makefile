@@ -45,7 +45,7 @@ fuzz:
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' "$$file"); do \
 			echo "$$target in $$(dirname "$$file")"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) "$$(dirname "$$file")" || exit 1; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZ) -fuzzminimizetime 10x "$$(dirname "$$file")" || exit 1; \
 		done; \
 	done
 
