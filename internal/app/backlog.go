@@ -24,6 +24,8 @@ type Backlog struct {
 const (
 	// backlogLimit is in bytes: some 2,000 lines.
 	backlogLimit = 1 << 20
+	// gather is how long a line waits for others: to write each by itself, and to wake its reader for it, costs more than the line.
+	gather = 5 * time.Millisecond
 	// lastWords is how long the end of the program waits for the log to be read.
 	lastWords = time.Second
 )
@@ -59,6 +61,7 @@ func (b *Backlog) run() {
 	defer close(b.done)
 	var lines []byte
 	for range b.wake {
+		time.Sleep(gather)
 		b.mu.Lock()
 		lines, b.lines = b.lines, lines[:0]
 		lost, closing := b.lost, b.closing

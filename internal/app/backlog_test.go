@@ -45,6 +45,7 @@ func TestBacklogIsBounded(t *testing.T) {
 		b := NewBacklog(out)
 		log := NewLog(config.Config{LogLevel: "info"}, b)
 		log.Info().Msg("first")
+		time.Sleep(gather)
 		synctest.Wait() // it is being written
 		const lines = 100
 		for i := range lines {
@@ -52,6 +53,7 @@ func TestBacklogIsBounded(t *testing.T) {
 		}
 		require.LessOrEqual(t, len(b.lines), backlogLimit)
 		close(out.open)
+		time.Sleep(2 * gather) // what is left, and what was lost
 		synctest.Wait()
 		log.Info().Msg("last")
 		b.Close()
