@@ -125,5 +125,6 @@ func TestDevOnlyObserves(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))
 	}
+	p.stop() // the log is whole then
 	require.Contains(t, p.stderr.String(), "not refused by limit_phone (5/10m) since the policy only observes")
 }
