@@ -61,6 +61,13 @@ var gatewayAnswers = map[string][]struct {
 	"unverified/msg91": {
 		{200, `{"type":"success","message":"3763646c3058373530393938"}`, "accepted as [3763646c3058373530393938]"},
 		{200, `{"type":"error","message":"template missing"}`, "rejected: answer 200: not what SUCCESS says: template missing"},
+		{418, `{"type":"error","message":"IP is not whitelisted","code":"418"}`, "account (code 418): answer 418: IP is not whitelisted"},
+		{200, `{"type":"error","message":"IP is not whitelisted","code":418}`, "account (code 418): answer 200: not what SUCCESS says: IP is not whitelisted"},
+	},
+	"unverified/telegram": {
+		{200, `{"ok":true,"result":{"request_id":"111111111111111","phone_number":"15555550199","request_cost":0.01}}`, "accepted as [111111111111111]"},
+		{200, `{"ok":false,"error":"PHONE_NUMBER_NOT_AVAILABLE"}`, "channel (code PHONE_NUMBER_NOT_AVAILABLE): answer 200: not what SUCCESS says"},
+		{200, `{"ok":false,"error":"ACCESS_TOKEN_INVALID"}`, "account (code ACCESS_TOKEN_INVALID): answer 200: not what SUCCESS says"},
 	},
 	"unverified/termii": {
 		{200, `{"code":"ok","message_id":"9122821270554876574","message":"Successfully Sent","balance":9}`, "accepted as [9122821270554876574]"},
