@@ -111,6 +111,24 @@ func TestGatewayExamples(t *testing.T) {
 	}
 }
 
+// Who isn't on a gateway's channel is sent an SMS; another carrier of that channel isn't asked.
+func TestNotOnTheChannel(t *testing.T) {
+	telegram, twilio := providertest.NewFake(t), providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	telegram.Answer(providertest.Answer{Status: 200, Body: "NOT AVAILABLE"})
+	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=telegram=webhook,other=webhook,twilio")
+	for _, name := range []string{"TELEGRAM", "OTHER"} {
+		env = append(env, name+"_URL="+telegram.URL+"/send", name+"_BODY=to={{ .ToNational }}&code={{ .Code }}", name+"_CHANNEL=telegram",
+			name+"_SUCCESS=2xx; body=^OK", name+"_ERROR_CODE=body=^(NOT) ", name+"_CODES=NOT=channel")
+	}
+	r := smshook(t, "", env, "send", "-code", "028687", "+15555550199")
+	require.Equal(t, exitOK, r.code, r.stdout)
+	require.Contains(t, r.stdout, "channel (code NOT): answer 200: not what SUCCESS says")
+	require.Len(t, twilio.Requests(), 1)
+	requests := telegram.Requests()
+	require.Len(t, requests, 1)
+	require.Contains(t, requests[0].String(), "to=5555550199\n")
+}
+
 // The README shows the examples as they are tested, and each example is tested.
 func TestREADMEShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
