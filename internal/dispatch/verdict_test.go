@@ -53,6 +53,7 @@ func TestRefusals(t *testing.T) {
 		{"a limit, and the code is over", limited(policy.Limits{Phone: one}), nil, TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit of a second factor", limited(policy.Limits{Phone: one}), func(r *Request) { r.MFA = true },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
+		{"a limit, and the number is the account's own", limited(policy.Limits{Phone: one}), func(r *Request) { r.Proven = true }, Accepted, policy.None, "", 2},
 		{"another address", limited(policy.Limits{IP: one}), func(r *Request) { r.IP = netip.MustParseAddr("203.0.113.8") }, Accepted, policy.None, "", 2},
 		{"the same address", limited(policy.Limits{IP: one}), func(r *Request) { r.Phone = providers.NewSecret("447400999999") },
 			TooMany, policy.PerIP, "refused by limit_ip (1/1h), again in 58m", 1},

@@ -20,7 +20,7 @@ type Settings struct {
 
 // Limits are how often, for each of the things that messages have in common.
 type Limits struct {
-	Phone   Limit // one number
+	Phone   Limit // one number; what its own account asks for, once it has proven the number, is counted apart
 	IP      Limit // one address, or one /64 of IPv6
 	Prefix  Limit // the 10,000 numbers that differ in their last four digits
 	Country Limit // one country, or where that can't be told, one calling code
@@ -31,8 +31,9 @@ type Limits struct {
 type Call struct {
 	Number phone.Number
 	IP     netip.Addr // of the app's user; the zero Addr if it isn't known
-	// Proven: the account that asks has shown before that this number is its own. Only the limit per phone is for it, so that
-	// an attack, which uses up the other limits, can't lock it out.
+	// Proven: the account that asks has shown before that this number is its own. Only the limit per phone is for it, and
+	// counts its messages apart from those that others ask for, so that an attack on the other limits or on this number can't
+	// lock it out.
 	Proven bool
 	At     time.Time
 }
@@ -110,10 +111,11 @@ func (p *Policy) charges(c Call, country string) []Charge {
 		}
 	}
 	digits := digits(c.Number)
-	charge(PerPhone, limits.Phone, digits)
 	if c.Proven {
+		charge(PerPhone, limits.Phone, digits|owner)
 		return charges
 	}
+	charge(PerPhone, limits.Phone, digits)
 	if limits.IP.on() {
 		if source, ok := source(c.IP); ok {
 			charge(PerIP, limits.IP, source)
@@ -126,6 +128,9 @@ func (p *Policy) charges(c Call, country string) []Charge {
 	charge(InTotal, limits.Total, 0)
 	return charges
 }
+
+// owner is set in the key of a number for what its own account asks for. No number is that large.
+const owner = 1 << 63
 
 // digits is the number as an integer. It has 15 digits at most, and none before the first is 0.
 func digits(n phone.Number) uint64 {

@@ -178,7 +178,7 @@ func TestWhatCountsTowardsWhat(t *testing.T) {
 	}{
 		{"one number", Limits{Phone: one}, a, "447400120000", home, false, PerPhone},
 		{"another number", Limits{Phone: one}, a, neighbour, home, false, None},
-		{"one number, proven", Limits{Phone: one}, a, a, home, true, PerPhone},
+		{"one number, proven", Limits{Phone: one}, a, a, home, true, None},
 		{"one address", Limits{IP: one}, a, other, home, false, PerIP},
 		{"one address, proven", Limits{IP: one}, a, other, home, true, None},
 		{"another address", Limits{IP: one}, a, a, "203.0.113.8", false, None},
@@ -206,6 +206,24 @@ func TestWhatCountsTowardsWhat(t *testing.T) {
 			require.Equal(t, Verdict{Rule: tt.want, Limit: one, After: time.Hour}, v)
 			require.True(t, v.Limited())
 		})
+	}
+}
+
+// Strangers' accounts can have challenges sent to anybody's number. However many they ask for, the account that has proven the
+// number has as many messages as it would have without them, and the other way round.
+func TestStrangersUseUpNothingOfTheOwners(t *testing.T) {
+	five := Limit{5, 10 * time.Minute}
+	for _, proven := range []bool{false, true} {
+		p := New(Settings{Limits: Limits{Phone: five}}, NewMemory())
+		ask := func(proven bool) Verdict {
+			return p.Judge(Call{Number: number(t, "+447400123456"), Proven: proven, At: noon})
+		}
+		for _, proven := range []bool{proven, !proven} {
+			for range 5 {
+				require.Equal(t, Verdict{Allow: true}, ask(proven))
+			}
+			require.Equal(t, Verdict{Rule: PerPhone, Limit: five, After: 2 * time.Minute}, ask(proven))
+		}
 	}
 }
 
