@@ -161,7 +161,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Each limit counts what its calls have in common, and all but the first are not for the proven.
+// Each limit counts what its calls have in common. These but the first are not for the proven.
 func TestWhatCountsTowardsWhat(t *testing.T) {
 	const (
 		a, neighbour, other = "+447400120000", "+447400129999", "+447400130000"
@@ -205,6 +205,47 @@ func TestWhatCountsTowardsWhat(t *testing.T) {
 			}
 			require.Equal(t, Verdict{Rule: tt.want, Limit: one, After: time.Hour}, v)
 			require.True(t, v.Limited())
+		})
+	}
+}
+
+// These limits are for everybody: an account that has proven its number counts too.
+func TestLimitsThatHoldForTheProvenToo(t *testing.T) {
+	const own, other, indian = "+447400120000", "+447400130000", "+919876543210"
+	one := Limit{1, time.Hour}
+	type ask struct {
+		user, number string
+		proven       bool
+	}
+	for _, tt := range []struct {
+		name          string
+		limits        Limits
+		first, second ask
+		want          Rule
+	}{
+		{"one account, two numbers", Limits{User: one}, ask{"a", own, false}, ask{"a", other, false}, PerUser},
+		{"one account, proven", Limits{User: one}, ask{"a", own, true}, ask{"a", own, true}, PerUser},
+		{"one account, its own number after another", Limits{User: one}, ask{"a", other, false}, ask{"a", own, true}, PerUser},
+		{"one account, another number after its own", Limits{User: one}, ask{"a", own, true}, ask{"a", other, false}, PerUser},
+		{"two accounts, one number", Limits{User: one}, ask{"a", own, true}, ask{"b", own, false}, None},
+		{"nobody knows the account", Limits{User: one}, ask{"", own, false}, ask{"", own, false}, None},
+		{"in all", Limits{All: one}, ask{"a", own, false}, ask{"b", indian, false}, InAll},
+		{"in all, proven", Limits{All: one}, ask{"a", own, false}, ask{"b", indian, true}, InAll},
+		{"in all, after one who is proven", Limits{All: one}, ask{"b", indian, true}, ask{"a", own, false}, InAll},
+		{"in all, nobody knows the account", Limits{All: one}, ask{"", own, false}, ask{"", indian, false}, InAll},
+		{"the total leaves out who is proven", Limits{Total: one}, ask{"a", own, true}, ask{"b", indian, false}, None},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := New(Settings{Limits: tt.limits}, NewMemory())
+			judge := func(a ask) Verdict {
+				return p.Judge(Call{Number: number(t, a.number), User: a.user, Proven: a.proven, At: noon})
+			}
+			require.Equal(t, Verdict{Allow: true}, judge(tt.first))
+			if tt.want == None {
+				require.Equal(t, Verdict{Allow: true}, judge(tt.second))
+				return
+			}
+			require.Equal(t, Verdict{Rule: tt.want, Limit: one, After: time.Hour}, judge(tt.second))
 		})
 	}
 }
@@ -357,9 +398,10 @@ func FuzzSource(f *testing.F) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	on := Limits{Limit{1_000_000, time.Hour}, Limit{1_000_000, time.Hour}, Limit{1_000_000, time.Hour}, Limit{}, Limit{1_000_000, time.Hour}}
+	wide := Limit{1_000_000, time.Hour}
+	on := Limits{Phone: wide, User: wide, IP: wide, Prefix: wide, Total: wide, All: wide}
 	country := on
-	country.Country = Limit{1_000_000, time.Hour}
+	country.Country = wide
 	for _, bm := range []struct {
 		name     string
 		settings Settings
@@ -375,7 +417,7 @@ func BenchmarkJudge(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			p := New(bm.settings, NewMemory())
-			c := Call{Number: number(b, bm.number), IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven, At: noon}
+			c := Call{Number: number(b, bm.number), User: "b72176ca-85d9-4cfe-8c88-1d2f4751ca36", IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven, At: noon}
 			b.ReportAllocs()
 			for b.Loop() {
 				c.At = c.At.Add(time.Second)
