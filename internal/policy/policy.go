@@ -90,8 +90,7 @@ func (p *Policy) Forgotten() uint64 { return p.counter.Forgotten() }
 // Judge says whether a message may be sent, and if so, charges the limits with it. The charge stands whatever becomes of the
 // message: who asks again must not be judged again for what is the same call.
 //
-// It takes well under a microsecond, but for the country, the type and the form from abroad of the number, if some rule needs
-// them.
+// It takes well under a microsecond, but for the country, the type and the readings of the number, if some rule needs them.
 func (p *Policy) Judge(c Call) Verdict {
 	country := ""
 	if p.settings.Lists.countries() || p.settings.Limits.Country.on() && !c.Proven {

@@ -38,6 +38,7 @@ func TestLists(t *testing.T) {
 		premium = "+449098790000"
 		magic   = "+15005550006" // Twilio's, and a personal number
 		nobody  = "+80012345678" // of no country
+		all     = "fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"
 	)
 	for _, tt := range []struct {
 		name   string
@@ -63,6 +64,32 @@ func TestLists(t *testing.T) {
 		{"blocked types, and the number's can't be told", lists(t, "", "", "", "premium_rate, voip"), drama, None},
 		{"a number for tests", lists(t, "", "", "", "premium_rate, shared_cost, voip, pager, uan, voicemail"), magic, None},
 		{"a number for tests of a type that is blocked", lists(t, "", "", "", "personal_number"), magic, BlockedType},
+		{"two trunk zeros", lists(t, "", "", "+4470", ""), "+44007012345678", BlockedPrefix},
+		{"a trunk zero, and digits too many", lists(t, "", "", "+4470", ""), "+44070123456789", BlockedPrefix},
+		{"a trunk zero, and digits too few", lists(t, "", "", "+4470", ""), "+4407012345", BlockedPrefix},
+		{"three trunk zeros, and digits too many", lists(t, "", "", "+4470", ""), "+440007012345678", BlockedPrefix},
+		{"a trunk prefix of another digit", lists(t, "", "", "+7900", ""), "+789001234567", BlockedPrefix},
+		{"two of them", lists(t, "", "", "+1900", ""), "+1119002345678", BlockedPrefix},
+		{"a type, a trunk zero", lists(t, "", "", "", "premium_rate"), "+4409098790000", BlockedType},
+		{"a type, two trunk zeros", lists(t, "", "", "", "premium_rate"), "+44009098790000", BlockedType},
+		{"a type, a digit too many", lists(t, "", "", "", "premium_rate"), "+4490987900001", BlockedType},
+		{"a type, three digits too many", lists(t, "", "", "", "premium_rate"), "+449098790000123", BlockedType},
+		{"a type, a trunk zero and a digit too many", lists(t, "", "", "", "premium_rate"), "+44090987900001", BlockedType},
+		{"a type, a trunk zero and digits that no number of Britain has", lists(t, "", "", "", "personal_number"), "+44007012345678", BlockedType},
+		{"a type, digits too many where numbers have no fixed length", lists(t, "", "", "", "premium_rate"), "+49900123456712", BlockedType},
+		{"another type, a trunk zero and a digit too many", lists(t, "", "", "", "voip, pager"), "+44090987900001", None},
+		{"all types, a mobile phone with a digit too many", lists(t, "", "", "", all), "+4474001234567", None},
+		{"all types, a number for drama", lists(t, "", "", "", all), drama, None},
+		{"all types, the United States", lists(t, "", "", "", all), "+12025550123", None},
+		{"all types, a form that was given up", lists(t, "", "", "", all), "+5215512345678", None},
+		{"all types, eight digits that became ten", lists(t, "", "", "", all), "+22997123456", None},
+		{"a blocked country, digits too many", lists(t, "", "KZ", "", ""), "+770112345678", BlockedCountry},
+		{"a blocked country, a trunk prefix and digits too many", lists(t, "", "JM", "", ""), "+118762101234567", BlockedCountry},
+		{"a blocked island, a digit too many", lists(t, "", "JE", "", ""), "+4477970123456", BlockedCountry},
+		{"a blocked island, a trunk zero and a digit too many", lists(t, "", "JE", "", ""), "+44077970123456", BlockedCountry},
+		{"the mainland, a digit too many", lists(t, "", "JE", "", ""), "+4474001234567", None},
+		{"a neighbour, digits too many", lists(t, "", "RU", "", ""), "+770112345678", None},
+		{"countries before prefixes, digits too many", lists(t, "", "KZ", "+7", ""), "+770112345678", BlockedCountry},
 		{"countries before prefixes", lists(t, "", "KZ", "+7", ""), kazakh, BlockedCountry},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
