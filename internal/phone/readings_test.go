@@ -6,6 +6,8 @@ import (
 
 	"github.com/nyaruka/phonenumbers"
 	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers/providertest"
 )
 
 func readings(t testing.TB, e164 string) []string {
@@ -53,6 +55,9 @@ func TestReadings(t *testing.T) {
 
 // A number of each type and country is found in each of its spellings, but where a spelling is another number that is known.
 func TestReadingsFindEveryKindOfNumber(t *testing.T) {
+	if providertest.RaceDetector {
+		t.Skip("one goroutine does it all, and slowly")
+	}
 	spellings, other, longest := 0, 0, 0
 	for region := range phonenumbers.GetSupportedRegions() {
 		for kind := range types {
