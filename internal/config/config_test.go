@@ -76,8 +76,9 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
-		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, Policy: "enforce", TextTooMany: "Too many attempts. Please try again later.",
-		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
+		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
+		TextTooMany: "Too many attempts. Please try again later.",
+		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 		Texts: c.Texts,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())

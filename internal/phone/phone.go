@@ -77,16 +77,6 @@ func (n Number) Country() string {
 	return country(phonenumbers.GetRegionCodeForNumber(parsed))
 }
 
-// FromAbroad returns the number as its country is called from abroad. It is another one only if there is a trunk prefix in it,
-// as in +44 07…, which libphonenumber forgives, and so may a carrier. That takes some 12 µs.
-func (n Number) FromAbroad() providers.Secret {
-	parsed, err := n.parsed()
-	if err != nil {
-		return n.e164
-	}
-	return providers.NewSecret(phonenumbers.Format(parsed, phonenumbers.E164))
-}
-
 // parsed is the number as libphonenumber has it. That takes some 12 µs.
 func (n Number) parsed() (*phonenumbers.PhoneNumber, error) {
 	return phonenumbers.Parse(n.e164.Reveal(), "")

@@ -100,7 +100,7 @@ func TestNumberPrintsMasked(t *testing.T) {
 
 // FuzzParse looks for a number that panics, or that is taken without being one.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣"} {
+	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣", "440000000000", "+440074001234567"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -117,6 +117,9 @@ func FuzzParse(f *testing.F) {
 		}
 		n.Country()
 		n.Type()
+		if readings := n.Readings(); len(readings) > 4*maxDigits || readings[0].E164().Reveal() != e164 {
+			t.Fatalf("%q has %d readings", s, len(readings))
+		}
 		possible, err := Possible.Parse(s)
 		if err == nil && possible.E164().Reveal() != e164 {
 			t.Fatalf("%q is another number if it is checked: %q", s, possible.E164().Reveal())
