@@ -106,12 +106,12 @@ func (m *Metrics) HookRefused(result string) { m.hooks.WithLabelValues(result).I
 // Accepted is the kind of an attempt that did not fail.
 const Accepted = "accepted"
 
-// Attempt counts an attempt at a carrier, and the segments that it cost.
+// Attempt counts an attempt at a carrier, and the segments that it cost. A counter panics where it is given less than 0.
 func (m *Metrics) Attempt(carrier, kind string, took time.Duration, segments int) {
 	m.attempts.WithLabelValues(carrier, kind).Inc()
 	m.attemptSeconds.WithLabelValues(carrier).Observe(took.Seconds())
 	if kind == Accepted {
-		m.segments.WithLabelValues(carrier).Add(float64(segments))
+		m.segments.WithLabelValues(carrier).Add(float64(max(segments, 0)))
 	}
 }
 
