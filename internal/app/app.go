@@ -40,8 +40,12 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if err != nil {
 		return nil, err
 	}
-	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
+	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
+	a.Dispatcher = dispatch.New(dispatchSettings(c), carriers, runner, dispatch.Events{
+		Reported: func(r dispatch.Report) { a.guard(func() { a.reported(r) }) },
+		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
+		Forgot:   a.metrics.Forgotten,
+	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,

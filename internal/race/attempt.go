@@ -27,11 +27,13 @@ type Attempt struct {
 	Panic     *Panic           // what the carrier's code died of, if it did
 }
 
-// Panic is a bug in a carrier's code. What it died of may quote the message, so only the type of that is kept.
+// Panic is a bug. The value that the code panicked with may quote the message, so only the type of that is kept.
 type Panic struct {
 	Type  string
 	Stack []byte
 }
+
+func newPanic(value any) *Panic { return &Panic{fmt.Sprintf("%T", value), debug.Stack()} }
 
 // maxAttempt is how long an attempt may go on, whether or not anybody still waits for it.
 const maxAttempt = 8 * time.Second
@@ -110,7 +112,7 @@ func (f *flight) send(ctx context.Context, m providers.Message) (a Attempt) {
 	a = Attempt{MessageID: m.ID, Carrier: f.carrier.Name}
 	defer func() {
 		if value := recover(); value != nil {
-			a.Panic = &Panic{fmt.Sprintf("%T", value), debug.Stack()}
+			a.Panic = newPanic(value)
 			a.Err = unclassified(errors.New("the carrier's code panicked"), f.watched)
 		}
 		a.Took = time.Since(f.began)

@@ -102,6 +102,7 @@ type Runner struct {
 	Patience time.Duration // how long a carrier may be silent before the next one starts
 	Unknown  Unknown
 	Ended    func(Attempt) // called once for each attempt, concurrently; it must be set and must not block
+	Panicked func(Panic)   // called for each bug in Ended, [Entry.Late] or [Runner.Go], which changes no outcome; may be nil
 
 	following sync.WaitGroup
 }
@@ -159,8 +160,18 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 	}
 }
 
-// Go runs f, and lets Drain wait for it.
-func (r *Runner) Go(f func()) { r.following.Go(f) }
+// Go runs f, and lets Drain wait for it. If f panics, the program goes on.
+func (r *Runner) Go(f func()) { r.following.Go(func() { r.guard(f) }) }
+
+// guard runs f, whose bugs must not end what else is under way: neither a race, which has a message to send, nor the program.
+func (r *Runner) guard(f func()) {
+	defer func() {
+		if value := recover(); value != nil && r.Panicked != nil {
+			r.Panicked(*newPanic(value))
+		}
+	}()
+	f()
+}
 
 // Drain waits for the attempts that go on after their race, until ctx ends.
 func (r *Runner) Drain(ctx context.Context) error {

@@ -98,7 +98,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	newest := run.flying[len(run.flying)-1] == f
 	run.flying = slices.DeleteFunc(run.flying, func(o *flight) bool { return o == f })
 	run.ended = append(run.ended, f.result)
-	run.Ended(f.result)
+	run.guard(func() { run.Ended(f.result) })
 	if f.result.Err == nil {
 		return true
 	}
@@ -127,16 +127,16 @@ func (run *run) follow() {
 	if left == 0 {
 		return
 	}
-	run.following.Go(func() {
+	run.Go(func() {
 		for range left {
 			f := <-run.landed
 			f.result.Late = true
 			if f.result.Err == nil {
 				f.result.Double, run.won = run.won, true
 			}
-			run.Ended(f.result)
+			run.guard(func() { run.Ended(f.result) })
 			if run.entry.Late != nil {
-				run.entry.Late(f.result)
+				run.guard(func() { run.entry.Late(f.result) })
 			}
 		}
 	})
