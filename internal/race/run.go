@@ -22,14 +22,16 @@ type run struct {
 	won      bool        // a carrier has accepted
 }
 
-// lineUp puts those that rest at the end, and one that has rested, if there is one, to the front: it needs a real message to
+// lineUp puts those that rest at the end, before them those that are in doubt, and one that has rested, if there is one, to the front: it needs a real message to
 // show that it is well again, and other messages in the meantime try it last.
 func (r *Runner) lineUp(e Entry) *run {
 	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), bell: time.NewTimer(time.Hour)}
 	run.queue = make([]*Carrier, 0, len(e.Route))
-	var rested, sick []*Carrier
+	var rested, doubtful, sick []*Carrier
 	for _, c := range e.Route {
 		switch state := c.State(); {
+		case state == Healthy && c.health.doubt.stands(run.Patience):
+			doubtful = append(doubtful, c)
 		case state == Healthy:
 			run.queue = append(run.queue, c)
 		case state == OnTrial && run.trial == nil && c.Name != e.Lost:
@@ -42,10 +44,10 @@ func (r *Runner) lineUp(e Entry) *run {
 			sick = append(sick, c)
 		}
 	}
-	if len(run.queue) == 0 {
+	if len(run.queue)+len(doubtful) == 0 {
 		run.hurry()
 	}
-	run.queue = append(slices.Insert(run.queue, 0, rested...), sick...)
+	run.queue = slices.Concat(rested, run.queue, doubtful, sick)
 	return run
 }
 
@@ -72,18 +74,19 @@ func (run *run) next(ctx context.Context) {
 		return
 	}
 	c := run.queue[0]
-	patience := min(left/time.Duration(len(run.queue)), run.Patience)
+	share := left / time.Duration(len(run.queue))
 	run.queue = run.queue[1:]
+	p := patiences{learned: c.Patience(run.Patience), most: run.Patience}
 	v := run.trial
 	run.trial = nil
 	if v != nil {
-		patience = min(patience, trialPatience)
+		p.learned = min(p.most, trialPatience) // what it did before it failed says nothing about how it comes back
 	} else {
 		v = c.health.ask()
 	}
-	// However soon the next one starts, this one is judged by the whole patience: a share of what is left says nothing.
-	run.flying = append(run.flying, fly(run.entry.Message, c, v, run.Patience, run.landed))
-	run.bell.Reset(patience)
+	// However soon the next one starts, this one is judged by its whole patience: a share of what is left says nothing.
+	run.flying = append(run.flying, fly(run.entry.Message, c, v, p, run.landed))
+	run.bell.Reset(min(share, p.learned))
 }
 
 // silent notes that the newest attempt has been silent for its patience.
