@@ -88,6 +88,7 @@ func (a *App) carriers(c config.Config) ([]*race.Carrier, error) {
 		carrier := race.NewCarrier(instance.Name, opened[i], instance.Codes, c.AtOnce)
 		carriers = append(carriers, carrier)
 		a.metrics.Carrier(carrier.Name)
+		a.metrics.CarrierPatience(carrier.Name, func() time.Duration { return carrier.Patience(c.Patience) })
 		for _, state := range race.States {
 			a.metrics.CarrierState(carrier.Name, string(state), func() bool { return carrier.State() == state })
 		}

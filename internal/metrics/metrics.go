@@ -178,6 +178,14 @@ func (m *Metrics) CarrierState(carrier, state string, in func() bool) {
 	}))
 }
 
+// CarrierPatience adds how long a carrier may be silent before the next one starts.
+func (m *Metrics) CarrierPatience(carrier string, patience func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "smshook_carrier_patience_seconds", Help: "How long a carrier may be silent before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
+		ConstLabels: prometheus.Labels{"carrier": carrier},
+	}, func() float64 { return patience().Seconds() }))
+}
+
 // Carrier lets all that is counted by carrier start at 0 for one, so that a rate is there from the start.
 func (m *Metrics) Carrier(name string) {
 	m.attempts.WithLabelValues(name, Accepted)
