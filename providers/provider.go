@@ -88,7 +88,18 @@ type Sent struct {
 	// IDs are the carrier's names for the message, more than one if it names the parts; receipts refer to them. They reach
 	// the log: a carrier passes on only what has the shape of its names.
 	IDs   []string
-	Parts int // segments the carrier counted; 0 if it didn't say
+	Parts int // segments the carrier counted, up to MostParts, see [Parts]; 0 if it didn't say
+}
+
+// MostParts is how many segments a carrier may count. A text that holds a code is far shorter.
+const MostParts = 16
+
+// Parts returns a carrier's count of segments as [Sent] has it: 0 if no carrier can mean it. What is counted becomes a metric.
+func Parts(count int) int {
+	if count < 0 || count > MostParts {
+		return 0
+	}
+	return count
 }
 
 // Receipt is one report about one message.

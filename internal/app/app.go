@@ -40,8 +40,12 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if err != nil {
 		return nil, err
 	}
-	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), carriers, runner, dispatch.Events{Reported: a.reported, FellBack: a.fellBack, Forgot: a.metrics.Forgotten})
+	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
+	a.Dispatcher = dispatch.New(dispatchSettings(c), carriers, runner, dispatch.Events{
+		Reported: func(r dispatch.Report) { a.guard(func() { a.reported(r) }) },
+		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
+		Forgot:   a.metrics.Forgotten,
+	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
@@ -84,6 +88,7 @@ func (a *App) carriers(c config.Config) ([]*race.Carrier, error) {
 		carrier := race.NewCarrier(instance.Name, opened[i], instance.Codes, c.AtOnce)
 		carriers = append(carriers, carrier)
 		a.metrics.Carrier(carrier.Name)
+		a.metrics.CarrierPatience(carrier.Name, func() time.Duration { return carrier.Patience(c.Patience) })
 		for _, state := range race.States {
 			a.metrics.CarrierState(carrier.Name, string(state), func() bool { return carrier.State() == state })
 		}

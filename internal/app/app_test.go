@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -228,4 +229,22 @@ func TestLog(t *testing.T) {
 	console := NewLog(config.Config{LogLevel: "info", LogFormat: "console"}, written)
 	console.Info().Str("a", "b").Msg("seen")
 	require.Regexp(t, `^\d\d:\d\d:\d\d INF seen a=b\n$`, written.String())
+}
+
+// What a provider says is counted and logged by goroutines that nobody else guards: a bug there is a line in the log.
+func TestBugsInEvents(t *testing.T) {
+	written := new(bytes.Buffer)
+	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
+	a.guard(func() { a.ended(race.Attempt{Late: true, Segments: -1}) })
+	require.NotContains(t, written.String(), "panic", "a count below 0 is none")
+
+	a.guard(func() { panic("028687") })
+	var line struct{ Level, Type, Stack, Message string }
+	require.NoError(t, json.Unmarshal(written.Bytes()[bytes.LastIndexByte(bytes.TrimSpace(written.Bytes()), '\n')+1:], &line))
+	require.Equal(t, "error string panic", line.Level+" "+line.Type+" "+line.Message)
+	require.Contains(t, line.Stack, "TestBugsInEvents")
+	require.NotContains(t, written.String(), "028687")
+	w := httptest.NewRecorder()
+	a.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	require.Contains(t, w.Body.String(), "smshook_panics_total 1")
 }

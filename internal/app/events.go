@@ -1,6 +1,8 @@
 package app
 
 import (
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -38,6 +40,23 @@ func (a *App) ended(t race.Attempt) {
 	case t.Late:
 		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("carrier accepted late")
 	}
+}
+
+// panicked counts and logs a bug that ended nothing.
+func (a *App) panicked(p race.Panic) {
+	a.metrics.Panic()
+	a.log.Error().Str("type", p.Type).Str("stack", string(p.Stack)).Msg("panic")
+}
+
+// guard runs f, which timers and goroutines call that nobody else guards: a bug in what is counted or logged must not end the
+// program.
+func (a *App) guard(f func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
+		}
+	}()
+	f()
 }
 
 // reported counts and logs what a carrier has reported.

@@ -41,7 +41,7 @@ func (a *App) ReloadOn(ctx context.Context, signals <-chan os.Signal, load func(
 	for {
 		select {
 		case <-signals:
-			a.reload(load)
+			a.guard(func() { a.reload(load) })
 		case <-ctx.Done():
 			return
 		}

@@ -1,7 +1,11 @@
 package app
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -9,6 +13,7 @@ import (
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
 )
@@ -56,4 +61,24 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 	require.NoError(t, a.Reload(fresh("gate,fragile")))
 	after := now()
 	require.False(t, after.keys == before.keys || after.gate == before.gate || after.fragile == before.fragile)
+}
+
+// What is read again may hold anything. A bug in what reads it must not end a program that serves well by the old settings.
+func TestReloadOnSurvivesAPanic(t *testing.T) {
+	written := new(bytes.Buffer)
+	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
+	signals := make(chan os.Signal, 2)
+	signals <- os.Interrupt
+	signals <- os.Interrupt
+	ctx, cancel := context.WithCancel(t.Context())
+	loads := 0
+	a.ReloadOn(ctx, signals, func() (config.Config, error) {
+		if loads++; loads == 2 {
+			cancel()
+		}
+		panic("028687")
+	})
+	require.Equal(t, 2, loads)
+	require.Equal(t, 2, strings.Count(written.String(), `"message":"panic"`))
+	require.NotContains(t, written.String(), "028687")
 }

@@ -48,11 +48,6 @@ const (
 
 // newServer returns a server with one carrier, and what it logs.
 func newServer(t testing.TB, c carrier) (*Server, *bytes.Buffer) {
-	return newServerWhere(t, c, func(race.Attempt) {})
-}
-
-// newServerWhere returns one that reports its attempts to ended.
-func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server, *bytes.Buffer) {
 	var secrets hook.Secrets
 	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
 	texts, err := message.Load(message.Settings{}, nil)
@@ -62,7 +57,7 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 		Dispatcher: dispatch.New(
 			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts},
 			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
-			&race.Runner{Patience: time.Second, Ended: ended},
+			&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 			dispatch.Events{},
 		),
 		Sentences: Sentences{JustSent: "just sent", TooMany: "too many", Number: "bad number", Failed: "not sent"},
@@ -288,12 +283,17 @@ func TestStrangersAreCountedApart(t *testing.T) {
 	}, counted)
 }
 
+// bug is a context that panics where the dispatcher looks at it.
+type bug struct{ context.Context }
+
+func (bug) Err() error { panic("028687") }
+
 func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
-	s, written := newServerWhere(t, accepts, func(race.Attempt) { panic("028687") })
+	s, written := newServer(t, accepts)
 	handler := s.Handler()
 	refusal := `{"error":{"http_code":422,"message":"not sent"}}`
-	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall)))
-	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall)))
+	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall).WithContext(bug{t.Context()})))
+	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall).WithContext(bug{t.Context()})))
 	s.Dispatcher = nil
 	require.Contains(t, answer(handler, signed(s, newCall)), refusal)
 

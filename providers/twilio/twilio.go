@@ -128,7 +128,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 		return providers.Sent{}, nil // accepted, but by a name that isn't one: who knows what it echoes
 	}
 	parts, _ := strconv.Atoi(string(message.NumSegments))
-	return providers.Sent{IDs: []string{message.SID}, Parts: parts}, nil
+	return providers.Sent{IDs: []string{message.SID}, Parts: providers.Parts(parts)}, nil
 }
 
 // Check lists the messages of a day before Twilio existed: it takes the same permission as reading messages, also of an
