@@ -113,8 +113,8 @@ func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 		{"it says yes", 3 * time.Second, nil, race.AcceptUnknown, Accepted, 3 * time.Second},
 		{"it says yes, and silence is a failure", 3 * time.Second, nil, race.FailUnknown, Accepted, 3 * time.Second},
 		{"it says no", 3 * time.Second, &providers.Error{Kind: providers.Account}, race.AcceptUnknown, Failed, 3 * time.Second},
-		{"it is silent", time.Hour, nil, race.AcceptUnknown, Accepted, 4500 * time.Millisecond},
-		{"it is silent, and that is a failure", time.Hour, nil, race.FailUnknown, Failed, 4500 * time.Millisecond},
+		{"it is silent", time.Hour, nil, race.AcceptUnknown, Accepted, 4600 * time.Millisecond},
+		{"it is silent, and that is a failure", time.Hour, nil, race.FailUnknown, Failed, 4600 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -141,10 +141,24 @@ func isUUID(s string) bool {
 	return true
 }
 
-// Spent is how long Auth had been waiting when it made this attempt at the call: the webhook-timestamp says when that was,
-// in whole seconds, and metadata.time when it made the call, both by Auth's clock. Where they are not 1 to 5 seconds apart it
-// is 0: a first attempt, or a fixture that is played by hand.
-func (p Payload) Spent(header http.Header) time.Duration {
+// Auth makes its second and third attempt 2 seconds after the one before has failed. A refused connection fails at once.
+// https://github.com/supabase/auth/blob/02a07864e79d80968bf250cea56325f2fe735eb1/internal/hooks/v0hooks/v0http/v0http.go
+const (
+	secondAttempt = backoff
+	thirdAttempt  = 2 * backoff
+)
+
+// longestWay is the most that a request is taken to be under way from Auth to us, a new connection with TLS included.
+const longestWay = 500 * time.Millisecond
+
+// Spent is how long Auth had been waiting when this attempt at the call arrived; 0 for a first attempt, where that isn't known,
+// and for a fixture that is played by hand. arrived is by our clock.
+//
+// metadata.time says when Auth made the call, to the nanosecond. webhook-timestamp says when Auth made the attempt, by the same
+// clock, cut to whole seconds: so the attempt is known to within a second. Where our clock agrees with that second, it says the
+// rest, and the request's way is in it. Where it doesn't, the attempt is taken for a second or third one after refused
+// connections if that is possible within the second, and else for as late as possible.
+func (p Payload) Spent(header http.Header, arrived time.Time) time.Duration {
 	if p.Metadata == nil {
 		return 0
 	}
@@ -153,11 +167,25 @@ func (p Payload) Spent(header http.Header) time.Duration {
 	if err != nil || headerErr != nil {
 		return 0
 	}
-	apart := time.Unix(seconds, 0).Sub(made)
-	if apart < time.Second || apart > AuthWaits {
+	attempt := time.Unix(seconds, 0)
+	earliest := attempt.Sub(made)
+	latest := earliest + time.Second
+	if earliest < time.Second || earliest > AuthWaits {
 		return 0
 	}
-	return apart + time.Second // the timestamp is cut to whole seconds
+	var spent time.Duration
+	for _, usual := range []time.Duration{secondAttempt, thirdAttempt} {
+		if earliest <= usual && usual < latest {
+			spent = usual
+		}
+	}
+	if late := arrived.Sub(attempt); late >= 0 && late < time.Second+longestWay {
+		return max(spent, arrived.Sub(made))
+	}
+	if spent == 0 {
+		return latest
+	}
+	return spent
 }
 
 // localeShape is that of a BCP 47 tag, with the underscore that many apps write.

@@ -55,7 +55,7 @@ func request(p hook.Payload, id string, header http.Header, arrived time.Time) d
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Arrived:    arrived,
-		Spent:      p.Spent(header),
+		Spent:      p.Spent(header, arrived),
 	}
 }
 
