@@ -154,6 +154,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		Arrived:  r.Arrived,
 		Deadline: deadline,
 		Lost:     lost,
+		Begins:   func(carrier string) { d.pending.begin(r.ID, carrier) },
 		Late:     func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
 	d.pending.noteAll(raced.Attempts)
