@@ -29,6 +29,7 @@ type Request struct {
 	IP         netip.Addr    // of the user; the zero Addr if it isn't known
 	Proven     bool          // the account has shown before that the number is its own
 	LastSignIn string        // when the user last signed in; only compared with that of another request
+	Stored     string        // which messages the caller's record of the user knew of when it made the request; only compared
 	Arrived    time.Time     // the budget counts from here
 	Spent      time.Duration // how long the caller had waited when the request arrived, if that is known
 }
@@ -63,7 +64,7 @@ type Settings struct {
 	CallerWaits  time.Duration // how long the caller waits for the answer, for all its attempts at a request together
 	Budget       time.Duration // how long a request may take, from its arrival
 	ResendWindow time.Duration // how long a user who asks again is sent through another carrier; 0 is never
-	Concurrency  int           // requests at once
+	Concurrency  int           // requests at once, and as many again that wait for another one and send nothing
 	CodeLife     time.Duration // how long a code stays valid, if the operator says; else 0
 	Receipts     bool          // carriers report what becomes of messages
 	LateFallback bool          // a message that, as a receipt says, won't arrive is sent through the next carrier
@@ -89,13 +90,14 @@ type Dispatcher struct {
 
 // New returns a Dispatcher. Every instance that a route names must be among the carriers.
 func New(s Settings, carriers []*race.Carrier, runner *race.Runner, events Events) *Dispatcher {
+	waiting := make(chan struct{}, s.Concurrency)
 	d := &Dispatcher{
 		Carriers: carriers,
 		Policy:   policy.New(s.Policy, policy.NewMemory()),
 		settings: s,
 		race:     runner,
-		calls:    newCalls(s.CallerWaits),
-		lanes:    newLanes(s.ResendWindow, max(s.CodeLife, defaultLife)),
+		calls:    newCalls(s.CallerWaits, waiting),
+		lanes:    newLanes(s.ResendWindow, max(s.CodeLife, defaultLife), waiting),
 		pending:  newPendings(events),
 		slots:    make(chan struct{}, s.Concurrency),
 	}
@@ -116,14 +118,16 @@ var errBusy = errors.New("too many requests at once")
 // nobody waits for the answer any more, and the code is void: what has not been sent yet isn't.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 	outcome := d.calls.once(ctx, r, func(ctx context.Context, c *call) Outcome {
-		select {
-		case d.slots <- struct{}{}:
-			defer func() { <-d.slots }()
-		default:
-			return Outcome{Result: Failed, Reason: errBusy}
-		}
 		deadline := d.deadline(r, c)
-		return d.lanes.alone(ctx, deadline, r, func() Outcome { return d.send(ctx, deadline, r, c) })
+		return d.lanes.alone(ctx, deadline, r, func() Outcome {
+			select {
+			case d.slots <- struct{}{}: // not before it has its lane: who waits for that takes no room from others
+				defer func() { <-d.slots }()
+				return d.send(ctx, deadline, r, c)
+			default:
+				return Outcome{Result: Failed, Reason: errBusy}
+			}
+		})
 	})
 	if outcome.Result == Accepted && ctx.Err() == nil {
 		d.pending.answer(r)

@@ -21,6 +21,7 @@ const (
 // Whoever sends each of its attempts pays three messages, of which the user wants one.
 type calls struct {
 	callerWaits time.Duration
+	waiting     chan struct{} // see lanes
 
 	mu     sync.Mutex
 	recent *memory[string, call]
@@ -42,13 +43,14 @@ type call struct {
 	verdict policy.Verdict // once it has been judged
 }
 
-func newCalls(callerWaits time.Duration) *calls {
-	return &calls{callerWaits: callerWaits, recent: newMemory[string, call](keepCalls, mostCalls)}
+func newCalls(callerWaits time.Duration, waiting chan struct{}) *calls {
+	return &calls{callerWaits: callerWaits, waiting: waiting, recent: newMemory[string, call](keepCalls, mostCalls)}
 }
 
 var (
-	errRepeat = errors.New("a repeat, answered like the call before")
-	errLeft   = errors.New("the caller has left")
+	errRepeat  = errors.New("a repeat, answered like the call before")
+	errRepeats = errors.New("too many repeats wait for their calls")
+	errLeft    = errors.New("the caller has left")
 )
 
 // once runs a call, or answers a repeat of one: like the first while that runs, and once it is settled. A failure settles
@@ -65,8 +67,15 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 		defer cs.mu.Unlock()
 		return repeated(c.outcome)
 	}
-	c.waiting++
 	running := c.running
+	if running != nil {
+		if !cs.wait(c) {
+			defer cs.mu.Unlock()
+			return Outcome{Result: Failed, Reason: errRepeats}
+		}
+		defer func() { <-cs.waiting }()
+	}
+	c.waiting++
 	var runs context.Context
 	if running == nil {
 		c.running, c.givenUp = make(chan struct{}), false
@@ -92,6 +101,19 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 		return outcome
 	case <-ctx.Done():
 		return Outcome{Result: Failed, Reason: errLeft}
+	}
+}
+
+// wait takes a place among those who wait, if there is one for one more repeat of a call. cs.mu is held.
+func (cs *calls) wait(c *call) bool {
+	if c.waiting > mostBehind {
+		return false
+	}
+	select {
+	case cs.waiting <- struct{}{}:
+		return true
+	default:
+		return false
 	}
 }
 

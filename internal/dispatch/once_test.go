@@ -162,7 +162,7 @@ func TestALateYesEndsTheSecondRun(t *testing.T) {
 // The first has left, but its run hasn't noticed when the repeat comes.
 func TestARepeatJoinsARunThatIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newCalls(5 * time.Second)
+		cs := newCalls(5*time.Second, make(chan struct{}, 2))
 		runs := 0
 		run := func(ctx context.Context, _ *call) Outcome {
 			runs++
@@ -232,7 +232,7 @@ func TestAFailureIsForgottenAfterAuthsPatience(t *testing.T) {
 
 func TestAPanicReleasesTheWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newCalls(5 * time.Second)
+		cs := newCalls(5*time.Second, make(chan struct{}, 2))
 		waiting := make(chan Outcome, 1)
 		require.Panics(t, func() {
 			cs.once(t.Context(), request("1"), func(context.Context, *call) Outcome {

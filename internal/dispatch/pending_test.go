@@ -114,7 +114,7 @@ func newStage(change func([]*post, *Settings), channels ...string) *stage {
 
 func (s *stage) ask(id string, change ...func(*Request)) Result {
 	r := request("15555550100")
-	r.ID, r.Code = id, providers.NewSecret("code-"+id)
+	r.ID, r.Code, r.Stored = id, providers.NewSecret("code-"+id), "before "+id
 	for _, c := range change {
 		c(&r)
 	}

@@ -51,7 +51,13 @@ type User struct {
 	Phone      providers.Secret `json:"phone"`
 	Confirmed  string           `json:"phone_confirmed_at"` // when the account has shown that the phone is its own
 	LastSignIn string           `json:"last_sign_in_at"`    // changes only when a session is issued: not by MFA, not by reauthentication
-	Locale     Locale           `json:"user_metadata"`      // of all that the app put there
+	// When the last code of each kind was sent that Auth has stored: for a sign-in or sign-up, a phone change, and a
+	// reauthentication. The hook is called before its own code is stored.
+	// https://github.com/supabase/auth/blob/008bb4d13965f06b546f2bc3eb6b7fe21175354e/internal/models/user.go
+	ConfirmationSent     string `json:"confirmation_sent_at"`
+	PhoneChangeSent      string `json:"phone_change_sent_at"`
+	ReauthenticationSent string `json:"reauthentication_sent_at"`
+	Locale               Locale `json:"user_metadata"` // of all that the app put there
 }
 
 // SMS is the code and where it goes.
@@ -104,6 +110,14 @@ func (p Payload) Phone() providers.Secret {
 // it goes to another one, which phone_confirmed_at says nothing about.
 func (p Payload) Proven() bool {
 	return p.User.Confirmed != "" && withoutPlus(p.Phone()) == withoutPlus(p.User.Phone)
+}
+
+// Stored is a mark of the codes that Auth had stored for the user when it made the call: another one, once one more has been.
+func (u User) Stored() string {
+	if u.ConfirmationSent == "" && u.PhoneChangeSent == "" && u.ReauthenticationSent == "" {
+		return ""
+	}
+	return u.ConfirmationSent + " " + u.PhoneChangeSent + " " + u.ReauthenticationSent
 }
 
 func withoutPlus(number providers.Secret) string { return strings.TrimPrefix(number.Reveal(), "+") }

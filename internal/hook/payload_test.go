@@ -192,6 +192,24 @@ func TestSpent(t *testing.T) {
 	require.Zero(t, Payload{}.Spent(http.Header{"Webhook-Timestamp": {"1795219509"}}, time.Now()))
 }
 
+// Each call but the first of its kind knows of the one before; nothing else tells a sign-in from a reauthentication.
+func TestStored(t *testing.T) {
+	for _, tt := range []struct{ call, want string }{
+		{"otp-new-user", ""},
+		{"otp-existing-user", "2026-11-21T00:05:07.576228Z  "},
+		{"otp-channel-whatsapp", "2026-11-21T00:05:07.806736Z  "},
+		{"resend-phone-change", "2026-11-21T00:05:08.148416Z 2026-11-21T00:05:08.365808Z "},
+		{"reauthenticate", "2026-11-21T00:05:08.148416Z 2026-11-21T00:05:08.409912Z "},
+	} {
+		p, err := Decode(readCall(t, tt.call))
+		require.NoError(t, err)
+		require.Equal(t, tt.want, p.User.Stored(), tt.call)
+	}
+	p, err := Decode([]byte(`{"user":{"phone":"1","reauthentication_sent_at":"now"},"sms":{"otp":"1"}}`))
+	require.NoError(t, err)
+	require.Equal(t, "  now", p.User.Stored())
+}
+
 func TestReplies(t *testing.T) {
 	now, old := Payload{Metadata: &Metadata{}}, Payload{}
 	refusal := `{"error":{"http_code":422,"message":"no \"such\" number"}}`
