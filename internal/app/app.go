@@ -147,6 +147,9 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	if err := a.Dispatcher.Drain(late); err != nil {
 		a.log.Warn().Err(err).Msg("left unfinished")
 	}
+	if err := calls.wait(limited); err != nil { // on connections that were new when the port closed
+		return errors.Join(fmt.Errorf("draining: %w", err), front.Close(), back.Close())
+	}
 	a.log.Info().Msg("drained")
 	return errors.Join(front.Close(), back.Close())
 }

@@ -117,6 +117,7 @@ var errBusy = errors.New("too many requests at once")
 // Send returns when a carrier has accepted the message, when none will, or when the time is used up. If ctx ends before,
 // nobody waits for the answer any more, and the code is void: what has not been sent yet isn't.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
+	r.User, r.LastSignIn, r.Stored = short(r.User), short(r.LastSignIn), short(r.Stored)
 	outcome := d.calls.once(ctx, r, func(ctx context.Context, c *call) Outcome {
 		deadline := d.deadline(r, c)
 		return d.lanes.alone(ctx, deadline, r, func() Outcome {

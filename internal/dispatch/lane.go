@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"strings"
 	"sync"
@@ -83,7 +85,17 @@ type flow struct {
 }
 
 func (r Request) flow() flow {
-	return flow{r.User, strings.TrimPrefix(r.Phone.Reveal(), "+"), r.MFA}
+	return flow{r.User, short(strings.TrimPrefix(r.Phone.Reveal(), "+")), r.MFA}
+}
+
+// short returns a text of 128 bytes at most that stands for s where texts are only compared: s as a rule, else a hash of it. What is
+// remembered of a request must not be as long as a caller likes.
+func short(s string) string {
+	if len(s) <= 128 {
+		return s
+	}
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:])
 }
 
 var (

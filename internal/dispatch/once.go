@@ -11,7 +11,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// keepCalls is longer than any caller repeats: a captured call may be played again as long as its signature is valid.
+// keepCalls is longer than any caller repeats. That a call came is remembered for as long, of more calls: see seen.
 const (
 	keepCalls = 10 * time.Minute
 	mostCalls = 1 << 16
@@ -25,6 +25,7 @@ type calls struct {
 
 	mu     sync.Mutex
 	recent *memory[string, call]
+	seen   *seen
 }
 
 // call is one call and its repeats. Its fields belong to calls.mu.
@@ -44,13 +45,14 @@ type call struct {
 }
 
 func newCalls(callerWaits time.Duration, waiting chan struct{}) *calls {
-	return &calls{callerWaits: callerWaits, waiting: waiting, recent: newMemory[string, call](keepCalls, mostCalls)}
+	return &calls{callerWaits: callerWaits, waiting: waiting, recent: newMemory[string, call](keepCalls, mostCalls), seen: newSeen(mostSeen)}
 }
 
 var (
-	errRepeat  = errors.New("a repeat, answered like the call before")
-	errRepeats = errors.New("too many repeats wait for their calls")
-	errLeft    = errors.New("the caller has left")
+	errRepeat   = errors.New("a repeat, answered like the call before")
+	errRepeats  = errors.New("too many repeats wait for their calls")
+	errReplayed = errors.New("an old call, played again: it may have been captured")
+	errLeft     = errors.New("the caller has left")
 )
 
 // once runs a call, or answers a repeat of one: like the first while that runs, and once it is settled. A failure settles
@@ -63,6 +65,10 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 	cs.mu.Lock()
 	c := cs.find(r)
+	if c == nil {
+		defer cs.mu.Unlock()
+		return Outcome{Result: Failed, Reason: errReplayed}
+	}
 	if c.settled {
 		defer cs.mu.Unlock()
 		return repeated(c.outcome)
@@ -124,12 +130,15 @@ func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 	return repeated(c.outcome), c.givenUp && !c.settled && c.running == nil
 }
 
-// find returns the call that r is an attempt at. Once its caller has long given up, a call that came to nothing is forgotten:
-// who makes it again means it.
+// find returns the call that r is an attempt at, or nil if that is over: it came to nothing and its caller has long given up, or
+// it has been forgotten. Who makes such a call again has captured it. cs.mu is held.
 func (cs *calls) find(r Request) *call {
 	c := cs.recent.get(r.ID, r.Arrived)
 	if c != nil && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
 		return c
+	}
+	if !cs.seen.add(r.ID, r.Arrived) {
+		return nil
 	}
 	return cs.recent.put(r.ID, call{first: r.Arrived}, r.Arrived)
 }

@@ -213,20 +213,39 @@ func TestTheRunGoesOnWhileAnybodyWaits(t *testing.T) {
 	})
 }
 
-// Who makes the call again when Auth has long given up means it.
-func TestAFailureIsForgottenAfterAuthsPatience(t *testing.T) {
+// Auth makes a call for 5 s. Who makes it later has captured it, and is refused for as long as its signature may be valid.
+func TestAFailedCallIsNotSentLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := fails(providers.Account)
+		p := fails(providers.Temporary)
 		d := dispatcher(Settings{}, p)
-		require.Equal(t, Failed, attempt(t.Context(), d).Result)
-		time.Sleep(5 * time.Second)
+		replayed := Outcome{Result: Failed, Reason: errReplayed}
+		for range 3 { // Auth's own attempts
+			require.Equal(t, Failed, attempt(t.Context(), d).Result)
+			require.Equal(t, 1, p.sent())
+			time.Sleep(2 * time.Second)
+		}
 		p.err = nil
+		require.Equal(t, replayed, attempt(t.Context(), d))
+		time.Sleep(keepSeen - 6*time.Second)
+		require.Equal(t, replayed, attempt(t.Context(), d))
+		require.Zero(t, p.sent())
+	})
+}
+
+// An accepted call is answered as before, and when it has been forgotten for lack of room, it is not sent again either.
+func TestAForgottenCallIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(pigeon)
+		d := dispatcher(Settings{}, p)
+		d.calls.recent.most = 1
 		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
-		time.Sleep(keepCalls - time.Second)
-		require.Equal(t, errRepeat, attempt(t.Context(), d).Reason)
-		time.Sleep(time.Second)
-		require.NoError(t, attempt(t.Context(), d).Reason)
-		require.Equal(t, 3, p.sent())
+		require.Equal(t, Outcome{Result: Accepted, Number: phoneOf(t, request("+15555550100")), Reason: errRepeat}, attempt(t.Context(), d))
+		other := of("another")
+		other.User = "another"
+		require.Equal(t, Accepted, d.Send(t.Context(), other).Result)
+		time.Sleep(keepSeen - 1)
+		require.Equal(t, Outcome{Result: Failed, Reason: errReplayed}, attempt(t.Context(), d))
+		require.Equal(t, 2, p.sent())
 	})
 }
 
