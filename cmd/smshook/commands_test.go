@@ -195,10 +195,10 @@ func TestSignSends(t *testing.T) {
 
 	before := len(twilio.Requests())
 	require.Equal(t, 1, before)
-	r = send("otp-new-user.json", "-keep")
+	r = send("signup-phone-password.json", "-keep")
 	require.Contains(t, r.stdout, "sees a success")
-	require.Len(t, twilio.Requests(), 1, "kept as it is, it is another call than the renewed one")
-	send("otp-new-user.json", "-keep")
+	require.Len(t, twilio.Requests(), 1)
+	send("signup-phone-password.json", "-keep")
 	require.Empty(t, twilio.Requests(), "and the same again is a repeat")
 
 	r = smshook(t, "", env, "sign", "-send", string(providertest.Refusing(t)), filepath.Join(calls, "otp-new-user.json"))

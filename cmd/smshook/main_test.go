@@ -170,7 +170,7 @@ func TestWhatTheUserSees(t *testing.T) {
 		require.NoError(t, err)
 		return body
 	}
-	current, old, mfa := read("otp-new-user"), read("old-server-otp"), read("mfa-challenge")
+	current, old, mfa := read("signup-phone-password"), read("old-server-otp"), read("mfa-challenge") // none is a second tap
 	const (
 		success  = "sees a success"
 		generic  = "sees 500 Unexpected status code returned from hook: 422"

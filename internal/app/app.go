@@ -111,15 +111,23 @@ func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	return opened, nil
 }
 
-// grace is how long calls in flight, and attempts that go on after them, have to end at shutdown. With a second of lingering
-// before, it stays under the 10 s after which Docker kills.
-const grace = 8 * time.Second
+// With a second of lingering before, both stay under the 10 s after which Docker kills.
+const (
+	// grace is how long the calls in flight have to be answered at shutdown. The server cuts each off before.
+	grace = 7 * time.Second
+
+	// lateGrace is how long attempts and late fallbacks have to end once every call has been answered. Nobody waits for them but
+	// the log, while every call of Auth's is refused until the next process listens; and what Auth can wait for that is 4 s.
+	lateGrace = time.Second
+)
 
 // Serve answers calls on the listener, and the operator on admin if there is one, until ctx ends. Then /readyz says no; having
-// lingered, it takes no more calls and lets what is under way finish.
+// lingered, it takes no more calls and lets those in flight finish. What goes on after them may be left unfinished: it is no
+// error, but told in the log.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
 	front := a.Server.HTTP(a.Server.Handler())
 	back := a.Server.HTTP(a.Server.Admin())
+	calls := watch(front)
 	served := make(chan error, 2)
 	go func() { served <- front.Serve(listener) }()
 	if admin != nil {
@@ -133,12 +141,20 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	a.log.Info().Msg("draining")
 	a.Server.Drain()
 	time.Sleep(linger)
+	_ = front.Shutdown(ctx) // as ctx has ended, it closes the port and what is idle, and doesn't wait
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	err := errors.Join(front.Shutdown(limited), a.Dispatcher.Drain(limited))
-	if err != nil {
+	if err := calls.wait(limited); err != nil {
+		return errors.Join(fmt.Errorf("draining: %w", err), front.Close(), back.Close())
+	}
+	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
+	defer cancel()
+	if err := a.Dispatcher.Drain(late); err != nil {
+		a.log.Warn().Err(err).Msg("left unfinished")
+	}
+	if err := calls.wait(limited); err != nil { // on connections that were new when the port closed
 		return errors.Join(fmt.Errorf("draining: %w", err), front.Close(), back.Close())
 	}
 	a.log.Info().Msg("drained")
-	return back.Close()
+	return errors.Join(front.Close(), back.Close())
 }

@@ -115,6 +115,22 @@ func TestCallsInFlightFinishAtShutdown(t *testing.T) {
 	require.Contains(t, log.String(), "drained")
 }
 
+// Connections on which nothing has come, as clients open in advance, don't hold up the end.
+func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
+	url, _, log, end, ended := serving(t, &gate{make(chan struct{}), make(chan struct{})})
+	silent, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	require.NoError(t, err)
+	defer silent.Close()
+	response, err := http.Get(url + "/healthz") // by now the silent one has been taken
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	start := time.Now()
+	end()
+	require.NoError(t, <-ended)
+	require.Less(t, time.Since(start), 1900*time.Millisecond, "http.Server.Shutdown waits for 2 s, until the head is too late")
+	require.Contains(t, log.String(), "drained")
+}
+
 func TestServeReportsABrokenListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

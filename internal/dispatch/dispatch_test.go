@@ -180,8 +180,9 @@ func TestDeadline(t *testing.T) {
 		{"a first attempt", 0, 0, 4 * time.Second},
 		{"it arrived a second ago", time.Second, 0, 3 * time.Second},
 		{"Auth has waited for a little", 0, 300 * time.Millisecond, 4 * time.Second},
-		{"Auth's second attempt", 0, 2100 * time.Millisecond, 2400 * time.Millisecond},
-		{"Auth's third attempt: too late to begin", 0, 4100 * time.Millisecond, 0},
+		{"Auth's second attempt", 0, 2100 * time.Millisecond, 2700 * time.Millisecond},
+		{"Auth's third attempt", 0, 4100 * time.Millisecond, 700 * time.Millisecond},
+		{"Auth's third attempt, after some that broke late: too late to begin", 0, 4400 * time.Millisecond, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -194,6 +195,43 @@ func TestDeadline(t *testing.T) {
 				outcome := d.Send(t.Context(), r)
 				require.Equal(t, Failed, outcome.Result)
 				require.Equal(t, tt.want, time.Since(start))
+				require.NoError(t, d.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+// Auth's third attempt comes 4 s into the call, and its 5 s are over when it has read the answer.
+func TestTheThirdAttemptIsSent(t *testing.T) {
+	quick := func() *pigeon { return &pigeon{wait: 300 * time.Millisecond} }
+	silent := func() *pigeon { return &pigeon{wait: time.Hour} }
+	for _, tt := range []struct {
+		name     string
+		carriers []*pigeon
+		before   []time.Duration // attempts that were seen, and broke
+		spent    time.Duration   // of the third, as its timestamps say
+	}{
+		{"one carrier", []*pigeon{quick()}, nil, 4020 * time.Millisecond},
+		{"behind a silent one", []*pigeon{silent(), quick()}, nil, 4020 * time.Millisecond},
+		{"of an Auth that doesn't say when it made the call", []*pigeon{fails(providers.Temporary), quick()}, []time.Duration{0, 2 * time.Second}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := dispatcher(Settings{}, tt.carriers...)
+				d.race.Unknown = race.FailUnknown
+				start := time.Now()
+				for _, at := range tt.before {
+					time.Sleep(at - time.Since(start))
+					gone, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+					attempt(gone, d)
+					cancel()
+				}
+				time.Sleep(4*time.Second - time.Since(start))
+				arrived := time.Now()
+				r := request("15555550100")
+				r.Spent = tt.spent
+				require.Equal(t, Accepted, d.Send(t.Context(), r).Result)
+				require.Less(t, time.Since(arrived), 800*time.Millisecond)
 				require.NoError(t, d.Drain(t.Context()))
 			})
 		})

@@ -120,8 +120,9 @@ type Entry struct {
 	Route    []*Carrier // in the order in which they are tried while all are healthy
 	Arrived  time.Time
 	Deadline time.Time
-	Lost     string        // the carrier that seems to have lost the last message: it isn't put first for a trial; may be empty
-	Late     func(Attempt) // called, after Ended, for each attempt that ends when the race is over; may be nil
+	Lost     string               // the carrier that seems to have lost the last message: it isn't put first for a trial; may be empty
+	Begins   func(carrier string) // called before an attempt begins, so before anything can leave; must not block; may be nil
+	Late     func(Attempt)        // called, after Ended, for each attempt that ends when the race is over; may be nil
 }
 
 // leastTime is what a race needs to be worth beginning: a message that leaves too late carries a dead code. A carrier that

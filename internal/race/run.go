@@ -84,6 +84,9 @@ func (run *run) next(ctx context.Context) {
 	} else {
 		v = c.health.ask()
 	}
+	if run.entry.Begins != nil {
+		run.entry.Begins(c.Name)
+	}
 	// However soon the next one starts, this one is judged by its whole patience: a share of what is left says nothing.
 	run.flying = append(run.flying, fly(run.entry.Message, c, v, p, run.landed))
 	run.bell.Reset(min(share, p.learned))

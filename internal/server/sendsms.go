@@ -54,8 +54,9 @@ func request(p hook.Payload, id string, header http.Header, arrived time.Time) d
 		IP:         p.IP(),
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
+		Stored:     p.User.Stored(),
 		Arrived:    arrived,
-		Spent:      p.Spent(header),
+		Spent:      p.Spent(header, arrived),
 	}
 }
 

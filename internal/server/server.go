@@ -77,7 +77,7 @@ func (s *Server) HTTP(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: 2 * time.Second, // a head is one packet, or two
 		ReadTimeout:       hook.AuthWaits,  // head and body: Auth has left by then
-		// From the end of the head. It must be less than the program waits for at its end (8 s).
+		// From the end of the head. It must be less than the program waits for at its end (7 s).
 		WriteTimeout: hook.AuthWaits + time.Second,
 		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep a connection they don't use: whoever closes
 		// first must be the one who doesn't send, or a call is lost to a connection that is just being closed.

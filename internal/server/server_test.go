@@ -128,16 +128,16 @@ func TestAnswers(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	body := []byte(`{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","time":"2026-11-21T00:05:07Z"},` +
-		`"user":{"id":"a-user","phone":"15555550101","last_sign_in_at":"2026-11-21T00:05:00Z","user_metadata":{"locale":"de"}},` +
+		`"user":{"id":"a-user","phone":"15555550101","last_sign_in_at":"2026-11-21T00:05:00Z","confirmation_sent_at":"2026-11-21T00:04:50Z","user_metadata":{"locale":"de"}},` +
 		`"sms":{"otp":"028687","phone":"15555550100","sms_type":"mfa"}}`)
 	payload, err := hook.Decode(body)
 	require.NoError(t, err)
-	arrived := time.Now()
+	arrived := time.Unix(1795219509, 20e6)
 	got := request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, arrived)
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
-		LastSignIn: "2026-11-21T00:05:00Z", Arrived: arrived, Spent: 3 * time.Second,
+		LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ", Arrived: arrived, Spent: 2020 * time.Millisecond,
 	}, got)
 }
 
