@@ -92,6 +92,10 @@ func (c Config) Validate() error {
 	case !on && len(c.ReceiptSecrets) > 0:
 		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
 	}
+	if c.Budget > 0 && c.Patience > c.Budget { // one that can't be read is 0
+		problems = append(problems, providers.Problem{Setting: "PATIENCE",
+			Want: fmt.Sprintf("want at most the %v of %sBUDGET: no other carrier would be tried in time", c.Budget, Prefix)})
+	}
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {
 			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
@@ -180,6 +184,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Instances[i].Prefix())).Error())
 		}
 	}
+	c.Warnings = append(c.Warnings, env.ofAuth(c.Instances)...)
 	return c, errors.Join(problems...)
 }
 
@@ -189,7 +194,7 @@ func Lookup(environ []string, name string) (string, error) {
 	if err := env.honourPort(); err != nil {
 		return "", err
 	}
-	value, err := env.lookup(Prefix + name)
+	value, err := env.read(Prefix + name)
 	if value != "" || err != nil {
 		return value, err
 	}
