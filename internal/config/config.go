@@ -143,8 +143,8 @@ func (c Config) routeProblems() []error {
 		problems = append(problems, providers.Problem{Setting: "ROUTES", Want: fmt.Sprintf("at character %d: %s", at, what)})
 	}
 	for at, to := range c.Routes.Destinations() {
-		if to.Country != "" && !phone.IsCountry(to.Country) {
-			want(at, "there is no such country")
+		if wrong := phone.NoCountry(to.Country); to.Country != "" && wrong != "" {
+			want(at, wrong)
 		}
 		if to.CallingCode != 0 && !phone.IsCallingCode(to.CallingCode) {
 			want(at, "there is no such calling code")

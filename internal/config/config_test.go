@@ -114,7 +114,7 @@ func TestProblems(t *testing.T) {
 		{"lists and limits", good("SMSHOOK_PHONE_CHECK=strict", "SMSHOOK_COUNTRIES=GB,UK", "SMSHOOK_BLOCKED_PREFIXES=0700", "SMSHOOK_BLOCKED_TYPES=mobile",
 			"SMSHOOK_LIMIT_IP=many", "SMSHOOK_POLICY=off"), []string{
 			"SMSHOOK_PHONE_CHECK: want shape, possible or valid",
-			"SMSHOOK_COUNTRIES: entry 2: want a country's ISO code in capitals, such as GB",
+			"SMSHOOK_COUNTRIES: entry 2: UK is not the ISO code of Great Britain, want GB",
 			"SMSHOOK_BLOCKED_PREFIXES: entry 1: want it with the calling code: no number starts with 0",
 			"SMSHOOK_BLOCKED_TYPES: entry 1: mobile phones are of this type",
 			"SMSHOOK_LIMIT_IP: want how many in how much time, such as 5/10m, with 1 to 1000000 in 1s to 720h; or off",
@@ -165,7 +165,7 @@ func TestProblems(t *testing.T) {
 		{"too great a number", good("SMSHOOK_CONCURRENCY=100001"), []string{"SMSHOOK_CONCURRENCY: want a number from 1 to 100000"}},
 		{"routes that can't be read", good("SMSHOOK_ROUTES=IN: pigeon; UK: pigeon"), []string{"SMSHOOK_ROUTES: at character 13: UK is not the ISO code of Great Britain, want GB"}},
 		{"routes to nowhere", good("SMSHOOK_ROUTES=XX, +999, IN: pigeon, hawk; *: eagle"), []string{
-			"SMSHOOK_ROUTES: at character 1: there is no such country",
+			"SMSHOOK_ROUTES: at character 1: want a country's ISO code in capitals, such as GB",
 			"SMSHOOK_ROUTES: at character 5: there is no such calling code",
 			"SMSHOOK_ROUTES: at character 23: want a name that is in SMSHOOK_PROVIDERS",
 			"SMSHOOK_ROUTES: at character 32: want a name that is in SMSHOOK_PROVIDERS",
