@@ -97,8 +97,12 @@ func TestVersionCommand(t *testing.T) {
 }
 
 func TestDemoCommand(t *testing.T) {
-	r := smshook(t, "", nil, "demo", "-dir", calls)
+	calls, err := filepath.Abs(calls)
+	require.NoError(t, err)
+	t.Chdir(t.TempDir()) // the calls are in the program
+	r := smshook(t, "", nil, "demo")
 	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
+	require.Equal(t, r.stdout, smshook(t, "", nil, "demo", "-dir", calls).stdout)
 	require.Contains(t, r.stdout, "to +15555219512 text Your code is 210432")
 	require.Contains(t, r.stdout, "(no message)")
 	require.Regexp(t, `\nall \d+ flows as they should be\n$`, r.stdout)
@@ -119,7 +123,7 @@ func TestDemoCommand(t *testing.T) {
 
 	r = smshook(t, "", nil, "demo", "-dir", t.TempDir())
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stderr, "there are no calls in ")
+	require.Contains(t, r.stderr, "there are no calls (*.json) in ")
 }
 
 func TestSignCommand(t *testing.T) {
