@@ -73,7 +73,7 @@ type Config struct {
 	Texts *message.Texts
 
 	// Warnings are what can be used and is odd: names that look like a carrier's setting and are none, texts that cost more
-	// than they need.
+	// than they need, and what a carrier finds in its own settings.
 	Warnings []string
 }
 
@@ -180,6 +180,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 	}
 	for i := range c.Instances {
 		problems = append(problems, c.Instances[i].load(env, drivers, dev)...)
+		c.Warnings = append(c.Warnings, c.Instances[i].warnings...)
 		for _, name := range env.unknown(c.Instances[i].Prefix()) {
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Instances[i].Prefix())).Error())
 		}

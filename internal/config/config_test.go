@@ -38,6 +38,13 @@ func (p pigeon) Validate() error {
 	return nil
 }
 
+func (p pigeon) Warnings() []providers.Problem {
+	if !p.Loud || p.Flight == 2*time.Hour {
+		return nil
+	}
+	return []providers.Problem{{Setting: "LOUD", Want: "wakes people"}}
+}
+
 type loft struct{ pigeon }
 
 func (loft) Send(context.Context, providers.Message) (providers.Sent, error) {
@@ -369,6 +376,17 @@ func TestNearestName(t *testing.T) {
 		nearest, _ := nearestName(name, []string{"TWILIO_ACCOUNT_SID", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM"})
 		require.Equal(t, want, nearest, name)
 	}
+}
+
+func TestCarriersOwnWarnings(t *testing.T) {
+	const warning = "PIGEON_LOUD: wakes people"
+	env := good("PIGEON_LOUD=true", "PIGEON_FLIGHT=3h", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=x", "PIGEON_REGION=x")
+	c, err := Load(env, drivers(), false, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{warning, "PIGEON_REGION: is not a setting"}, c.Warnings)
+	c, err = Load(append(env, "PIGEON_KIND=dodo"), drivers(), false, nil)
+	require.Error(t, err)
+	require.NotContains(t, c.Warnings, warning, "settings that can't be read are not judged")
 }
 
 func TestDescribe(t *testing.T) {

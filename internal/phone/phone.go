@@ -55,6 +55,11 @@ func Parse(s string) (Number, error) {
 // E164 returns the number with its plus.
 func (n Number) E164() providers.Secret { return n.e164 }
 
+// National returns the number without its plus and its calling code, as it stands: a trunk prefix is neither added nor taken away.
+func (n Number) National() providers.Secret {
+	return providers.NewSecret(strings.TrimPrefix(n.e164.Reveal(), "+"+strconv.Itoa(n.callingCode)))
+}
+
 // CallingCode returns the country's calling code, such as 44.
 func (n Number) CallingCode() int { return n.callingCode }
 

@@ -37,6 +37,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestNational(t *testing.T) {
+	for in, want := range map[string]string{
+		"+447700900123": "7700900123", "15555219508": "5555219508", "+2290197123456": "0197123456", "+3906123456": "06123456",
+		"+4407700900123": "07700900123", "2901234": "1234", "+77011234567": "7011234567",
+	} {
+		n, err := Parse(in)
+		require.NoError(t, err)
+		require.Equal(t, want, n.National().Reveal())
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	const other = "contains something other than digits"
 	for _, tt := range []struct{ in, want string }{
