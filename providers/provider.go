@@ -61,6 +61,8 @@ type Checker interface {
 	// Check returns nil if the carrier knows the account, and otherwise an error of the same classes as Send, so that a
 	// wrong token ([Account]) and an unreachable host ([Temporary]) can be told apart.
 	Check(ctx context.Context) error
+	// Credentials names the settings that Check tries, without prefix, such as AUTH_TOKEN: for who has to correct them.
+	Credentials() []string
 }
 
 // Channeler is a Provider whose messages don't travel as plain SMS.

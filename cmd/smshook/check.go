@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a.Dispatcher.Policy, *phone, *ip)
+		return sh.trace(c, settings, a.Dispatcher.Policy, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	printTexts(sh.stdout, settings)
@@ -58,9 +59,9 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 
 	code := exitOK
 	for _, carrier := range a.Dispatcher.Carriers {
-		found, err := checkCarrier(ctx, carrier)
-		if err != nil {
-			found, code = err.Error(), exitFail
+		found, ok := checkCarrier(ctx, carrier)
+		if !ok {
+			code = exitFail
 		}
 		fmt.Fprintf(sh.stdout, "carrier   %s: %s\n", carrier.Name, found)
 	}
@@ -82,14 +83,26 @@ func printRoutes(w io.Writer, settings config.Config) {
 }
 
 // checkCarrier tries a carrier's credentials, if there is a way to do so without sending.
-func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, err error) {
-	checker, ok := carrier.Provider().(providers.Checker)
-	if !ok {
-		return "not tried: that takes a message (smshook send)", nil
+func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, ok bool) {
+	checker, able := carrier.Provider().(providers.Checker)
+	if !able {
+		return "not tried: that takes a message (smshook send)", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return "ok", checker.Check(ctx)
+	err := checker.Check(ctx)
+	if err == nil {
+		return "ok", true
+	}
+	var refused *providers.Error
+	if !errors.As(err, &refused) || refused.Kind != providers.Account {
+		return err.Error(), false
+	}
+	var names []string
+	for _, name := range checker.Credentials() {
+		names = append(names, strings.ToUpper(carrier.Name)+"_"+name)
+	}
+	return fmt.Sprintf("%v (tried with %s)", err, strings.Join(names, ", ")), false
 }
 
 // printReceipts prints how each carrier reports what becomes of messages, and what is left to do for that.

@@ -97,8 +97,12 @@ func TestVersionCommand(t *testing.T) {
 }
 
 func TestDemoCommand(t *testing.T) {
-	r := smshook(t, "", nil, "demo", "-dir", calls)
+	calls, err := filepath.Abs(calls)
+	require.NoError(t, err)
+	t.Chdir(t.TempDir()) // the calls are in the program
+	r := smshook(t, "", nil, "demo")
 	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
+	require.Equal(t, r.stdout, smshook(t, "", nil, "demo", "-dir", calls).stdout)
 	require.Contains(t, r.stdout, "to +15555219512 text Your code is 210432")
 	require.Contains(t, r.stdout, "(no message)")
 	require.Regexp(t, `\nall \d+ flows as they should be\n$`, r.stdout)
@@ -119,7 +123,7 @@ func TestDemoCommand(t *testing.T) {
 
 	r = smshook(t, "", nil, "demo", "-dir", t.TempDir())
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stderr, "there are no calls in ")
+	require.Contains(t, r.stderr, "there are no calls (*.json) in ")
 }
 
 func TestSignCommand(t *testing.T) {
@@ -350,6 +354,21 @@ func TestSendCommand(t *testing.T) {
 	require.Equal(t, result{exitFail, "the number starts with 0: it is not in international form\nbad_number\n", ""}, r)
 }
 
+func TestTyped(t *testing.T) {
+	for phone, want := range map[string]string{
+		"+447700900123":             "+447700900123",
+		"447700900123":              "447700900123",
+		"+44 7700 900123":           "+447700900123",
+		" +44\u00a0(0)7700–900.123": "+447700900123",
+		"0044 7700/900123":          "+447700900123",
+		"+1 (555) 555-0100":         "+15555550100",
+		"07700 900123":              "07700900123",
+		"+44 7700 CALL ME":          "+447700CALLME",
+	} {
+		require.Equal(t, want, typed(phone), phone)
+	}
+}
+
 func TestCheckCommand(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
 	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,away=twilio", "TWILIO_FORM=x", "SMSHOOK_MESSAGE=It’s {{ .Code }}",
@@ -386,7 +405,7 @@ $`, r.stdout)
 	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stdout, "carrier   twilio: account (code 20003): answer 401: Authenticate\n")
+	require.Contains(t, r.stdout, "carrier   twilio: account (code 20003): answer 401: Authenticate (tried with TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN)\n")
 }
 
 // What is left to do for receipts is told with the names that the settings have for this instance.

@@ -94,6 +94,10 @@ func (c Config) Validate() error {
 	case !on && len(c.ReceiptSecrets) > 0:
 		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
 	}
+	if c.Budget > 0 && c.Patience > c.Budget { // one that can't be read is 0
+		problems = append(problems, providers.Problem{Setting: "PATIENCE",
+			Want: fmt.Sprintf("want at most the %v of %sBUDGET: no other carrier would be tried in time", c.Budget, Prefix)})
+	}
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {
 			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
@@ -143,8 +147,8 @@ func (c Config) routeProblems() []error {
 		problems = append(problems, providers.Problem{Setting: "ROUTES", Want: fmt.Sprintf("at character %d: %s", at, what)})
 	}
 	for at, to := range c.Routes.Destinations() {
-		if to.Country != "" && !phone.IsCountry(to.Country) {
-			want(at, "there is no such country")
+		if wrong := phone.NoCountry(to.Country); to.Country != "" && wrong != "" {
+			want(at, wrong)
 		}
 		if to.CallingCode != 0 && !phone.IsCallingCode(to.CallingCode) {
 			want(at, "there is no such calling code")
@@ -185,6 +189,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Instances[i].Prefix())).Error())
 		}
 	}
+	c.Warnings = append(c.Warnings, env.ofAuth(c.Instances)...)
 	return c, errors.Join(problems...)
 }
 
@@ -194,7 +199,7 @@ func Lookup(environ []string, name string) (string, error) {
 	if err := env.honourPort(); err != nil {
 		return "", err
 	}
-	value, err := env.lookup(Prefix + name)
+	value, err := env.read(Prefix + name)
 	if value != "" || err != nil {
 		return value, err
 	}

@@ -67,12 +67,15 @@ func (env *environment) lookup(name string) (string, error) {
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return "", problem(name+fileSuffix, "want the path of a readable file")
+		return "", unreadable(name+fileSuffix, path, err)
 	}
 	defer file.Close()
 	content, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	if err != nil || len(content) > maxFileSize {
-		return "", problem(name+fileSuffix, "want the path of a readable file of at most 64 KiB")
+	if err != nil {
+		return "", unreadable(name+fileSuffix, path, err)
+	}
+	if len(content) > maxFileSize {
+		return "", problem(name+fileSuffix, "want a file of at most 64 KiB")
 	}
 	if value = strings.TrimRight(string(content), "\r\n"); value == "" {
 		return "", problem(name+fileSuffix, "want a file that isn't empty")
@@ -96,7 +99,7 @@ func (env *environment) fill(settings any, prefix string) []error {
 			continue
 		}
 		env.names[s.Name] = true
-		value, err := env.lookup(s.Name)
+		value, err := env.read(s.Name)
 		if err == nil {
 			err = s.set(target.Field(i), value)
 		}
@@ -129,7 +132,7 @@ func (env *environment) fillFamily(f family, s setting) []error {
 	begin, _, _ := strings.Cut(s.Name, "<")
 	for _, name := range env.members(begin) {
 		env.names[name] = true
-		value, err := env.lookup(name)
+		value, err := env.read(name)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -154,11 +157,12 @@ func (env *environment) members(begin string) []string {
 	return slices.Compact(names)
 }
 
-// sameSetting returns whether another problem is of the same setting: one that couldn't be read needn't be judged too.
+// sameSetting returns whether another problem is of the same setting, or of its file: one that couldn't be read needn't be judged
+// too.
 func sameSetting(a error) func(error) bool {
 	return func(b error) bool {
 		var x, y providers.Problem
-		return errors.As(a, &x) && errors.As(b, &y) && x.Setting == y.Setting
+		return errors.As(a, &x) && errors.As(b, &y) && x.Setting == strings.TrimSuffix(y.Setting, fileSuffix)
 	}
 }
 

@@ -80,7 +80,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	good := signed(time.Now()).Get("webhook-signature")
 	const (
-		missing   = "a webhook-id, webhook-timestamp or webhook-signature header is missing"
+		missing   = "a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test"
 		empty     = "the signature is empty: Auth has no secret for this hook"
 		noSeconds = "webhook-timestamp is not a number of seconds"
 		off       = "webhook-timestamp is more than five minutes off: an old call, or one of the clocks is wrong"

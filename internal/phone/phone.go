@@ -105,8 +105,18 @@ func (n Number) Masked() string {
 // Format prints the number masked, whatever the verb.
 func (n Number) Format(f fmt.State, _ rune) { io.WriteString(f, n.Masked()) }
 
-// IsCountry reports whether a code is that of a country, as Country writes it.
-func IsCountry(code string) bool { return phonenumbers.GetSupportedRegions()[code] }
+// NoCountry says why a code is not that of a country, as Country writes it, and what to write; it is empty if the code is one.
+func NoCountry(code string) string {
+	switch {
+	case phonenumbers.GetSupportedRegions()[code]:
+		return ""
+	case code == "UK":
+		return "UK is not the ISO code of Great Britain, want GB"
+	case code == "EL":
+		return "EL is not the ISO code of Greece, want GR"
+	}
+	return "want a country's ISO code in capitals, such as GB"
+}
 
 // IsCallingCode reports whether some country's numbers start with a code.
 func IsCallingCode(code int) bool { return callingCodes()[code] }

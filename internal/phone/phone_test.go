@@ -74,11 +74,14 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestCountriesAndCallingCodes(t *testing.T) {
-	for _, code := range []string{"GB", "US", "IN", "XK"} {
-		require.True(t, IsCountry(code), code)
-	}
-	for _, code := range []string{"UK", "gb", "XX", "001", ""} {
-		require.False(t, IsCountry(code), code)
+	const another = "want a country's ISO code in capitals, such as GB"
+	for code, want := range map[string]string{
+		"GB": "", "US": "", "IN": "", "XK": "",
+		"gb": another, "XX": another, "001": another, "": another,
+		"UK": "UK is not the ISO code of Great Britain, want GB",
+		"EL": "EL is not the ISO code of Greece, want GR",
+	} {
+		require.Equal(t, want, NoCountry(code), code)
 	}
 	require.True(t, IsCallingCode(44))
 	require.False(t, IsCallingCode(999))

@@ -61,10 +61,7 @@ type Countries map[string]bool
 // UnmarshalText reads a list such as "GB, IE".
 func (c *Countries) UnmarshalText(text []byte) error {
 	list, err := unmarshal(text, func(entry string) (string, string) {
-		if !phone.IsCountry(entry) {
-			return "", "want a country's ISO code in capitals, such as GB"
-		}
-		return entry, ""
+		return entry, phone.NoCountry(entry)
 	})
 	if err == nil {
 		*c = list

@@ -117,7 +117,8 @@ func TestListsAreRead(t *testing.T) {
 		text, want, problem string
 	}{
 		{new(Countries), " IE,GB , IE", "GB, IE", ""},
-		{new(Countries), "GB,UK", "", "entry 2: " + country},
+		{new(Countries), "GB,UK", "", "entry 2: UK is not the ISO code of Great Britain, want GB"},
+		{new(Countries), "GB,XX", "", "entry 2: " + country},
 		{new(Countries), "gb", "", "entry 1: " + country},
 		{new(Countries), "GB,", "", "entry 2: " + country},
 		{new(Prefixes), "+882, 4470,+1", "+1, +4470, +882", ""},

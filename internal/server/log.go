@@ -199,6 +199,8 @@ func (l *line) level(r *http.Request) zerolog.Level {
 	switch {
 	case l.outcome != nil && r.Context().Err() != nil: // its user left: nobody misses the code
 		return zerolog.InfoLevel
+	case l.status == http.StatusServiceUnavailable && route(r) == readyPath: // it is to be told so
+		return zerolog.DebugLevel
 	case l.outcome != nil && l.outcome.Result == dispatch.Failed, l.status >= 500:
 		return zerolog.ErrorLevel
 	case l.reason != nil, l.outcome != nil && slices.ContainsFunc(l.outcome.Attempts, faulty):

@@ -60,8 +60,8 @@ func (s *Server) Handler() http.Handler {
 	}
 	r.Get("/healthz", s.health)
 	r.Head("/healthz", s.health)
-	r.Get("/readyz", s.ready)
-	r.Head("/readyz", s.ready)
+	r.Get(readyPath, s.ready)
+	r.Head(readyPath, s.ready)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		hook.Problem(http.StatusNotFound, "nothing is here; the hook is at "+HookPath).WriteTo(w)
 	})
@@ -105,6 +105,9 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	hook.Accepted().WriteTo(w)
 }
+
+// readyPath is where load balancers ask whether to send calls here.
+const readyPath = "/readyz"
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.draining.Load() {

@@ -165,7 +165,7 @@ func TestTheDoor(t *testing.T) {
 		status  int
 		message string
 	}{
-		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
+		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test"},
 		{"another body's signature", forged, "map[", 401, "the signature matches none of our secrets"},
 		{"an empty signature", empty, closes, 401, "the signature is empty: Auth has no secret for this hook"},
 		{"too long", signed(s, long), closes, 413, "the body is too long"},
@@ -342,7 +342,7 @@ func TestLog(t *testing.T) {
 		{"a number that is none", accepts, func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad_number","reason":"the number has 2 digits, too few for a number with its calling code","status":200,"message":"hook"}`},
 		{"a forged call", accepts, func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
-			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
+			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test","remote":"192.0.2.1","message":"request"}`},
 		{"a stranger's path", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
 			`{"level":"debug","method":"GET","route":"none","status":404,"message":"request"}`},
 		{"a stranger's method", accepts, func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
@@ -359,6 +359,8 @@ func TestLog(t *testing.T) {
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","reason":"the caller has left","caller_left":true,"status":200,"message":"hook"}`},
 		{"a probe", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
 			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
+		{"a probe at the end", accepts, func(s *Server) *http.Request { s.Drain(); return httptest.NewRequest("GET", "/readyz", nil) },
+			`{"level":"debug","method":"GET","route":"/readyz","status":503,"message":"request"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, written := newServer(t, tt.carrier)

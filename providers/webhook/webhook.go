@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
@@ -32,6 +33,13 @@ type Settings struct {
 	SigningSecret providers.Secret `env:"SIGNING_SECRET" help:"signs the body as Standard Webhooks has it, so that a service of your own knows us: v1,whsec_…, as smshook secret makes it"`
 }
 
+// number is a sender that has no letter in it. A number as its own country writes it, (555) 555-0100, isn't one to a gateway.
+var number = regexp.MustCompile(`^\+?[0-9]+$`)
+
+func goodSender(from string) bool {
+	return strings.ContainsFunc(from, unicode.IsLetter) || number.MatchString(from)
+}
+
 // channelName keeps a channel comparable with those of other carriers.
 var channelName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
@@ -53,6 +61,7 @@ func (s Settings) Validate() error {
 		want(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
 	}
 	want(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
+	want(s.From == "" || goodSender(s.From), "FROM", "want a number in digits with its calling code, or a name with a letter in it")
 	want(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
 	want(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
 	want(s.User != "" || s.Password.Empty(), "USER", "is missing beside PASSWORD")

@@ -140,6 +140,9 @@ func (p *Provider) Check(ctx context.Context) error {
 	return nil
 }
 
+// Credentials are the sender and the token.
+func (*Provider) Credentials() []string { return []string{"PHONE_NUMBER_ID", "ACCESS_TOKEN"} }
+
 func (p *Provider) request(method, path, body string) call.Request {
 	header := http.Header{"Authorization": {"Bearer " + p.settings.AccessToken.Reveal()}}
 	if body != "" {
