@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -49,7 +50,8 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.warnOfUnsigned(c)
 	return a, nil
 }
 
@@ -91,19 +93,45 @@ func (a *App) carriers(c config.Config) ([]*race.Carrier, error) {
 	return carriers, nil
 }
 
-// open opens the accounts of the settings, in their order.
+// open opens the accounts of the settings, in their order. Those whose receipts would be refused ask for none.
 func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	var opened []providers.Provider
 	for _, instance := range c.Instances {
 		deps := a.deps
 		deps.Callback = c.Addresses().Of(instance.Name)
 		provider, err := instance.Provider(deps)
+		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+			deps.Callback = providers.Callback{}
+			provider, err = instance.Provider(deps)
+		}
 		if err != nil {
 			return nil, err
 		}
 		opened = append(opened, provider)
 	}
 	return opened, nil
+}
+
+// Unsigned says why nothing proves who reports what becomes of a carrier's messages. It is empty if a signature does, or if nobody
+// reports.
+func Unsigned(p providers.Provider) string {
+	receiver, ok := p.(providers.Receiver)
+	if !ok {
+		return ""
+	}
+	return receiver.Setup().Unsigned
+}
+
+// warnOfUnsigned logs which carriers' receipts are refused.
+func (a *App) warnOfUnsigned(c config.Config) {
+	if !c.Addresses().On() {
+		return
+	}
+	for _, carrier := range a.Dispatcher.Carriers {
+		if Unsigned(carrier.Provider()) != "" && !slices.Contains(c.Unsigned, carrier.Name) {
+			a.log.Warn().Str("carrier", carrier.Name).Msg("receipts are refused: no signature can be checked (smshook check tells why)")
+		}
+	}
 }
 
 // grace is how long calls in flight, and attempts that go on after them, have to end at shutdown. With a second of lingering

@@ -31,7 +31,8 @@ func (a *App) Reload(c config.Config) error {
 		carrier.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.warnOfUnsigned(c)
 	return nil
 }
 

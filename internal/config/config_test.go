@@ -171,6 +171,8 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_ROUTES: at character 23: want a name that is in SMSHOOK_PROVIDERS",
 			"SMSHOOK_ROUTES: at character 32: want a name that is in SMSHOOK_PROVIDERS",
 		}},
+		{"unsigned receipts of nobody", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
+		{"unsigned receipts of all", good("SMSHOOK_UNSIGNED_RECEIPTS=*"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 1: want a name that is in SMSHOOK_PROVIDERS"}},
 		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file"}},
 		{"value and file", good("PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
 	} {

@@ -38,6 +38,7 @@ type Server struct {
 type Keys struct {
 	Hook     hook.Secrets
 	Receipts receipt.Addresses // where carriers report; none if they are not to
+	Unsigned []string          // the instances whose receipts are taken although no signature can be checked
 }
 
 // Sentences are what the app's user may read of an answer. None of them is empty.
