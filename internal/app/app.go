@@ -31,7 +31,7 @@ type App struct {
 	deps     providers.Deps
 	log      zerolog.Logger
 	metrics  *metrics.Metrics
-	alarm    alarm
+	alarm    server.Throttle // by carrier, of those that need an operator
 }
 
 // New wires the program, of some version. Messages of carriers that send nothing go to out.

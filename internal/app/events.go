@@ -1,8 +1,6 @@
 package app
 
 import (
-	"time"
-
 	"github.com/rs/zerolog"
 
 	"github.com/smshook/smshook/internal/dispatch"
@@ -29,7 +27,7 @@ func (a *App) ended(t race.Attempt) {
 		event := a.log.Error().Str("id", t.MessageID).Str("type", t.Panic.Type).Str("stack", string(t.Panic.Stack))
 		server.Attempt(event, t).Msg("carrier panicked")
 	case t.Err != nil && t.Err.Kind == providers.Account:
-		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
+		if times, ok := a.alarm.Take(t.Carrier); ok {
 			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
 			server.Attempt(event, t).Msg("carrier's account needs an operator")
 		}
