@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,5 +38,6 @@ func TestSilentConnectionsLeaveDescriptors(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, seen.OK(), "%+v\n%s", seen, stderr.String())
 	require.Equal(t, 1, seen.Attempts)
+	require.Less(t, seen.Took, 2*time.Second, "it must not wait until the silent ones are cut off, which then come again")
 	twilio.Next()
 }
