@@ -11,13 +11,28 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/smshook/smshook/providers"
 )
 
 // Secrets are the keys that Auth signs with: any of them may have signed a call.
-type Secrets []*standardwebhooks.Webhook
+type Secrets []secret
 
-// minKey is the shortest key in bytes. The library takes any, even an empty one, which anybody could sign with.
-const minKey = 22
+type secret struct {
+	webhook *standardwebhooks.Webhook
+	key     providers.Secret // in Base64
+	until   time.Time        // when it is no longer taken; zero if that isn't known
+}
+
+// The least and the greatest length of a key in bytes: those of Auth's own ^v1,whsec_[A-Za-z0-9+/=]{32,88}$. The library takes any,
+// even an empty one, which anybody could sign with.
+const (
+	minKey = 22
+	maxKey = 66
+)
+
+// tolerance is how long a signature is valid: the library's own time.
+const tolerance = 5 * time.Minute
 
 // NewSecret returns the text of one new secret, from 32 random bytes.
 func NewSecret() string {
@@ -47,22 +62,23 @@ func (s *Secrets) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func parseSecret(entry string) (*standardwebhooks.Webhook, error) {
+func parseSecret(entry string) (secret, error) {
 	if strings.HasPrefix(entry, "v1a,") {
-		return nil, errors.New("is asymmetric (v1a), which Auth can't sign with; want v1,whsec_…")
+		return secret{}, errors.New("is asymmetric (v1a), which Auth can't sign with; want v1,whsec_…")
 	}
-	text, ok := strings.CutPrefix(entry, "v1,")
-	if !ok || !strings.HasPrefix(text, "whsec_") {
-		return nil, errors.New("want v1,whsec_… as in Auth's own setting")
+	text, ok := strings.CutPrefix(entry, "v1,whsec_")
+	if !ok {
+		return secret{}, errors.New("want v1,whsec_… as in Auth's own setting")
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
-	if err != nil {
-		return nil, errors.New("what follows whsec_ is not base64")
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which Go passes over, and Auth doesn't
+		return secret{}, errors.New("what follows whsec_ is not base64, or is cut off")
 	}
-	if len(key) < minKey {
-		return nil, fmt.Errorf("the key has %d bytes, want %d or more", len(key), minKey)
+	if len(key) < minKey || len(key) > maxKey {
+		return secret{}, fmt.Errorf("the key has %d bytes, want %d to %d", len(key), minKey, maxKey)
 	}
-	return standardwebhooks.NewWebhookRaw(key)
+	webhook, err := standardwebhooks.NewWebhookRaw(key)
+	return secret{webhook: webhook, key: providers.NewSecret(text)}, err
 }
 
 // The headers as net/http keeps them. By the library's names, each look at one would make a new text.
@@ -94,8 +110,12 @@ func (s Secrets) Verify(header http.Header, body []byte) error {
 		return err
 	}
 	verified, reason := false, errors.New("no secret is set")
+	now := time.Now()
 	for _, one := range s { // all of them: the time taken must not tell which one it was
-		err := one.Verify(body, header)
+		if one.over(now) {
+			continue
+		}
+		err := one.webhook.Verify(body, header)
 		if err == nil {
 			verified = true
 		} else {
@@ -123,7 +143,7 @@ func explain(err error) error {
 func (s Secrets) Sign(header http.Header, id string, at time.Time, body []byte) {
 	signatures := make([]string, 0, len(s))
 	for _, one := range s {
-		signature, _ := one.Sign(id, at, body) // it has no way to fail
+		signature, _ := one.webhook.Sign(id, at, body) // it has no way to fail
 		signatures = append(signatures, signature)
 	}
 	header.Set(idHeader, id)

@@ -1,0 +1,55 @@
+package hook
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// mostReplaced is how many replaced secrets are still taken: a reload comes by the operator's hand, and a script may make many.
+const mostReplaced = 16
+
+// Replacing returns the secrets that take the place of others from now on. The old ones that aren't among them are taken for as
+// long as a signature is valid: the two sides never change at once, and a call may be on its way.
+//
+// A file that is read while it is written may hold the beginning of a secret. Most of these aren't Base64. One that is, because it
+// was cut off after a multiple of four characters, is shorter than the secrets before it. So a new secret that is shorter than all
+// of them is an error.
+func (s Secrets) Replacing(old Secrets, now time.Time) (Secrets, error) {
+	shortest := old.shortest()
+	for i, one := range s {
+		if !old.has(one) && len(one.key.Reveal()) < shortest {
+			return nil, fmt.Errorf("secret %d: is shorter than those before, as if its file were half written; if it is whole, that takes a restart", i+1)
+		}
+	}
+	var replaced Secrets
+	for _, one := range old {
+		if s.has(one) || one.over(now) {
+			continue
+		}
+		if one.until.IsZero() {
+			one.until = now.Add(tolerance)
+		}
+		replaced = append(replaced, one)
+	}
+	// The ones that are replaced now come first.
+	slices.SortStableFunc(replaced, func(a, b secret) int { return b.until.Compare(a.until) })
+	return slices.Concat(s, replaced[:min(len(replaced), mostReplaced)]), nil
+}
+
+func (s Secrets) has(other secret) bool {
+	return slices.ContainsFunc(s, func(one secret) bool { return one.key.Reveal() == other.key.Reveal() })
+}
+
+// shortest is the least length of those that aren't replaced, in characters.
+func (s Secrets) shortest() int {
+	shortest := 0
+	for _, one := range s {
+		if length := len(one.key.Reveal()); one.until.IsZero() && (shortest == 0 || length < shortest) {
+			shortest = length
+		}
+	}
+	return shortest
+}
+
+func (s secret) over(now time.Time) bool { return !s.until.IsZero() && now.After(s.until) }
