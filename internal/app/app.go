@@ -27,16 +27,17 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings config.Config // as they were at the start
-	deps     providers.Deps
-	log      zerolog.Logger
-	metrics  *metrics.Metrics
-	alarm    server.Throttle // by carrier, of those that need an operator
+	settings  config.Config    // as they were at the start
+	instances config.Instances // as they are now
+	deps      providers.Deps
+	log       zerolog.Logger
+	metrics   *metrics.Metrics
+	alarm     server.Throttle // by carrier, of those that need an operator
 }
 
 // New wires the program, of some version. Messages of carriers that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	carriers, err := a.carriers(c)
 	if err != nil {
 		return nil, err

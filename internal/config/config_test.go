@@ -105,7 +105,7 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_PROVIDERS: is missing: carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
 		}},
 		{"all at once", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_FLIGHT=9h", "PIGEON_KIND=wood"), []string{
-			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64",
+			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",
 			"SMSHOOK_BUDGET: want a duration such as 4s or 10m",
 			"SMSHOOK_UNKNOWN: want accept or fail",
 			"PIGEON_LOUD: want true or false",

@@ -3,6 +3,7 @@ package hook
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -13,12 +14,13 @@ const mostReplaced = 16
 // long as a signature is valid: the two sides never change at once, and a call may be on its way.
 //
 // A file that is read while it is written may hold the beginning of a secret. Most of these aren't Base64. One that is, because it
-// was cut off after a multiple of four characters, is shorter than the secrets before it. So a new secret that is shorter than all
-// of them is an error.
+// was cut off after a multiple of four characters, is shorter than the secrets before it, and doesn't end in "=" as a key of 32 or
+// of 64 bytes does. So a new secret of which both are true is an error, though it may be a whole key of 24 bytes.
 func (s Secrets) Replacing(old Secrets, now time.Time) (Secrets, error) {
 	shortest := old.shortest()
 	for i, one := range s {
-		if !old.has(one) && len(one.key.Reveal()) < shortest {
+		key := one.key.Reveal()
+		if !old.has(one) && len(key) < shortest && !strings.HasSuffix(key, "=") {
 			return nil, fmt.Errorf("secret %d: is shorter than those before, as if its file were half written; if it is whole, that takes a restart", i+1)
 		}
 	}

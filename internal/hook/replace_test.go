@@ -72,4 +72,6 @@ func TestHalfWrittenSecrets(t *testing.T) {
 	require.Len(t, both, 3)
 	_, err = parsed(t, key("l", 64)).Replacing(old, time.Now())
 	require.NoError(t, err)
+	_, err = parsed(t, whole).Replacing(parsed(t, key("l", 64)), time.Now())
+	require.NoError(t, err, "a shorter one whose end is there")
 }
