@@ -19,7 +19,7 @@ const mostReplaced = 16
 func (s Secrets) Replacing(old Secrets, now time.Time) (Secrets, error) {
 	shortest := old.shortest()
 	for i, one := range s {
-		key := one.key.Reveal()
+		key := one.text.Reveal()
 		if !old.has(one) && len(key) < shortest && !strings.HasSuffix(key, "=") {
 			return nil, fmt.Errorf("secret %d: is shorter than those before, as if its file were half written; if it is whole, that takes a restart", i+1)
 		}
@@ -40,14 +40,14 @@ func (s Secrets) Replacing(old Secrets, now time.Time) (Secrets, error) {
 }
 
 func (s Secrets) has(other secret) bool {
-	return slices.ContainsFunc(s, func(one secret) bool { return one.key.Reveal() == other.key.Reveal() })
+	return slices.ContainsFunc(s, func(one secret) bool { return one.text.Reveal() == other.text.Reveal() })
 }
 
 // shortest is the least length of those that aren't replaced, in characters.
 func (s Secrets) shortest() int {
 	shortest := 0
 	for _, one := range s {
-		if length := len(one.key.Reveal()); one.until.IsZero() && (shortest == 0 || length < shortest) {
+		if length := len(one.text.Reveal()); one.until.IsZero() && (shortest == 0 || length < shortest) {
 			shortest = length
 		}
 	}

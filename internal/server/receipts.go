@@ -46,11 +46,12 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 		challenge(line, r, challenger)
 		return
 	}
-	body, err := s.readBody(r, maxReceipts)
+	body, drop, err := s.readBody(r, maxReceipts)
 	if err != nil {
 		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
+	defer drop()
 	messageID := r.URL.Query().Get(providers.MessageParam)
 	atCarrier := *r // with the address as the carrier knows it
 	atCarrier.URL = address
