@@ -106,7 +106,9 @@ func (s *Server) readBody(r *http.Request, limit int64) (body []byte, drop func(
 		if r.ContentLength > 0 {
 			rest = r.ContentLength + 1 - int64(read.Len())
 		}
-		read.Grow(int(rest) + bytes.MinRead) // once: it would double as it grows, and leave the halves behind
+		// Once: it would double as it grows, and leave the halves behind.
+		whole := make([]byte, 0, read.Len()+int(rest)+bytes.MinRead)
+		read = *bytes.NewBuffer(append(whole, read.Bytes()...))
 		_, err = read.ReadFrom(io.LimitReader(r.Body, rest))
 	}
 	switch {
