@@ -74,6 +74,7 @@ type Channeler interface {
 type Message struct {
 	ID       string        // names the message in our log; the same for every carrier that tries it
 	To       Secret        // the number in E.164 form, with its "+"
+	National Secret        // the number without "+" and its country's calling code
 	Locale   string        // the language the user asked for, as a BCP 47 tag; empty if unknown
 	Text     Secret        // the whole text
 	Code     Secret        // the one-time code in it, for carriers that send templates of their own

@@ -381,6 +381,7 @@ $`, r.stdout)
 	require.Equal(t, exitOK, r.code, "what can't be tried is no problem")
 	require.Contains(t, r.stdout, "route     IN: twilio\nroute     +44: twilio\nroute     *: mine, twilio\n"+
 		"carrier   mine: not tried: that takes a message (smshook send)\ncarrier   twilio: ok\n")
+	require.Contains(t, r.stdout, "warning   MINE_SUCCESS: any answer with such a status counts as a success")
 	require.Len(t, twilio.Requests(), 1, "nothing is sent")
 	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
 	r = smshook(t, "", serveEnv(twilio.URL), "check")

@@ -53,7 +53,7 @@ var homeOf = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus/promhttp":     {"internal/metrics"},
 	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
-	"golang.org/x/text/language":                                  {"internal/message"},
+	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest"},
 }
 

@@ -55,11 +55,13 @@ type Config struct {
 	BlockedCountries policy.Countries `env:"BLOCKED_COUNTRIES" help:"countries whose numbers are not texted"`
 	BlockedPrefixes  policy.Prefixes  `env:"BLOCKED_PREFIXES" help:"how numbers begin that are not texted: +4470, +882"`
 	BlockedTypes     policy.Types     `env:"BLOCKED_TYPES" help:"types of numbers that are not texted: fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"`
-	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; or off"`
-	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three are not for an account that asks for a code to its own confirmed number"`
+	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; an account that asks for a code to its own confirmed number has as many apart from that; or off"`
+	LimitUser        policy.Limit     `env:"LIMIT_USER" default:"10/1h" help:"how many messages one account may ask for, over all numbers, its own confirmed one too"`
+	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three leave out an account that asks for a code to its own confirmed number"`
 	LimitPrefix      policy.Limit     `env:"LIMIT_PREFIX" default:"off" help:"how many may go to numbers that differ only in their last four digits"`
 	LimitCountry     policy.Limit     `env:"LIMIT_COUNTRY" default:"off" help:"how many may go to one country"`
-	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out in all"`
+	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out, those to confirmed numbers left out"`
+	LimitAll         policy.Limit     `env:"LIMIT_ALL" default:"off" help:"how many may go out in all, those to confirmed numbers too: once it is reached, nobody gets a code"`
 	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: limits refuse nothing, and the log tells what they would have refused; COUNTRIES and BLOCKED_… hold all the same"`
 
 	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when a code has been sent that is still valid"`
@@ -74,7 +76,7 @@ type Config struct {
 	Texts *message.Texts
 
 	// Warnings are what can be used and is odd: names that look like a carrier's setting and are none, texts that cost more
-	// than they need.
+	// than they need, and what a carrier finds in its own settings.
 	Warnings []string
 }
 
@@ -124,10 +126,12 @@ func (c Config) PolicySettings() policy.Settings {
 		},
 		Limits: policy.Limits{
 			Phone:   c.LimitPhone,
+			User:    c.LimitUser,
 			IP:      c.LimitIP,
 			Prefix:  c.LimitPrefix,
 			Country: c.LimitCountry,
 			Total:   c.LimitTotal,
+			All:     c.LimitAll,
 		},
 		Observe: c.Policy == "observe",
 	}
@@ -177,6 +181,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 	}
 	for i := range c.Instances {
 		problems = append(problems, c.Instances[i].load(env, drivers, dev)...)
+		c.Warnings = append(c.Warnings, c.Instances[i].warnings...)
 		for _, name := range env.unknown(c.Instances[i].Prefix()) {
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Instances[i].Prefix())).Error())
 		}

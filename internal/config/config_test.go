@@ -40,6 +40,13 @@ func (p pigeon) Validate() error {
 	return nil
 }
 
+func (p pigeon) Warnings() []providers.Problem {
+	if !p.Loud || p.Flight == 2*time.Hour {
+		return nil
+	}
+	return []providers.Problem{{Setting: "LOUD", Want: "wakes people"}}
+}
+
 type loft struct{ pigeon }
 
 func (loft) Send(context.Context, providers.Message) (providers.Sent, error) {
@@ -71,8 +78,9 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
-		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, Policy: "enforce", TextTooMany: "Too many attempts. Please try again later.",
-		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
+		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
+		TextTooMany: "Too many attempts. Please try again later.",
+		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 		Texts: c.Texts,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
@@ -368,6 +376,17 @@ func TestUnknownCarrierSettingsWarn(t *testing.T) {
 	c, err := Load(good("PIGEON_TOKN=x", "PIGEON_REGION=x", "HAWK_TOKN=x"), drivers(), false, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"PIGEON_REGION: is not a setting", "PIGEON_TOKN: is not a setting; did you mean PIGEON_TOKEN?"}, c.Warnings)
+}
+
+func TestCarriersOwnWarnings(t *testing.T) {
+	const warning = "PIGEON_LOUD: wakes people"
+	env := good("PIGEON_LOUD=true", "PIGEON_FLIGHT=3h", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=x", "PIGEON_REGION=x")
+	c, err := Load(env, drivers(), false, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{warning, "PIGEON_REGION: is not a setting"}, c.Warnings)
+	c, err = Load(append(env, "PIGEON_KIND=dodo"), drivers(), false, nil)
+	require.Error(t, err)
+	require.NotContains(t, c.Warnings, warning, "settings that can't be read are not judged")
 }
 
 func TestDescribe(t *testing.T) {

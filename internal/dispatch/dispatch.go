@@ -201,6 +201,7 @@ func (d *Dispatcher) message(r Request, number phone.Number, text message.Text) 
 	m := providers.Message{
 		ID:       r.ID,
 		To:       number.E164(),
+		National: number.National(),
 		Locale:   r.Locale,
 		Text:     text.Text,
 		Code:     r.Code,

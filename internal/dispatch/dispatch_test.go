@@ -101,14 +101,14 @@ func request(number string) Request {
 
 // shown is a message with its secrets in the open, to compare.
 type shown struct {
-	ID, To, Locale, Text, Code string
-	Unicode                    bool
-	Segments                   int
-	Life                       time.Duration
+	ID, To, National, Locale, Text, Code string
+	Unicode                              bool
+	Segments                             int
+	Life                                 time.Duration
 }
 
 func show(m providers.Message) shown {
-	return shown{m.ID, m.To.Reveal(), m.Locale, m.Text.Reveal(), m.Code.Reveal(), m.Unicode, m.Segments, m.Life}
+	return shown{m.ID, m.To.Reveal(), m.National.Reveal(), m.Locale, m.Text.Reveal(), m.Code.Reveal(), m.Unicode, m.Segments, m.Life}
 }
 
 func TestMessage(t *testing.T) {
@@ -121,13 +121,13 @@ func TestMessage(t *testing.T) {
 		want     shown
 	}{
 		{"as a rule", Settings{}, false,
-			shown{"an-id", "+447400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
 		{"with the code's life set", Settings{CodeLife: time.Minute}, false,
-			shown{"an-id", "+447400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, time.Minute}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, time.Minute}},
 		{"a second factor lives longer", Settings{CodeLife: time.Minute}, true,
-			shown{"an-id", "+447400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
 		{"outside GSM-7", Settings{Texts: texts(message.Settings{Template: cyrillic})}, false,
-			shown{"an-id", "+447400123456", "de", "Код 028687", "028687", true, 1, 0}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Код 028687", "028687", true, 1, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := new(pigeon)

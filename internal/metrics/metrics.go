@@ -162,7 +162,7 @@ func (m *Metrics) Limits(noSource, forgotten func() uint64) {
 			func() float64 { return float64(count()) }))
 	}
 	counter("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
-	counter("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", forgotten)
+	counter("limit_keys_forgotten_total", "Numbers, accounts, addresses and prefixes that the limits lost for lack of room.", forgotten)
 }
 
 // CarrierState adds a state that a carrier may be in.

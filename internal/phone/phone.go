@@ -55,6 +55,11 @@ func Parse(s string) (Number, error) {
 // E164 returns the number with its plus.
 func (n Number) E164() providers.Secret { return n.e164 }
 
+// National returns the number without its plus and its calling code, as it stands: a trunk prefix is neither added nor taken away.
+func (n Number) National() providers.Secret {
+	return providers.NewSecret(strings.TrimPrefix(n.e164.Reveal(), "+"+strconv.Itoa(n.callingCode)))
+}
+
 // CallingCode returns the country's calling code, such as 44.
 func (n Number) CallingCode() int { return n.callingCode }
 
@@ -70,16 +75,6 @@ func (n Number) Country() string {
 		return ""
 	}
 	return country(phonenumbers.GetRegionCodeForNumber(parsed))
-}
-
-// FromAbroad returns the number as its country is called from abroad. It is another one only if there is a trunk prefix in it,
-// as in +44 07…, which libphonenumber forgives, and so may a carrier. That takes some 12 µs.
-func (n Number) FromAbroad() providers.Secret {
-	parsed, err := n.parsed()
-	if err != nil {
-		return n.e164
-	}
-	return providers.NewSecret(phonenumbers.Format(parsed, phonenumbers.E164))
 }
 
 // parsed is the number as libphonenumber has it. That takes some 12 µs.

@@ -37,6 +37,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestNational(t *testing.T) {
+	for in, want := range map[string]string{
+		"+447700900123": "7700900123", "15555219508": "5555219508", "+2290197123456": "0197123456", "+3906123456": "06123456",
+		"+4407700900123": "07700900123", "2901234": "1234", "+77011234567": "7011234567",
+	} {
+		n, err := Parse(in)
+		require.NoError(t, err)
+		require.Equal(t, want, n.National().Reveal())
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	const other = "contains something other than digits"
 	for _, tt := range []struct{ in, want string }{
@@ -89,7 +100,7 @@ func TestNumberPrintsMasked(t *testing.T) {
 
 // FuzzParse looks for a number that panics, or that is taken without being one.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣"} {
+	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣", "440000000000", "+440074001234567"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -106,6 +117,9 @@ func FuzzParse(f *testing.F) {
 		}
 		n.Country()
 		n.Type()
+		if readings := n.Readings(); len(readings) > 4*maxDigits || readings[0].E164().Reveal() != e164 {
+			t.Fatalf("%q has %d readings", s, len(readings))
+		}
 		possible, err := Possible.Parse(s)
 		if err == nil && possible.E164().Reveal() != e164 {
 			t.Fatalf("%q is another number if it is checked: %q", s, possible.E164().Reveal())

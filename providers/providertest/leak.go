@@ -21,6 +21,7 @@ func Message() providers.Message {
 	return providers.Message{
 		ID:       "msg-1",
 		To:       providers.NewSecret("+447700900123"),
+		National: providers.NewSecret("7700900123"),
 		Locale:   "en",
 		Text:     providers.NewSecret(`Ma & Pa's <shop>: "482913" is your code/clé`),
 		Code:     providers.NewSecret("482913"),
