@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
-	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
@@ -65,7 +65,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		}
 		fmt.Fprintf(sh.stdout, "carrier   %s: %s\n", carrier.Name, found)
 	}
-	printReceipts(sh.stdout, settings.Addresses(), a.Dispatcher.Carriers)
+	printReceipts(sh.stdout, settings, a.Dispatcher.Carriers)
 	return code
 }
 
@@ -106,7 +106,8 @@ func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, ok 
 }
 
 // printReceipts prints how each carrier reports what becomes of messages, and what is left to do for that.
-func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Carrier) {
+func printReceipts(w io.Writer, settings config.Config, carriers []*race.Carrier) {
+	addresses := settings.Addresses()
 	if !addresses.On() {
 		fmt.Fprintf(w, "receipts  off: they need %sPUBLIC_URL and %sRECEIPT_SECRET\n", config.Prefix, config.Prefix)
 		return
@@ -120,6 +121,11 @@ func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Ca
 		setup := receiver.Setup()
 		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(carrier.Name)+"_$0")
 		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(carrier.Name)+"_$0")
+		if setup.Unsigned != "" && !slices.Contains(settings.Unsigned, carrier.Name) {
+			fmt.Fprintf(w, "receipts  %s: refused, since no signature can be checked: %s; to take them all the same, have %s in %sUNSIGNED_RECEIPTS\n",
+				carrier.Name, setup.Unsigned, carrier.Name, config.Prefix)
+			continue
+		}
 		fmt.Fprintf(w, "receipts  %s: %s\n", carrier.Name, receiptSetup(setup, addresses.Of(carrier.Name)))
 	}
 }

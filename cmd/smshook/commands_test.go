@@ -382,10 +382,12 @@ settings  ok
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 numbers   are checked: shape
 limit     a number: 5 at once, then one every 2m
+limit     an account: 10 at once, then one every 6m
 limit     an IP address: off
 limit     a prefix: off
 limit     a country: off
 limit     in total: off
+limit     in all, confirmed numbers too: off
 route     \*: twilio, away
 carrier   twilio: ok
 carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
@@ -411,10 +413,12 @@ $`, r.stdout)
 // What is left to do for receipts is told with the names that the settings have for this instance.
 func TestCheckTellsHowReceiptsCome(t *testing.T) {
 	const nowhere = "http://127.0.0.1:1"
-	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
+	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,na=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
 		"EU_ACCOUNT_SID=AC00000000000000000000000000000001", "EU_API_KEY=SK1", "EU_API_SECRET=x", "EU_FROM=Acme", "EU_BASE_URL="+nowhere,
 		"WA_PHONE_NUMBER_ID=106540352242922", "WA_ACCESS_TOKEN=EAAtoken", "WA_TEMPLATE=code", "WA_LANGUAGE=en", "WA_BASE_URL="+nowhere,
-		"SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01"), "check")
+		"SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01",
+		"NA_ACCOUNT_SID=AC00000000000000000000000000000001", "NA_API_KEY=SK1", "NA_API_SECRET=x", "NA_FROM=Acme", "NA_BASE_URL="+nowhere,
+		"SMSHOOK_UNSIGNED_RECEIPTS=eu,wa"), "check")
 	var receipts []string
 	for line := range strings.Lines(r.stdout) {
 		if strings.HasPrefix(line, "receipts") {
@@ -424,6 +428,8 @@ func TestCheckTellsHowReceiptsCome(t *testing.T) {
 	require.Equal(t, []string{
 		"receipts  twilio: each message tells the address; signed",
 		"receipts  eu: each message tells the address; not signed: EU_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
+		"receipts  na: refused, since no signature can be checked: NA_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with; " +
+			"to take them all the same, have na in SMSHOOK_UNSIGNED_RECEIPTS",
 		"receipts  wa: enter https://sms.example.com/receipts/wa/CQoMvyBo-QUcWb1oi6yexw in Meta's App Dashboard, under WhatsApp, Configuration: as callback URL, with WA_VERIFY_TOKEN as verify token; " +
 			"then subscribe to the field messages (WA_VERIFY_TOKEN is not set yet: without it, Meta's check of the address fails); " +
 			"not signed: WA_APP_SECRET, the app's secret in Meta's App Dashboard, is not set",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,16 +27,17 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings config.Config // as they were at the start
-	deps     providers.Deps
-	log      zerolog.Logger
-	metrics  *metrics.Metrics
-	alarm    alarm
+	settings  config.Config    // as they were at the start
+	instances config.Instances // as they are now
+	deps      providers.Deps
+	log       zerolog.Logger
+	metrics   *metrics.Metrics
+	alarm     server.Throttle // by carrier, of those that need an operator
 }
 
 // New wires the program, of some version. Messages of carriers that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	carriers, err := a.carriers(c)
 	if err != nil {
 		return nil, err
@@ -53,7 +55,8 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.warnOfUnsigned(c)
 	return a, nil
 }
 
@@ -96,19 +99,45 @@ func (a *App) carriers(c config.Config) ([]*race.Carrier, error) {
 	return carriers, nil
 }
 
-// open opens the accounts of the settings, in their order.
+// open opens the accounts of the settings, in their order. Those whose receipts would be refused ask for none.
 func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	var opened []providers.Provider
 	for _, instance := range c.Instances {
 		deps := a.deps
 		deps.Callback = c.Addresses().Of(instance.Name)
 		provider, err := instance.Provider(deps)
+		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+			deps.Callback = providers.Callback{}
+			provider, err = instance.Provider(deps)
+		}
 		if err != nil {
 			return nil, err
 		}
 		opened = append(opened, provider)
 	}
 	return opened, nil
+}
+
+// Unsigned says why nothing proves who reports what becomes of a carrier's messages. It is empty if a signature does, or if nobody
+// reports.
+func Unsigned(p providers.Provider) string {
+	receiver, ok := p.(providers.Receiver)
+	if !ok {
+		return ""
+	}
+	return receiver.Setup().Unsigned
+}
+
+// warnOfUnsigned logs which carriers' receipts are refused.
+func (a *App) warnOfUnsigned(c config.Config) {
+	if !c.Addresses().On() {
+		return
+	}
+	for _, carrier := range a.Dispatcher.Carriers {
+		if Unsigned(carrier.Provider()) != "" && !slices.Contains(c.Unsigned, carrier.Name) {
+			a.log.Warn().Str("carrier", carrier.Name).Msg("receipts are refused: no signature can be checked (smshook check tells why)")
+		}
+	}
 }
 
 // With a second of lingering before, both stay under the 10 s after which Docker kills.

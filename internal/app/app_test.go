@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -210,23 +209,6 @@ func TestReceiptsAreLogged(t *testing.T) {
 		tt.do(&App{log: zerolog.New(written), metrics: metrics.New("v1")})
 		require.JSONEq(t, tt.want, written.String())
 	}
-}
-
-func TestAlarm(t *testing.T) {
-	var a alarm
-	now := time.Now()
-	rings := func(carrier string, after time.Duration) string {
-		times, ring := a.ring(carrier, now.Add(after))
-		return fmt.Sprint(times, ring)
-	}
-	require.Equal(t, "1 true", rings("a", 0))
-	require.Equal(t, "1 true", rings("b", 0), "each carrier has its own")
-	for range 10 {
-		require.Equal(t, "0 false", rings("a", 59*time.Second))
-	}
-	require.Equal(t, "11 true", rings("a", time.Minute))
-	require.Equal(t, "0 false", rings("a", 119*time.Second))
-	require.Equal(t, "2 true", rings("a", 120*time.Second))
 }
 
 func TestLog(t *testing.T) {

@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"runtime/debug"
-	"time"
 
 	"github.com/rs/zerolog"
 
@@ -31,7 +30,7 @@ func (a *App) ended(t race.Attempt) {
 		event := a.log.Error().Str("id", t.MessageID).Str("type", t.Panic.Type).Str("stack", string(t.Panic.Stack))
 		server.Attempt(event, t).Msg("carrier panicked")
 	case t.Err != nil && t.Err.Kind == providers.Account:
-		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
+		if times, ok := a.alarm.Take(t.Carrier); ok {
 			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
 			server.Attempt(event, t).Msg("carrier's account needs an operator")
 		}

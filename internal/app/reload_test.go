@@ -48,17 +48,17 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 	before := now()
 
 	broken = true
-	require.EqualError(t, a.Reload(fresh("gate,fragile")), "opening fragile: no key")
+	require.EqualError(t, a.Reload(t.Context(), fresh("gate,fragile")), "opening fragile: no key")
 	require.True(t, now() == before)
 	broken = false
-	require.EqualError(t, a.Reload(fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed, and that takes a restart")
+	require.EqualError(t, a.Reload(t.Context(), fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed, and that takes a restart")
 	require.True(t, now() == before)
 
 	receipts := fresh("gate,fragile", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET="+hook.NewSecret())
-	require.EqualError(t, a.Reload(receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off, and that takes a restart")
+	require.EqualError(t, a.Reload(t.Context(), receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off, and that takes a restart")
 	require.True(t, now() == before)
 
-	require.NoError(t, a.Reload(fresh("gate,fragile")))
+	require.NoError(t, a.Reload(t.Context(), fresh("gate,fragile")))
 	after := now()
 	require.False(t, after.keys == before.keys || after.gate == before.gate || after.fragile == before.fragile)
 }

@@ -47,6 +47,7 @@ type Config struct {
 
 	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where carriers reach this server from outside, to report what became of a message, such as https://sms.example.com; with RECEIPT_SECRET it turns these receipts on"`
 	ReceiptSecrets receipt.Secrets `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
+	Unsigned       Names           `env:"UNSIGNED_RECEIPTS" help:"the carriers, by their names in PROVIDERS, whose receipts are taken although no signature can be checked; they are refused otherwise (smshook check tells whose and why)"`
 	LateFallback   string          `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
 
 	PhoneCheck       phone.Check      `env:"PHONE_CHECK" default:"shape" help:"what is asked of a number: shape (digits and a calling code), possible (a length that its country has) or valid (a range that its country is known to use)"`
@@ -104,7 +105,7 @@ func (c Config) Validate() error {
 			break
 		}
 	}
-	return errors.Join(append(problems, c.routeProblems()...)...)
+	return errors.Join(slices.Concat(problems, c.routeProblems(), c.unsignedProblems())...)
 }
 
 // Addresses are where carriers report; none if receipts are off.

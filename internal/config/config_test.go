@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ type pigeon struct {
 	Loud   bool             `env:"LOUD" help:"whether it coos"`
 	Flight time.Duration    `env:"FLIGHT" default:"2h" min:"1h" max:"3h" help:"how long it flies"`
 	Kind   string           `env:"KIND" oneof:"homing fantail" help:"its breed"`
+	Ring   providers.Secret `env:"RING" help:"what tells it from another's"`
 
 	_ bool // no setting
 }
@@ -112,7 +114,7 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_PROVIDERS: is missing: carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
 		}},
 		{"all at once", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_FLIGHT=9h", "PIGEON_KIND=wood"), []string{
-			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64",
+			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",
 			"SMSHOOK_BUDGET: want a duration such as 4s or 10m",
 			"SMSHOOK_UNKNOWN: want accept or fail",
 			"PIGEON_LOUD: want true or false",
@@ -180,7 +182,7 @@ func TestProblems(t *testing.T) {
 		}},
 		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing), []string{"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory"}},
 		{"no such file, nor its folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing+"/token"), []string{"PIGEON_TOKEN_FILE: " + missing + "/token: no such file or directory"}},
-		{"a folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+filepath.Dir(missing)), []string{"PIGEON_TOKEN_FILE: " + filepath.Dir(missing) + ": is a directory"}},
+		{"a folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+filepath.Dir(missing)), []string{"PIGEON_TOKEN_FILE: " + filepath.Dir(missing) + ": not a regular file"}},
 		{"what may be no path", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=hunter2"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file: no such file or directory"}},
 		{"a file is judged once", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing, "PIGEON_FROM=nowhere"), []string{
 			"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory", "PIGEON_FROM: want a place",
@@ -204,6 +206,8 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_PATIENCE: want at most the 1.2s of SMSHOOK_BUDGET: no other carrier would be tried in time",
 		}},
 		{"value and file", good("PIGEON_TOKEN_FILE=" + missing), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
+		{"unsigned receipts of nobody", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
+		{"unsigned receipts of all", good("SMSHOOK_UNSIGNED_RECEIPTS=*"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 1: want a name that is in SMSHOOK_PROVIDERS"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Load(tt.env, drivers(), false, nil)
@@ -270,6 +274,77 @@ func TestBlanksAroundValues(t *testing.T) {
 		require.Equal(t, "ring", p.(loft).Token.Reveal())
 		require.True(t, p.(loft).Loud)
 	}
+}
+
+// What could be waited for isn't read: to open a named pipe would block the program's start, or all later reloads.
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "en.txt")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte("ring"), 0o600)) // without a new line at the end
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(file, link))
+	for _, tt := range []struct{ setting, want string }{
+		{"PIGEON_TOKEN_FILE=" + pipe, "PIGEON_TOKEN_FILE: " + pipe + ": not a regular file"},
+		{"PIGEON_TOKEN_FILE=" + dir, "PIGEON_TOKEN_FILE: " + dir + ": not a regular file"},
+		{"PIGEON_TOKEN_FILE=/dev/zero", "PIGEON_TOKEN_FILE: /dev/zero: not a regular file"},
+		{"SMSHOOK_MESSAGES_DIR=" + dir, "SMSHOOK_MESSAGES_DIR: en.txt: can't be read"},
+		{"SMSHOOK_MESSAGES_DIR=" + pipe, "SMSHOOK_MESSAGES_DIR: want the path of a readable folder"},
+		{"PIGEON_TOKEN_FILE=" + link, ""},
+	} {
+		loaded := make(chan error, 1)
+		go func() {
+			env := []string{"SMSHOOK_SECRETS=" + secret, "SMSHOOK_PROVIDERS=pigeon", tt.setting}
+			if !strings.HasPrefix(tt.setting, "PIGEON_TOKEN") {
+				env = append(env, "PIGEON_TOKEN=ring")
+			}
+			_, err := Load(env, drivers(), false, nil)
+			loaded <- err
+		}()
+		select {
+		case err := <-loaded:
+			if tt.want == "" {
+				require.NoError(t, err, tt.setting)
+			} else {
+				require.EqualError(t, err, tt.want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal(tt.setting, ": it waits")
+		}
+	}
+}
+
+// An empty variable is a mistake where a set one would keep somebody out, and else it is none.
+func TestEmptyVariables(t *testing.T) {
+	own := reflect.TypeFor[Config]()
+	var refused []string
+	for field := range own.Fields() {
+		s, ok := settingOf(field, Prefix)
+		if !ok || strings.Contains(s.Name, "<") || s.Required {
+			continue
+		}
+		for _, suffix := range []string{"", fileSuffix} {
+			_, err := Load(good(s.Name+suffix+"="), drivers(), false, nil)
+			if err != nil {
+				require.EqualError(t, err, s.Name+": is empty, and would protect nothing; give it a value, or take the variable away")
+				refused = append(refused, strings.TrimPrefix(s.Name+suffix, Prefix))
+			}
+		}
+	}
+	for _, name := range []string{"RECEIPT_SECRET", "COUNTRIES", "BLOCKED_COUNTRIES", "BLOCKED_PREFIXES", "BLOCKED_TYPES", "LIMIT_PHONE", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_COUNTRY", "LIMIT_TOTAL"} {
+		require.Contains(t, refused, name)
+		require.Contains(t, refused, name+fileSuffix)
+	}
+	require.NotContains(t, refused, "APP")
+	require.NotContains(t, refused, "ROUTES")
+
+	_, err := Load(good("PIGEON_RING="), drivers(), false, nil)
+	require.EqualError(t, err, "PIGEON_RING: is empty, and would protect nothing; give it a value, or take the variable away")
+	_, err = Load(good("PIGEON_RING_FILE="), drivers(), false, nil)
+	require.EqualError(t, err, "PIGEON_RING: is empty, and would protect nothing; give it a value, or take the variable away")
+	_, err = Load(good("PIGEON_FROM=", "PIGEON_KIND="), drivers(), false, nil)
+	require.NoError(t, err)
 }
 
 // A text for one language comes from a variable, from its file, from a file in a folder, or from the text for all.
@@ -399,6 +474,7 @@ func TestDescribe(t *testing.T) {
 		{"PIGEON_LOUD", "", "whether it coos", false},
 		{"PIGEON_FLIGHT", "2h", "how long it flies", false},
 		{"PIGEON_KIND", "", "its breed", false},
+		{"PIGEON_RING", "", "what tells it from another's", false},
 		{"PIGEON_CODES", "", "your own classes for the carrier's codes: 21610=account, 30007=temporary", false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")

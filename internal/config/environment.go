@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -48,15 +46,7 @@ func (env *environment) honourPort() error {
 	return nil
 }
 
-// fileSuffix makes the name of a variable that holds the path of a file with the value, as Docker's and Kubernetes' secrets
-// are mounted.
-const (
-	fileSuffix  = "_FILE"
-	maxFileSize = 64 << 10
-)
-
-// lookup returns the value of a setting. An empty variable counts as none. An empty file is a mistake, or is just being
-// written: taken for none, it would end the check of a carrier's signature, and nobody would notice.
+// lookup returns the value of a setting. An empty variable counts as none.
 func (env *environment) lookup(name string) (string, error) {
 	value, path := env.values[name], env.values[name+fileSuffix]
 	switch {
@@ -65,22 +55,14 @@ func (env *environment) lookup(name string) (string, error) {
 	case path == "":
 		return value, nil
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", unreadable(name+fileSuffix, path, err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	if err != nil {
-		return "", unreadable(name+fileSuffix, path, err)
-	}
-	if len(content) > maxFileSize {
-		return "", problem(name+fileSuffix, "want a file of at most 64 KiB")
-	}
-	if value = strings.TrimRight(string(content), "\r\n"); value == "" {
-		return "", problem(name+fileSuffix, "want a file that isn't empty")
-	}
-	return value, nil
+	return readFile(name, path)
+}
+
+// emptied reports whether a setting is named, and has no value: as SECRET="$SECRET" makes it where the shell has none.
+func (env *environment) emptied(name string) bool {
+	_, named := env.values[name]
+	_, filed := env.values[name+fileSuffix]
+	return (named || filed) && env.values[name] == "" && env.values[name+fileSuffix] == ""
 }
 
 func problem(setting, want string) error { return providers.Problem{Setting: setting, Want: want} }
@@ -100,7 +82,11 @@ func (env *environment) fill(settings any, prefix string) []error {
 		}
 		env.names[s.Name] = true
 		value, err := env.read(s.Name)
-		if err == nil {
+		switch {
+		case err != nil:
+		case !s.Required && s.protects(target.Field(i)) && env.emptied(s.Name):
+			err = problem(s.Name, "is empty, and would protect nothing; give it a value, or take the variable away")
+		default:
 			err = s.set(target.Field(i), value)
 		}
 		if err != nil {

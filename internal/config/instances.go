@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,8 +19,9 @@ type Instance struct {
 
 	warnings []string
 
-	entry  int // its place in the list, from 1
-	driver string
+	settings any // as the driver reads them
+	entry    int // its place in the list, from 1
+	driver   string
 }
 
 // Instances are the configured accounts, in the order in which they are tried.
@@ -72,7 +74,7 @@ func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) 
 	}
 	var own common
 	settings, open := i.Driver.New()
-	i.Open = open
+	i.Open, i.settings = open, settings
 	problems := env.fill(&own, i.Prefix())
 	i.Codes = own.Codes
 	problems = append(problems, env.fill(settings, i.Prefix())...)
@@ -82,6 +84,11 @@ func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) 
 		}
 	}
 	return problems
+}
+
+// Same reports whether two instances have the same name and settings, those of CODES left out.
+func (i Instance) Same(other Instance) bool {
+	return i.Name == other.Name && i.driver == other.driver && reflect.DeepEqual(i.settings, other.settings)
 }
 
 func names(drivers []providers.Driver, dev bool) string {

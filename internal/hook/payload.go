@@ -22,8 +22,9 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB; user_metadata can make them much longer.
-const MaxBody = 1 << 20
+// MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB. user_metadata makes them longer, and it is there twice
+// after a sign-up, for the user and for the identity: so a call may have 2 MiB of it, and 64 KiB of what Auth adds.
+const MaxBody = 2<<20 + 64<<10
 
 // MFA is the sms_type of a second-factor challenge. All other calls have none.
 const MFA = "mfa"
