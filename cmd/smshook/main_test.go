@@ -285,7 +285,7 @@ func TestNothingLeaks(t *testing.T) {
 		{"not JSON", "twilio", refusing, hookSecret, good[:len(good)-1], "not JSON"},
 		{"code a number", "twilio", refusing, hookSecret, call(number, code), "sms.otp is not of the right type"},
 		{"number with letters", "twilio", refusing, hookSecret, call(number+"x", `"`+code+`"`), "something other than digits"},
-		{"over the limit", "twilio", refusing, hookSecret, append(good, bytes.Repeat([]byte(code), 200_000)...), "too long"},
+		{"over the limit", "twilio", refusing, hookSecret, append(good, bytes.Repeat([]byte(code), hook.MaxBody/len(code))...), "too long"},
 		{"refused connection", "twilio", refusing, hookSecret, good, "connection refused"},
 		{"refusal that echoes", "twilio", answers(providertest.Answer{Status: 400, Body: `{"code":21211,"message":` + string(quoted) + `}`}), hookSecret, good, "21211"},
 		{"failure that echoes", "twilio", answers(providertest.Answer{Status: 201, Body: `{"status":"failed","error_code":30007,"error_message":` + string(quoted) + `}`}), hookSecret, good, "30007"},

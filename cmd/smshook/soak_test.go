@@ -237,7 +237,7 @@ func (s *soak) call(ctx context.Context, random *rand.Rand) {
 		case kind < 90:
 			s.refused("malformed", 400, s.request(s.auth.Secrets, hookURL, body[:random.IntN(len(body))], time.Now()))
 		case kind < 92:
-			s.refused("huge", 413, s.request(s.auth.Secrets, hookURL, bytes.Repeat([]byte(" "), 2<<20), time.Now()))
+			s.refused("huge", 413, s.request(s.auth.Secrets, hookURL, bytes.Repeat([]byte(" "), hook.MaxBody+1), time.Now()))
 		case kind < 96:
 			s.refused("forged receipts", 403, s.receipt(hookURL, "/receipts/one/0123456789abcdefghijkl", "SM0", "failed", ""))
 		default: // its user leaves
