@@ -173,7 +173,8 @@ func (a *Answer) Fail(kind providers.Kind, code, text string) error {
 	if text != "" {
 		err = fmt.Errorf("answer %d: %s", a.Status, text)
 	}
-	return &providers.Error{Kind: kind, Code: a.hide.clean(code), Err: a.hide.error(err)}
+	mask := a.hide.newMask()
+	return &providers.Error{Kind: kind, Code: mask.clean(code), Err: errors.New(mask.clean(err.Error()))}
 }
 
 // Refuse returns the error of a refused message: of the Kind that codes has for the provider's code, else of the Kind that

@@ -21,23 +21,12 @@ var (
 
 // maskEncoded masks what holds a secret once it is decoded. The secret may be a part of what was encoded, such as the token in
 // user:token. The encoded text may follow other letters without a gap, and therefore may begin at any of them.
-func (s scrubber) maskEncoded(text string) string {
-	var wanted []string
-	for _, secret := range s.secrets() {
-		if text := plain(secret.Reveal()); len(text) >= 4 { // shorter ones are found by chance
-			wanted = append(wanted, text)
-		}
-	}
-	tells := func(decoded []byte) bool {
-		text := plain(string(decoded))
-		holds := func(secret string) bool { return strings.Contains(text, secret) }
-		return slices.ContainsFunc(wanted, holds) || digitRun.ReplaceAllStringFunc(text, s.cleanDigits) != text
-	}
+func (m mask) maskEncoded(text string) string {
 	text = hexRun.ReplaceAllStringFunc(text, func(run string) string {
 		digits := withoutMarks.Replace(run)
 		for start := range min(2, len(digits)) {
 			decoded, _ := hex.DecodeString(digits[start : start+(len(digits)-start)/2*2]) // pairs of digits always decode
-			if tells(decoded) {
+			if m.tells(decoded) {
 				return "[secret]"
 			}
 		}
@@ -46,7 +35,7 @@ func (s scrubber) maskEncoded(text string) string {
 	return base64Run.ReplaceAllStringFunc(text, func(run string) string {
 		digits := standardAlphabet.Replace(run)
 		for start := range min(4, len(digits)) {
-			if tells(decodeBase64(digits[start:])) {
+			if m.tells(decodeBase64(digits[start:])) {
 				return "[secret]"
 			}
 		}
@@ -61,6 +50,13 @@ func decodeBase64(digits string) []byte {
 	}
 	decoded, _ := base64.RawStdEncoding.DecodeString(digits) // digits of the alphabet always decode
 	return decoded
+}
+
+// tells reports whether what was decoded holds a secret.
+func (m mask) tells(decoded []byte) bool {
+	text := plain(string(decoded))
+	holds := func(secret string) bool { return strings.Contains(text, secret) }
+	return slices.ContainsFunc(m.wanted, holds) || digitRun.ReplaceAllStringFunc(text, m.cleanDigits) != text
 }
 
 // reversed returns the characters of a text in the opposite order.

@@ -49,22 +49,27 @@ func (s scrubber) number() string { return strings.TrimPrefix(s.message.To.Revea
 
 func (s scrubber) error(err error) error { return errors.New(s.clean(err.Error())) }
 
+func (s scrubber) clean(text string) string { return s.newMask().clean(text) }
+
 const escapedSecret = "[a text that repeats the message, escaped]"
 
 // clean returns text without secrets, and at most maxText bytes of it. Only the beginning of a long text is searched, because a
 // search takes 2 µs a byte.
-func (s scrubber) clean(text string) string {
+func (m mask) clean(text string) string {
+	if text == "" {
+		return ""
+	}
 	text = plain(text)
-	searched, more := cut(text, maxSearched+s.reach())
-	masked := s.mask(searched)
-	if decoded := plain(unescape(masked)); s.mask(decoded) != decoded {
+	searched, more := cut(text, maxSearched+m.reach())
+	masked := m.apply(searched)
+	if decoded := plain(unescape(masked)); m.apply(decoded) != decoded {
 		return escapedSecret
 	}
 	if more {
-		// A secret that ends behind what was searched isn't found. But it begins in the last s.reach() bytes. What is masked in
+		// A secret that ends behind what was searched isn't found. But it begins in the last m.reach() bytes. What is masked in
 		// the same way without these bytes doesn't come from them.
 		shorter, _ := cut(searched, maxSearched)
-		masked = commonPrefix(masked, s.mask(shorter))
+		masked = commonPrefix(masked, m.apply(shorter))
 	}
 	masked, cutOff := cut(masked, maxText)
 	if more || cutOff {
@@ -145,20 +150,36 @@ func unescape(text string) string {
 	})
 }
 
-func (s scrubber) mask(text string) string {
+// A mask is what a scrubber needs to search a text. Making one takes longer than searching a short text.
+type mask struct {
+	scrubber
+	forms  *strings.Replacer
+	wanted []string // the secrets that are looked for in what was decoded
+}
+
+func (s scrubber) newMask() mask {
+	m := mask{scrubber: s}
 	var pairs []string
 	for _, secret := range s.secrets() {
 		for _, form := range forms(secret.Reveal()) {
 			pairs = append(pairs, plain(form), "[secret]")
 		}
+		if text := plain(secret.Reveal()); len(text) >= 4 { // shorter ones are found by chance
+			m.wanted = append(m.wanted, text)
+		}
 	}
-	text = strings.NewReplacer(pairs...).Replace(text)
-	text = digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
-	return s.maskEncoded(text)
+	m.forms = strings.NewReplacer(pairs...)
+	return m
+}
+
+func (m mask) apply(text string) string {
+	text = m.forms.Replace(text)
+	text = digitRun.ReplaceAllStringFunc(text, m.cleanDigits)
+	return m.maskEncoded(text)
 }
 
 // echoes reports whether a text holds a secret.
-func (s scrubber) echoes(text string) bool { return s.mask(plain(text)) != text }
+func (s scrubber) echoes(text string) bool { return s.newMask().apply(plain(text)) != text }
 
 // forms returns a text as it is written in URLs, JSON, HTML and headers, in Base64 and hexadecimal digits, and backwards.
 func forms(text string) []string {

@@ -142,7 +142,7 @@ func accepted(t *testing.T, c Provider) {
 
 // A status decides where the body tells no code that is known. A redirect leads to a place that accepts everything.
 func everyStatus(t *testing.T, c Provider) {
-	f := NewFake(t)
+	f := NewPipeFake(t)
 	p := c.open(t, f)
 	bodies := []string{"", "{}", "<html>Sorry</html>", c.Refused("no-such-code", "").Body}
 	for status := 300; status <= 599; status++ {
@@ -156,7 +156,7 @@ func everyStatus(t *testing.T, c Provider) {
 }
 
 func everyCode(t *testing.T, c Provider) {
-	f := NewFake(t)
+	f := NewPipeFake(t)
 	p := c.open(t, f)
 	for code, kind := range c.Codes {
 		f.Answer(c.Refused(code, "a reason"))
@@ -270,7 +270,7 @@ func contextOver(t *testing.T, c Provider) {
 
 // A provider quotes what it was sent. None of it may come through, wherever in the answer it stands.
 func echoes(t *testing.T, c Provider) {
-	f := NewFake(t, c.Accepted)
+	f := NewPipeFake(t, c.Accepted)
 	p := c.open(t, f)
 	_, err := p.Send(t.Context(), Message())
 	require.NoError(t, err)
