@@ -84,7 +84,7 @@ func printRoutes(w io.Writer, settings config.Config) {
 
 // checkInstance tries an instance's credentials, if there is a way to do so without sending.
 func checkInstance(ctx context.Context, instance *race.Instance) (found string, ok bool) {
-	checker, able := instance.Provider().(providers.Checker)
+	checker, able := providers.As[providers.Checker](instance.Provider())
 	if !able {
 		return "not tried: that takes a message (smshook send)", true
 	}
@@ -113,7 +113,7 @@ func printReceipts(w io.Writer, settings config.Config, instances []*race.Instan
 		return
 	}
 	for _, instance := range instances {
-		receiver, ok := instance.Provider().(providers.Receiver)
+		receiver, ok := providers.As[providers.Receiver](instance.Provider())
 		if !ok {
 			fmt.Fprintf(w, "receipts  %s: none\n", instance.Name)
 			continue

@@ -121,7 +121,7 @@ func (a *App) open(c config.Config) ([]providers.Provider, error) {
 // Unsigned says why nothing proves who reports what becomes of an instance's messages. It is empty if a signature does, or if nobody
 // reports.
 func Unsigned(p providers.Provider) string {
-	receiver, ok := p.(providers.Receiver)
+	receiver, ok := providers.As[providers.Receiver](p)
 	if !ok {
 		return ""
 	}

@@ -62,7 +62,7 @@ func (c *Instance) leave() { <-c.slots }
 
 // Channel names the way the instance's messages travel: "sms" if it doesn't say.
 func (c *Instance) Channel() string {
-	if p, ok := c.Provider().(providers.Channeler); ok {
+	if p, ok := providers.As[providers.Channeler](c.Provider()); ok {
 		return p.Channel()
 	}
 	return "sms"

@@ -42,7 +42,7 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 		line.refuseUnread(http.StatusForbidden, errUnverified)
 		return
 	}
-	if challenger, ok := receiver.(providers.Challenger); ok && r.Method == http.MethodGet {
+	if challenger, ok := providers.As[providers.Challenger](receiver); ok && r.Method == http.MethodGet {
 		challenge(line, r, challenger)
 		return
 	}
@@ -79,7 +79,7 @@ func (s *Server) receiver(r *http.Request) (*race.Instance, providers.Receiver, 
 		return nil, nil, nil
 	}
 	instance := s.Dispatcher.Instances[at]
-	receiver, receives := instance.Provider().(providers.Receiver)
+	receiver, receives := providers.As[providers.Receiver](instance.Provider())
 	parsed, err := url.Parse(address)
 	if !receives || err != nil {
 		return nil, nil, nil
