@@ -7,7 +7,6 @@ package plivo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -46,21 +45,16 @@ var (
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(authID.MatchString(s.AuthID), "AUTH_ID", "want MA or SA and 18 capital letters and digits")
-	want(!s.AuthToken.Empty(), "AUTH_TOKEN", "is missing")
-	want(s.From != "" || s.PowerpackUUID != "", "FROM", "is missing, and so is POWERPACK_UUID")
-	want(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
-	want(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
+	var w providers.Wants
+	w.That(authID.MatchString(s.AuthID), "AUTH_ID", "want MA or SA and 18 capital letters and digits")
+	w.Given("AUTH_TOKEN", !s.AuthToken.Empty())
+	w.Either("FROM", s.From != "", "POWERPACK_UUID", s.PowerpackUUID != "")
+	w.That(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
+	w.That(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
 		"want a number of at most 14 digits, or a name of at most 11 letters and digits")
-	want(!national.MatchString(s.From) || !sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM", "want a number with its plus and calling code, such as +15555550100")
-	want(s.PowerpackUUID == "" || uuid.MatchString(s.PowerpackUUID), "POWERPACK_UUID", "want a UUID")
-	return errors.Join(problems...)
+	w.That(!national.MatchString(s.From) || !sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM", "want a number with its plus and calling code, such as +15555550100")
+	w.Match("POWERPACK_UUID", s.PowerpackUUID, uuid, "want a UUID")
+	return w.Err()
 }
 
 // Provider sends through one account.
@@ -90,25 +84,13 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	if !number.MatchString(m.To.Reveal()) {
 		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: errors.New("not asked: the number isn't + and digits")}
 	}
-	body, _ := json.Marshal(p.message(m)) // strings and a number always marshal
-	request := call.Request{
-		Method: http.MethodPost,
-		URL:    p.url("/Message/"),
-		Header: http.Header{"Content-Type": {"application/json"}},
-		Body:   string(body),
-	}
-	answer, err := p.call.Do(ctx, m, request.BasicAuth(p.settings.AuthID, p.settings.AuthToken))
-	if err != nil {
-		return providers.Sent{}, err
-	}
-	if !answer.OK() {
-		return providers.Sent{}, refused(answer, digits(m))
-	}
+	request := call.JSON(p.url("/Message/"), p.message(m)).BasicAuth(p.settings.AuthID, p.settings.AuthToken)
 	var queued struct {
 		MessageUUID []call.Scalar `json:"message_uuid"` // a list, also for a single number
 		Error       prose         `json:"error"`
 	}
-	if err := answer.Decode(&queued); err != nil {
+	answer, err := p.call.Ask(ctx, m, request, &queued, refusedTo(digits(m)))
+	if err != nil {
 		return providers.Sent{}, err
 	}
 	var sent providers.Sent
@@ -129,14 +111,8 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 // https://www.plivo.com/docs/account/api/account
 func (p *Provider) Check(ctx context.Context) error {
 	request := call.Get(p.url("/")).BasicAuth(p.settings.AuthID, p.settings.AuthToken)
-	answer, err := p.call.Do(ctx, providers.Message{}, request)
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return refused(answer, "")
-	}
-	return nil
+	_, err := p.call.Ask(ctx, providers.Message{}, request, nil, refusedTo(""))
+	return err
 }
 
 // Credentials are the account and its token.

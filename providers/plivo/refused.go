@@ -11,6 +11,11 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
+// refusedTo returns refused for a message to a number, which is digits, or for no message.
+func refusedTo(dst string) func(*call.Answer) error {
+	return func(answer *call.Answer) error { return refused(answer, dst) }
+}
+
 // refused reads an answer that is no success. Plivo doesn't document its body. Its clients read the text from "error"; its
 // other APIs answer with "error_code" and "message". A refused message has no code, as a rule, so two texts tell a Kind.
 func refused(answer *call.Answer, dst string) error {

@@ -5,8 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -45,12 +43,7 @@ func (s *signer) authorize(r call.Request) (call.Request, error) {
 	if err != nil {
 		return r, &providers.Error{Kind: providers.Account, Err: err}
 	}
-	r.Header = maps.Clone(r.Header)
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set("Authorization", "Bearer "+token.Reveal())
-	return r, nil
+	return r.Bearer(token), nil
 }
 
 // current returns the last token, or a new one if that is too old, or from the future because the clock was set back.

@@ -2,7 +2,6 @@ package vonage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -22,12 +21,7 @@ func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (provid
 		err := fmt.Errorf("the code has %d characters, and a template takes %d", n, maxCode)
 		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: err}
 	}
-	request, err := p.authorize(call.Request{
-		Method: http.MethodPost,
-		URL:    string(p.settings.BaseURL) + "/v1/messages",
-		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}},
-		Body:   p.body(m),
-	})
+	request, err := p.authorize(call.JSON(string(p.settings.BaseURL)+"/v1/messages", p.body(m)).With("Accept", "application/json"))
 	if err != nil {
 		return providers.Sent{}, err
 	}
@@ -44,17 +38,11 @@ func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (provid
 	if err := answer.Decode(&submitted); err != nil {
 		return providers.Sent{}, err
 	}
-	if submitted.ID == "" {
-		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message_uuid in the answer")
-	}
-	if !uuid.MatchString(string(submitted.ID)) {
-		return providers.Sent{}, nil // accepted, but by a name that isn't one: who knows what it echoes
-	}
-	return providers.Sent{IDs: []string{string(submitted.ID)}}, nil
+	return answer.Accepted("message_uuid", string(submitted.ID), uuid)
 }
 
 // body is a message as JSON. Whether a text needs Unicode, Vonage finds out by itself.
-func (p *Provider) body(m providers.Message) string {
+func (p *Provider) body(m providers.Message) object {
 	message := object{"channel": p.Channel(), "to": digits(m), "from": p.settings.From}
 	if p.Channel() == whatsApp {
 		message["message_type"], message["custom"] = "custom", p.template(m.Code)
@@ -67,8 +55,7 @@ func (p *Provider) body(m providers.Message) string {
 	if address := p.callback.For(m); address != "" {
 		message["webhook_url"], message["webhook_version"] = address, "v1" // else the account's form, which may be an older one
 	}
-	body, _ := json.Marshal(message) // maps, slices and strings always marshal
-	return string(body)
+	return message
 }
 
 // template is passed on to WhatsApp as it is: a template for codes has a button, and what has buttons can't go as

@@ -6,7 +6,6 @@ package vonage
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"regexp"
 	"strings"
@@ -63,38 +62,33 @@ const maxName = 11
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
+	var w providers.Wants
 	key, application := s.hasKey(), s.hasApplication()
-	want(key || application, "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
-	want(key || !application || s.API != apiSMS, "API_KEY", "is missing: the SMS API takes API_KEY and API_SECRET")
+	w.That(key || application, "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
+	w.That(key || !application || s.API != apiSMS, "API_KEY", "is missing: the SMS API takes API_KEY and API_SECRET")
 	if key {
-		want(apiKey.MatchString(s.APIKey), "API_KEY", "want the account's key, 8 letters and digits")
-		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
+		w.That(apiKey.MatchString(s.APIKey), "API_KEY", "want the account's key, 8 letters and digits")
+		w.That(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
 	}
 	if application {
 		_, err := parseKey(s.PrivateKey)
-		want(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
-		want(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
+		w.That(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
+		w.That(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
 	}
-	want(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
-	want(s.api() != "", "API", "want sms or messages: the credentials of both are set")
-	want(s.From != "", "FROM", "is missing")
+	w.That(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
+	w.That(s.api() != "", "API", "want sms or messages: the credentials of both are set")
+	w.Given("FROM", s.From != "")
 	if s.Channel != whatsApp {
-		want(s.From == "" || s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
-		want(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
-		want(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
-		return errors.Join(problems...)
+		w.That(s.From == "" || s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
+		w.That(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
+		w.That(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
+		return w.Err()
 	}
-	want(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
-	want(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
-	want(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
-	want(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
-	return errors.Join(problems...)
+	w.That(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
+	w.That(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
+	w.That(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
+	w.That(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
+	return w.Err()
 }
 
 func (s Settings) goodSender() bool {
@@ -185,14 +179,8 @@ func (p *Provider) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := p.call.Do(ctx, providers.Message{}, request)
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return p.refused(answer)
-	}
-	return nil
+	_, err = p.call.Ask(ctx, providers.Message{}, request, nil, p.refused)
+	return err
 }
 
 // Credentials are the application, or the key and its secret.

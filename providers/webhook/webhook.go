@@ -4,7 +4,6 @@ package webhook
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -47,34 +46,28 @@ var printable = regexp.MustCompile(`^[!-~]*$`)
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(s.URL.origin != nil, "URL", "is missing")
-	want(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
+	var w providers.Wants
+	w.Given("URL", s.URL.origin != nil)
+	w.That(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
 	if s.URL.origin != nil {
-		want(s.has("To", "ToDigits", "ToNational"), "BODY", "want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL")
-		want(s.has("Text", "Code"), "BODY", "want {{ .Text }} or {{ .Code }} in it, or in the URL")
-		want(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
+		w.That(s.has("To", "ToDigits", "ToNational"), "BODY", "want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL")
+		w.That(s.has("Text", "Code"), "BODY", "want {{ .Text }} or {{ .Code }} in it, or in the URL")
+		w.That(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
 	}
-	want(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
-	want(s.From == "" || goodSender(s.From), "FROM", "want a number in digits with its calling code, or a name with a letter in it")
-	want(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
-	want(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
-	want(s.User != "" || s.Password.Empty(), "USER", "is missing beside PASSWORD")
-	want(s.User == "" || !s.Password.Empty(), "PASSWORD", "is missing beside USER")
-	want(!strings.Contains(s.User, ":"), "USER", "want no colon: HTTP Basic can't carry it")
-	want(s.authorizations() <= 1, "HEADERS", "want one Authorization: by USER and PASSWORD, by TOKEN alone, or by a header")
-	want(channelName.MatchString(s.Channel), "CHANNEL", "want sms, whatsapp, telegram or the like, in small letters and digits")
+	w.That(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
+	w.That(s.From == "" || goodSender(s.From), "FROM", "want a number in digits with its calling code, or a name with a letter in it")
+	w.That(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
+	w.That(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
+	w.Both("USER", s.User != "", "PASSWORD", !s.Password.Empty())
+	w.That(!strings.Contains(s.User, ":"), "USER", "want no colon: HTTP Basic can't carry it")
+	w.That(s.authorizations() <= 1, "HEADERS", "want one Authorization: by USER and PASSWORD, by TOKEN alone, or by a header")
+	w.That(channelName.MatchString(s.Channel), "CHANNEL", "want sms, whatsapp, telegram or the like, in small letters and digits")
 	if !s.SigningSecret.Empty() {
 		_, err := signingKey(s.SigningSecret)
-		want(err == nil, "SIGNING_SECRET", "want v1,whsec_… as `smshook secret` makes it")
-		want(!s.Body.empty(), "SIGNING_SECRET", "signs the body, and there is no BODY")
+		w.That(err == nil, "SIGNING_SECRET", "want v1,whsec_… as `smshook secret` makes it")
+		w.That(!s.Body.empty(), "SIGNING_SECRET", "signs the body, and there is no BODY")
 	}
-	return errors.Join(problems...)
+	return w.Err()
 }
 
 // Warnings says where nothing but the status tells a success: most gateways say no inside a 200. A service that checks our
@@ -200,7 +193,7 @@ func (p *Provider) request(m providers.Message) call.Request {
 		return r.BasicAuth(s.User, s.Password)
 	}
 	if !s.Token.Empty() && !s.tokenPlaced() {
-		r.Header.Set("Authorization", "Bearer "+s.Token.Reveal())
+		return r.Bearer(s.Token)
 	}
 	return r
 }

@@ -11,10 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -51,21 +48,16 @@ func isTemplate(name string) bool { return len(name) <= 512 && template.MatchStr
 
 // Validate reports every setting that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
-	want(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
-	want(isTemplate(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
-	want(isLanguage(s.Language), "LANGUAGE", wantLanguage)
-	want(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
-	want(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
-	want(optionalToken.MatchString(s.VerifyToken.Reveal()), "VERIFY_TOKEN", "want a text without spaces or line breaks")
-	want(graphVersion.MatchString(s.GraphVersion), "GRAPH_VERSION", "want a version such as v23.0")
-	return errors.Join(problems...)
+	var w providers.Wants
+	w.That(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
+	w.That(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
+	w.That(isTemplate(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
+	w.That(isLanguage(s.Language), "LANGUAGE", wantLanguage)
+	w.That(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
+	w.That(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
+	w.That(optionalToken.MatchString(s.VerifyToken.Reveal()), "VERIFY_TOKEN", "want a text without spaces or line breaks")
+	w.That(graphVersion.MatchString(s.GraphVersion), "GRAPH_VERSION", "want a version such as v23.0")
+	return w.Err()
 }
 
 // Provider sends from one number.
@@ -106,20 +98,15 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 		err := fmt.Errorf("the code has %d characters, and a template takes 1 to %d", n, maxCode)
 		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: err}
 	}
-	answer, err := p.call.Do(ctx, m, p.request(http.MethodPost, "/messages", p.body(m)))
-	if err != nil {
-		return providers.Sent{}, err
-	}
-	if !answer.OK() {
-		return providers.Sent{}, refused(answer)
-	}
 	// A message_status of held_for_quality_assessment or paused is an acceptance too: what comes of it, a receipt tells.
 	var accepted struct {
 		Messages []struct {
 			ID call.Scalar `json:"id"`
 		} `json:"messages"`
 	}
-	if err := answer.Decode(&accepted); err != nil {
+	request := call.JSON(p.url()+"/messages", p.body(m)).Bearer(p.settings.AccessToken)
+	answer, err := p.call.Ask(ctx, m, request, &accepted, refused)
+	if err != nil {
 		return providers.Sent{}, err
 	}
 	if len(accepted.Messages) == 0 || accepted.Messages[0].ID == "" {
@@ -130,26 +117,16 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 
 // Check reads the sender: that takes a valid token, and costs nothing.
 func (p *Provider) Check(ctx context.Context) error {
-	answer, err := p.call.Do(ctx, providers.Message{}, p.request(http.MethodGet, "", ""))
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return refused(answer)
-	}
-	return nil
+	_, err := p.call.Ask(ctx, providers.Message{}, call.Get(p.url()).Bearer(p.settings.AccessToken), nil, refused)
+	return err
 }
 
 // Credentials are the sender and the token.
 func (*Provider) Credentials() []string { return []string{"PHONE_NUMBER_ID", "ACCESS_TOKEN"} }
 
-func (p *Provider) request(method, path, body string) call.Request {
-	header := http.Header{"Authorization": {"Bearer " + p.settings.AccessToken.Reveal()}}
-	if body != "" {
-		header.Set("Content-Type", "application/json")
-	}
-	url := string(p.settings.BaseURL) + "/" + p.settings.GraphVersion + "/" + p.settings.PhoneNumberID + path
-	return call.Request{Method: method, URL: url, Header: header, Body: body}
+// url is the sender's.
+func (p *Provider) url() string {
+	return string(p.settings.BaseURL) + "/" + p.settings.GraphVersion + "/" + p.settings.PhoneNumberID
 }
 
 type object = map[string]any
@@ -157,10 +134,10 @@ type object = map[string]any
 // body names the code twice, as Meta wants it: in the text, and on the button. That one is made as "otp", whether it copies
 // the code or fills it in, and addressed as "url". The number keeps its plus: without it, Meta may put a country before it.
 // Meta's description wants the policy, which its examples leave out.
-func (p *Provider) body(m providers.Message) string {
+func (p *Provider) body(m providers.Message) object {
 	chosen := p.templates.nearest(m.Locale)
 	code := []object{{"type": "text", "text": m.Code.Reveal()}}
-	body, _ := json.Marshal(object{ // maps, slices and strings always marshal
+	return object{
 		"messaging_product": "whatsapp",
 		"recipient_type":    "individual",
 		"to":                m.To.Reveal(),
@@ -173,8 +150,7 @@ func (p *Provider) body(m providers.Message) string {
 				{"type": "button", "sub_type": "url", "index": "0", "parameters": code},
 			},
 		},
-	})
-	return string(body)
+	}
 }
 
 // messageID is Meta's name for a message. None has been seen that was over a hundred characters.
