@@ -14,13 +14,7 @@ import (
 
 // receiver returns how to open a Receiver of the basic settings, changed.
 func receiver(change func(*Settings)) func() (providers.Receiver, error) {
-	return func() (providers.Receiver, error) {
-		p, err := with(change)("https://api.plivo.com", providers.Deps{})
-		if err != nil {
-			return nil, err
-		}
-		return p.(providers.Receiver), nil
-	}
+	return with(change).Receiver
 }
 
 func TestReceipts(t *testing.T) {

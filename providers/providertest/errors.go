@@ -1,6 +1,8 @@
 package providertest
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,4 +41,8 @@ func Problems(err error) []string {
 		texts = append(texts, err.(providers.Problem).Error())
 	}
 	return texts
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
