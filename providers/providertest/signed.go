@@ -128,17 +128,18 @@ func (c *signedCall) refused(what string) {
 	receipts, err := c.receiver.Receipts(r, c.body)
 	require.Error(c.t, err, what)
 	require.Empty(c.t, receipts, what)
-	if readable(c.body) {
+	if c.readable() {
 		require.True(c.t, isAny(err, providers.ErrForged, providers.ErrUnsigned), "%s: %v", what, err)
 	}
 }
 
-func readable(body []byte) bool {
-	if json.Valid(body) {
-		return true
+// readable reports whether the body is still of the kind that it was before the change: JSON or a form.
+func (c *signedCall) readable() bool {
+	if json.Valid([]byte(c.Body)) {
+		return json.Valid(c.body)
 	}
-	_, err := url.ParseQuery(string(body))
-	return err == nil && !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))
+	_, err := url.ParseQuery(string(c.body))
+	return err == nil
 }
 
 func otherBodies(c *signedCall) {
@@ -147,7 +148,7 @@ func otherBodies(c *signedCall) {
 		c.body = changed(signed, i, 1)
 		c.refused("body " + string(c.body))
 	}
-	for _, c.body = range [][]byte{nil, signed[:len(signed)-1], append(bytes.Clone(signed), signed...)} {
+	for _, c.body = range [][]byte{nil, signed[:len(signed)-1], append(bytes.Clone(signed), 'x')} {
 		c.refused("body " + string(c.body))
 	}
 }

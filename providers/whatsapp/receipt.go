@@ -130,10 +130,10 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 // https://developers.facebook.com/docs/graph-api/webhooks/getting-started#validate-payloads
 func signed(header string, body []byte, secret providers.Secret) bool {
 	digits, prefixed := strings.CutPrefix(header, "sha256=")
-	signature, _ := hex.DecodeString(digits)
+	signature, err := hex.DecodeString(digits)
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write(body)
-	return prefixed && hmac.Equal(signature, mac.Sum(nil))
+	return prefixed && err == nil && hmac.Equal(signature, mac.Sum(nil))
 }
 
 // errorCode is the shape of Meta's codes. Nothing else is passed on as one: codes are logged.
