@@ -1,5 +1,5 @@
-// Package solomobile sends through Solo Mobile. It shows what a provider takes that is a folder of its own, and stands in a
-// test's copy of this program only: testdata/examples/solomobile.env does the same without code.
+// Package solomobile sends through Solo Mobile. It is an example of a provider in a folder of its own, and only a test adds it to the
+// program. The settings in testdata/examples/solomobile.env do the same without code.
 package solomobile
 
 import (
