@@ -11,10 +11,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Answer is what a provider said.
+// Answer is a provider's answer.
 type Answer struct {
 	Status int
-	Body   []byte // whole if OK; of a failure, as much as came, and at most MaxAnswer+1 bytes
+	Body   []byte // whole if OK; of a failure, what was received, at most MaxAnswer+1 bytes
 
 	hide scrubber
 }
@@ -22,8 +22,8 @@ type Answer struct {
 // OK reports whether the status is a success. The body may still say otherwise.
 func (a *Answer) OK() bool { return a.Status/100 == 2 }
 
-// Decode reads the body, which must be JSON, into v. Of a failed answer, what can't be read is left empty: the status says
-// enough. Of a success, it is an error of Kind [providers.Unknown], since the message may have been sent.
+// Decode reads the body, which must be JSON, into v. If a success can't be read, the error is of Kind [providers.Unknown], because the
+// message may have been sent. What can't be read of a failure is left empty, because the status says enough.
 func (a *Answer) Decode(v any) error {
 	err := json.Unmarshal(bytes.TrimPrefix(a.Body, []byte("\xef\xbb\xbf")), v) // some write a byte order mark
 	if err == nil || !a.OK() {
@@ -46,8 +46,8 @@ func (a *Answer) Accepted(what, name string, pattern *regexp.Regexp) (providers.
 	return providers.Sent{IDs: []string{name}}, nil
 }
 
-// Echoes reports whether a text of the answer holds the number, the code, the text or a credential. A message's name that
-// does must not be passed on: names are logged.
+// Echoes reports whether a text of the answer holds the number, the code, the text or a credential. A name with one of these must
+// not become one of [providers.Sent.IDs], because they are logged.
 func (a *Answer) Echoes(text string) bool { return a.hide.echoes(text) }
 
 // Fail returns the error of an answer that is a failure of the given kind, with the provider's own code and text.
@@ -70,12 +70,12 @@ func (a *Answer) Refuse(codes providers.Codes, code, text string) error {
 	return a.Fail(kind, code, text)
 }
 
-// KindOf returns the Kind of a refusal whose code nobody knows, by its HTTP status.
+// KindOf returns the Kind of a refusal by its HTTP status, for a code that isn't known.
 func KindOf(status int) providers.Kind {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusPaymentRequired, status == http.StatusForbidden:
 		return providers.Account
-	case status/100 == 3: // the address is wrong, and is not followed
+	case status/100 == 3: // the address is wrong; redirects are not followed
 		return providers.Account
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests, status/100 == 5:
 		return providers.Temporary

@@ -18,7 +18,7 @@ import (
 // MaxAnswer is how many bytes of an answer are read. Providers answer in one or two KiB.
 const MaxAnswer = 64 << 10
 
-// refusalWait is how long the body of a failure may take: it tells why, while the status tells what to do.
+// refusalWait is how long the body of a failure may take. The body says only why; the status says what to do.
 const refusalWait = 500 * time.Millisecond
 
 // Caller calls one provider with one set of credentials. It may be used concurrently.
@@ -27,28 +27,28 @@ type Caller struct {
 	secrets []providers.Secret
 }
 
-// New returns a Caller that hides the given secrets from all it reports. Of the client it uses the
-// transport alone: it neither follows redirects nor keeps cookies, and its time comes with each call.
+// New returns a Caller that masks the given secrets in all errors. It uses only the client's transport: it follows no redirects and
+// keeps no cookies, and the deadline comes with each call.
 func New(client *http.Client, secrets ...providers.Secret) *Caller {
 	return &Caller{http: client, secrets: secrets}
 }
 
-// Do sends r for the message m, which may be empty, and returns the provider's answer, whatever its status: the caller
-// judges it. An error is an [*providers.Error], final and safe to log:
+// Do sends r for the message m, which may be empty, and returns the provider's answer with any status. An error is an
+// [*providers.Error] without secrets:
 //
 //   - [providers.Temporary] if the request never left;
-//   - [providers.Unknown] if it left and no answer came, or a success came that can't be read to its end.
+//   - [providers.Unknown] if it left and no answer came, or a success ended early.
 //
-// A failure that breaks off behind its status is an answer: the status says enough.
+// A failure that ends early is an answer, because the status says enough.
 //
-// Do repeats nothing. No Idempotency-Key header is ever sent: net/http would repeat written requests because of it.
+// Do repeats nothing. It never sends an Idempotency-Key header, because net/http would repeat a written request that has one.
 func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answer, error) {
 	hide := scrubber{message: m, credentials: c.secrets, authorization: r.Header.Get("Authorization")}
 	fail := func(kind providers.Kind, err error) (*Answer, error) {
 		return nil, &providers.Error{Kind: kind, Err: hide.error(err)}
 	}
 	ctx, watched := Watch(ctx)
-	watched.written.Store(false) // whatever the attempt has asked for before
+	watched.written.Store(false) // an earlier request of the same attempt may have been written
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err = cmp.Or(r.err, err); err != nil {
 		return fail(providers.Account, fmt.Errorf("making the request: %w", bare(err)))
@@ -65,11 +65,11 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	}
 	defer resp.Body.Close()
 
-	if resp.StatusCode < 200 { // it wants another protocol on a connection that ctx has then no hold of
+	if resp.StatusCode < 200 { // a switch of protocols, after which ctx no longer ends the connection
 		return fail(providers.Unknown, fmt.Errorf("answer %d is no answer", resp.StatusCode))
 	}
 	answer := &Answer{Status: resp.StatusCode, hide: hide}
-	if !answer.OK() { // the status decides; what the body adds isn't worth a long wait
+	if !answer.OK() { // the status is enough: don't wait long for the body
 		defer time.AfterFunc(refusalWait, func() { resp.Body.Close() }).Stop()
 	}
 	answer.Body, err = io.ReadAll(io.LimitReader(resp.Body, MaxAnswer+1))
@@ -98,7 +98,7 @@ func (c *Caller) Ask(ctx context.Context, m providers.Message, r Request, v any,
 	return answer, answer.Decode(v)
 }
 
-// bare takes the URL out of an error of net/http: some providers want their key in it.
+// bare returns an error of net/http without its URL, which holds a key at some providers.
 func bare(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
