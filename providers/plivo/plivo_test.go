@@ -129,7 +129,7 @@ func TestSeveralNumbersAreNotSent(t *testing.T) {
 		"", "+", "447700900123", "+447700900123<447700900124", "+447700900123\n", "+44 7700 900123", "+٤٤٧٧", "<+447700900123",
 	} {
 		_, err := p.Send(t.Context(), to(number))
-		providertest.RequireFailure(t, err, providers.Rejected, "", "not asked: the number isn't + and digits")
+		providertest.RequireFailure(t, err, providers.Rejected, "", "not sent: the number isn't + and digits")
 	}
 	require.Empty(t, f.Requests())
 }

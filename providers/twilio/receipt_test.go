@@ -111,7 +111,7 @@ func TestSetup(t *testing.T) {
 		{asIs, providers.ReceiptSetup{}},
 		{func(s *Settings) { token := s.AuthToken; keyAlone(s); s.AuthToken = token }, providers.ReceiptSetup{}},
 		{keyAlone, providers.ReceiptSetup{
-			Unsigned: "AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
+			Unsigned: "AUTH_TOKEN is missing: Twilio signs with the account's auth token, also if an API key has sent the message",
 		}},
 	} {
 		p, err := receiver(test.change)()
@@ -120,7 +120,7 @@ func TestSetup(t *testing.T) {
 	}
 }
 
-// Whatever comes, only what was signed is believed.
+// Only what was signed is accepted.
 func FuzzReceipts(f *testing.F) {
 	const (
 		address = "https://hook.example.com/receipts/twilio/Zm9yIC9yZWNlaXB0cw?m=msg-1"

@@ -35,8 +35,8 @@ var (
 	contentSID = regexp.MustCompile(`^HX[0-9a-fA-F]{32}$`)
 	messageSID = regexp.MustCompile(`^(SM|MM)[0-9a-fA-F]{32}$`)
 
-	// A number, a short code, or a name, which has a letter in it. Twilio takes a number of the US without its calling code too,
-	// but that is how a number of another country would go wrong.
+	// A number, a short code, or a name, which has a letter in it. Twilio also accepts a number without calling code, and reads it as
+	// a number of the US. A number of another country would go wrong this way, and therefore the plus is required here.
 	// https://www.twilio.com/docs/messaging/api/alphasender-resource and https://www.twilio.com/docs/api/errors/21212
 	numberOrCode   = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|[0-9]{3,8})$`)
 	name           = regexp.MustCompile(`^[-+_& 0-9]*[A-Za-z][-+_& 0-9A-Za-z]*$`)
@@ -46,7 +46,7 @@ var (
 // maxName is how many characters the name of a sender may have.
 const maxName = 11
 
-// Validate reports every combination that can't work.
+// Validate returns every combination that can't work.
 func (s Settings) Validate() error {
 	var w providers.Wants
 	w.That(accountSID.MatchString(s.AccountSID), "ACCOUNT_SID", "want AC and 32 hex digits")
@@ -107,7 +107,7 @@ func (p *Provider) Channel() string {
 	return "sms"
 }
 
-// Send creates a Message. Twilio has no idempotency key for it: a create that was not answered may have been carried out.
+// Send creates a Message. Twilio has no idempotency key for it: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	request := call.Form(p.url("/Messages.json"), p.form(m)).BasicAuth(p.user, p.password)
 	var message struct {
@@ -132,15 +132,15 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	return sent, err
 }
 
-// Check lists the messages of a day before Twilio existed: it takes the same permission as reading messages, also of an
-// API key, and brings back nobody's text.
+// Check lists the messages of a day before Twilio existed. An API key needs the permission to read messages for it, and the list is
+// empty.
 func (p *Provider) Check(ctx context.Context) error {
 	request := call.Get(p.url("/Messages.json?PageSize=1&DateSent=2000-01-01")).BasicAuth(p.user, p.password)
 	_, err := p.call.Ask(ctx, providers.Message{}, request, nil, refused)
 	return err
 }
 
-// Credentials are the account with its token, or with an API key.
+// Credentials are the account and its token, or the account and an API key.
 func (p *Provider) Credentials() []string {
 	if p.settings.APIKey != "" {
 		return []string{"ACCOUNT_SID", "API_KEY", "API_SECRET"}
@@ -189,6 +189,6 @@ func refused(answer *call.Answer) error {
 		Code    call.Scalar `json:"code"`
 		Message call.Scalar `json:"message"`
 	}
-	_ = answer.Decode(&refusal) // what can't be read of a refusal is left empty
+	_ = answer.Decode(&refusal) // what can't be read is left empty
 	return answer.Refuse(codes, string(refusal.Code), string(refusal.Message))
 }
