@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/policy"
@@ -69,7 +68,7 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
 		fmt.Fprintln(sh.stdout, "ip        no public address: the limit for an IP address is not for it")
 	}
-	verdict := rules.Judge(policy.Call{Number: number, IP: from, At: time.Now()})
+	_, verdict := rules.Ask(policy.Subject{Number: number, IP: from})
 	if !verdict.Allow {
 		fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    422 %q\n", verdict.Reason(), settings.TextNumber)
 		return exitFail

@@ -48,7 +48,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 		Forgot:   a.metrics.Forgotten,
 	})
-	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Counter.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Sentences:  sentences(c),

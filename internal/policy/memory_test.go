@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -13,6 +14,11 @@ import (
 )
 
 var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+
+func take(m *Memory, at time.Time, charges []Charge) (over int, after time.Duration) {
+	over, after, _ = m.Take(context.Background(), at, charges)
+	return over, after
+}
 
 func TestLimitsRefill(t *testing.T) {
 	m := NewMemory()
@@ -34,7 +40,7 @@ func TestLimitsRefill(t *testing.T) {
 		{time.Hour, 2 * time.Minute},
 		{time.Hour - time.Minute, 3 * time.Minute}, // a call that has waited behind another
 	} {
-		over, after := m.Take(noon.Add(s.at), charge)
+		over, after := take(m, noon.Add(s.at), charge)
 		require.Equal(t, []any{s.wait > 0, s.wait}, []any{over == 0, after}, "step %d", i)
 	}
 }
@@ -44,7 +50,7 @@ func TestAllOrNone(t *testing.T) {
 	m := NewMemory()
 	phone := func(key uint64) Charge { return Charge{PerPhone, Limit{5, 10 * time.Minute}, key} }
 	prefix, total := Charge{PerPrefix, Limit{2, time.Hour}, 1}, Charge{InTotal, Limit{3, time.Minute}, 0}
-	take := func(charges ...Charge) (int, time.Duration) { return m.Take(noon, charges) }
+	take := func(charges ...Charge) (int, time.Duration) { return take(m, noon, charges) }
 	for range 2 {
 		over, _ := take(phone(1), prefix, total)
 		require.Equal(t, -1, over)
@@ -80,7 +86,7 @@ func TestExactUnderRace(t *testing.T) {
 		for i := range uint64(50) {
 			wg.Go(func() {
 				<-begin
-				over, _ := m.Take(noon, []Charge{
+				over, _ := take(m, noon, []Charge{
 					{PerPhone, Limit{1, time.Hour}, round*50 + i},
 					{PerIP, Limit{100, time.Hour}, i},
 					{PerPrefix, Limit{5, time.Hour}, round},
@@ -99,10 +105,10 @@ func TestExactUnderRace(t *testing.T) {
 	// Those who were refused were charged nothing: of the total, exactly 20 rounds of five are gone.
 	total := []Charge{{InTotal, Limit{100_000, time.Hour}, 0}}
 	for range 100_000 - 20*5 {
-		over, _ := m.Take(noon, total)
+		over, _ := take(m, noon, total)
 		require.Equal(t, -1, over)
 	}
-	over, _ := m.Take(noon, total)
+	over, _ := take(m, noon, total)
 	require.Equal(t, 0, over)
 }
 
@@ -111,22 +117,22 @@ func TestTheFullestAreKept(t *testing.T) {
 	m := newMemory(most * shards)
 	charge := func(key uint64) []Charge { return []Charge{{PerPhone, Limit{5, 10 * time.Minute}, key}} }
 	for range 5 {
-		m.Take(noon, charge(0)) // one that is used up
+		take(m, noon, charge(0)) // one that is used up
 	}
 	const others = 100_000
 	for key := range uint64(others) {
-		over, _ := m.Take(noon.Add(time.Second), charge(key+1))
+		over, _ := take(m, noon.Add(time.Second), charge(key+1))
 		require.Equal(t, -1, over)
 	}
 	require.Equal(t, most*shards, m.keys())
 	require.EqualValues(t, others+1-most*shards, m.Forgotten())
-	over, _ := m.Take(noon.Add(time.Second), charge(0))
+	over, _ := take(m, noon.Add(time.Second), charge(0))
 	require.Equal(t, 0, over, "an attack doesn't make it forget who has asked too often")
 
 	// What is over makes room before what isn't, and is not counted.
 	forgotten := m.Forgotten()
 	for key := range uint64(most * shards / 4) {
-		m.Take(noon.Add(time.Hour), charge(1_000_000+key))
+		take(m, noon.Add(time.Hour), charge(1_000_000+key))
 	}
 	require.Equal(t, forgotten, m.Forgotten())
 }
@@ -168,11 +174,11 @@ func TestMemoryIsBounded(t *testing.T) {
 		charges[2] = Charge{PerIP, Limit{100, time.Hour}, n / 10}
 		charges[3] = Charge{PerPrefix, Limit{1_000_000, 24 * time.Hour}, (447_400_000_000 + n) / 10_000}
 		charges[4] = Charge{InAll, Limit{1_000_000, time.Second}, 0}
-		m.Take(noon.Add(time.Duration(n)*time.Microsecond), charges)
+		take(m, noon.Add(time.Duration(n)*time.Microsecond), charges)
 	}
 	used := heap() - before
 	t.Logf("%d numbers in %v: %d keys in %.1f MiB", numbers, time.Since(start).Round(time.Millisecond), m.keys(), float64(used)/(1<<20))
-	require.Equal(t, 3*mostKeys+int(numbers/10_000)+1, m.keys())
+	require.Equal(t, 3*maxKeys+int(numbers/10_000)+1, m.keys())
 	require.Less(t, used, int64(18<<20))
 	runtime.KeepAlive(m)
 }

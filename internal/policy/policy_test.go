@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -15,6 +16,23 @@ func number(t testing.TB, s string) phone.Number {
 	n, err := phone.Parse(s)
 	require.NoError(t, err)
 	return n
+}
+
+// judge is a policy and a counter, used together as a caller uses them.
+type judge struct {
+	*Policy
+	counter Counter
+}
+
+func newJudge(s Settings) judge { return judge{New(s), NewMemory()} }
+
+func (j judge) judge(at time.Time, s Subject) Verdict {
+	charges, verdict := j.Ask(s)
+	if !verdict.Allow {
+		return verdict
+	}
+	over, after, _ := j.counter.Take(context.Background(), at, charges)
+	return j.Verdict(charges, over, after)
 }
 
 func lists(t testing.TB, countries, blockedCountries, blockedPrefixes, blockedTypes string) Lists {
@@ -95,7 +113,7 @@ func TestLists(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, observe := range []bool{false, true} { // the lists always hold
 				for _, proven := range []bool{false, true} { // and for everybody
-					v := New(Settings{Lists: tt.lists, Observe: observe}, NewMemory()).Judge(Call{Number: number(t, tt.number), Proven: proven, At: noon})
+					v := newJudge(Settings{Lists: tt.lists, Observe: observe}).judge(noon, Subject{Number: number(t, tt.number), Proven: proven})
 					require.Equal(t, Verdict{Allow: tt.want == None, Rule: tt.want}, v)
 					require.False(t, v.Limited())
 				}
@@ -223,10 +241,10 @@ func TestWhatCountsTowardsWhat(t *testing.T) {
 		{"in total, proven", Limits{Total: one}, a, "+919876543210", home, true, None},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := New(Settings{Limits: tt.limits}, NewMemory())
-			require.Equal(t, Verdict{Allow: true}, p.Judge(Call{Number: number(t, tt.first), IP: netip.MustParseAddr(home), At: noon}))
+			p := newJudge(Settings{Limits: tt.limits})
+			require.Equal(t, Verdict{Allow: true}, p.judge(noon, Subject{Number: number(t, tt.first), IP: netip.MustParseAddr(home)}))
 			ip, _ := netip.ParseAddr(tt.from)
-			v := p.Judge(Call{Number: number(t, tt.second), IP: ip, Proven: tt.proven, At: noon})
+			v := p.judge(noon, Subject{Number: number(t, tt.second), IP: ip, Proven: tt.proven})
 			if tt.want == None {
 				require.Equal(t, Verdict{Allow: true}, v)
 				return
@@ -264,9 +282,9 @@ func TestLimitsThatHoldForTheProvenToo(t *testing.T) {
 		{"the total leaves out who is proven", Limits{Total: one}, ask{"a", own, true}, ask{"b", indian, false}, None},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := New(Settings{Limits: tt.limits}, NewMemory())
+			p := newJudge(Settings{Limits: tt.limits})
 			judge := func(a ask) Verdict {
-				return p.Judge(Call{Number: number(t, a.number), User: a.user, Proven: a.proven, At: noon})
+				return p.judge(noon, Subject{Number: number(t, a.number), User: a.user, Proven: a.proven})
 			}
 			require.Equal(t, Verdict{Allow: true}, judge(tt.first))
 			if tt.want == None {
@@ -283,9 +301,9 @@ func TestLimitsThatHoldForTheProvenToo(t *testing.T) {
 func TestStrangersUseUpNothingOfTheOwners(t *testing.T) {
 	five := Limit{5, 10 * time.Minute}
 	for _, proven := range []bool{false, true} {
-		p := New(Settings{Limits: Limits{Phone: five}}, NewMemory())
+		p := newJudge(Settings{Limits: Limits{Phone: five}})
 		ask := func(proven bool) Verdict {
-			return p.Judge(Call{Number: number(t, "+447400123456"), Proven: proven, At: noon})
+			return p.judge(noon, Subject{Number: number(t, "+447400123456"), Proven: proven})
 		}
 		for _, proven := range []bool{proven, !proven} {
 			for range 5 {
@@ -309,8 +327,8 @@ func TestCallsWithoutASourceAreCounted(t *testing.T) {
 		{Limits{IP: Limit{1, time.Hour}}, netip.Addr{}, true, 0},
 		{Limits{Phone: Limit{1, time.Hour}}, netip.Addr{}, false, 0},
 	} {
-		p := New(Settings{Limits: tt.limits}, NewMemory())
-		p.Judge(Call{Number: number(t, "+447400123456"), IP: tt.ip, Proven: tt.proven, At: noon})
+		p := newJudge(Settings{Limits: tt.limits})
+		p.judge(noon, Subject{Number: number(t, "+447400123456"), IP: tt.ip, Proven: tt.proven})
 		require.Equal(t, tt.want, p.NoSource())
 	}
 }
@@ -318,12 +336,12 @@ func TestCallsWithoutASourceAreCounted(t *testing.T) {
 // Observed, the limits let through what they would refuse, and count as if they had refused it.
 func TestObserve(t *testing.T) {
 	limits := Limits{Phone: Limit{2, time.Hour}}
-	enforced, observed := New(Settings{Limits: limits}, NewMemory()), New(Settings{Limits: limits, Observe: true}, NewMemory())
+	enforced, observed := newJudge(Settings{Limits: limits}), newJudge(Settings{Limits: limits, Observe: true})
 	for minute := range 200 {
-		c := Call{Number: number(t, "+447400123456"), At: noon.Add(time.Duration(minute) * time.Minute)}
-		want := enforced.Judge(c)
+		at, s := noon.Add(time.Duration(minute)*time.Minute), Subject{Number: number(t, "+447400123456")}
+		want := enforced.judge(at, s)
 		want.Allow = true
-		require.Equal(t, want, observed.Judge(c))
+		require.Equal(t, want, observed.judge(at, s))
 	}
 }
 
@@ -393,16 +411,16 @@ func FuzzLimit(f *testing.F) {
 		m := NewMemory()
 		charge := []Charge{{PerPhone, l, 1}}
 		for range min(l.Most, 100) {
-			if over, _ := m.Take(noon, charge); over >= 0 {
+			if over, _ := take(m, noon, charge); over >= 0 {
 				t.Fatalf("%v lets too few through", l)
 			}
 		}
 		if l.Most <= 100 {
-			over, after := m.Take(noon, charge)
+			over, after := take(m, noon, charge)
 			if over != 0 || after <= 0 || after > l.Per {
 				t.Fatalf("%v lets too many through: %d %v", l, over, after)
 			}
-			if over, _ := m.Take(noon.Add(after), charge); over >= 0 {
+			if over, _ := take(m, noon.Add(after), charge); over >= 0 {
 				t.Fatalf("%v lets nothing through after %v", l, after)
 			}
 		}
@@ -444,12 +462,13 @@ func BenchmarkJudge(b *testing.B) {
 		{"blocked types", Settings{Lists: lists(b, "", "", "", "voip")}, "+447400123456", true},
 	} {
 		b.Run(bm.name, func(b *testing.B) {
-			p := New(bm.settings, NewMemory())
-			c := Call{Number: number(b, bm.number), User: "b72176ca-85d9-4cfe-8c88-1d2f4751ca36", IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven, At: noon}
+			p := newJudge(bm.settings)
+			s := Subject{Number: number(b, bm.number), User: "b72176ca-85d9-4cfe-8c88-1d2f4751ca36", IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven}
+			at := noon
 			b.ReportAllocs()
 			for b.Loop() {
-				c.At = c.At.Add(time.Second)
-				if v := p.Judge(c); !v.Allow {
+				at = at.Add(time.Second)
+				if v := p.judge(at, s); !v.Allow {
 					b.Fatal(v)
 				}
 			}

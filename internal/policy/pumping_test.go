@@ -79,7 +79,7 @@ type figures struct {
 }
 
 func (a attack) run(t testing.TB, s starting) figures {
-	p := New(Settings{Limits: s.limits}, NewMemory())
+	p := newJudge(Settings{Limits: s.limits})
 	w := world{rand.New(rand.NewPCG(1, 2))}
 	prefixes := w.prefixes(a.prefixes, a.blocks...)
 	people := w.people(prefixes)
@@ -103,7 +103,7 @@ func (a attack) run(t testing.TB, s starting) figures {
 		if r.user == "" {
 			r.user, r.proven = r.number, confirmed[r.number]
 		}
-		v := p.Judge(Call{Number: number, User: r.user, IP: r.ip, Proven: r.proven, At: start.Add(r.at)})
+		v := p.judge(start.Add(r.at), Subject{Number: number, User: r.user, IP: r.ip, Proven: r.proven})
 		if v.Allow && r.at < duration {
 			f.sent++
 		}

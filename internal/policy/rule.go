@@ -1,6 +1,6 @@
 package policy
 
-// Rule is one of those by which a call can be refused.
+// Rule is a rule by which a message can be refused.
 type Rule int
 
 const (
@@ -9,7 +9,7 @@ const (
 	BlockedCountry
 	BlockedPrefix
 	BlockedType
-	PerPhone // from here on, limits
+	PerPhone // this and all after it are limits
 	PerUser
 	PerIP
 	PerPrefix
@@ -17,11 +17,11 @@ const (
 	InTotal
 	InAll
 
-	rules       int = iota
-	mostCharges     = rules - int(PerPhone)
+	rules      int = iota
+	maxCharges     = rules - int(PerPhone)
 )
 
-// String names a rule as its setting is named, without the prefix and in lower case.
+// String returns the name of the rule's setting, without its prefix and in lower case.
 func (r Rule) String() string {
 	return [...]string{
 		"none", "countries", "blocked_countries", "blocked_prefixes", "blocked_types",
