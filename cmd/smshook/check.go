@@ -121,7 +121,7 @@ func printReceipts(w io.Writer, settings config.Config, instances []*race.Instan
 		setup := receiver.Setup()
 		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(instance.Name)+"_$0")
 		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(instance.Name)+"_$0")
-		if setup.Unsigned != "" && !slices.Contains(settings.Unsigned, instance.Name) {
+		if setup.Unsigned != "" && !slices.Contains(settings.UnsignedReceipts, instance.Name) {
 			fmt.Fprintf(w, "receipts  %s: refused, since no signature can be checked: %s; to take them all the same, have %s in %sUNSIGNED_RECEIPTS\n",
 				instance.Name, setup.Unsigned, instance.Name, config.Prefix)
 			continue

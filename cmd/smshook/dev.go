@@ -119,7 +119,7 @@ func create(name, content string) error {
 
 // whereMessagesGo says it in one line: the operator may have set an instance that sends.
 func whereMessagesGo(settings config.Config) string {
-	for _, instance := range settings.Instances {
+	for _, instance := range settings.Providers {
 		if !instance.Driver.Dev {
 			return "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through " + instance.Name + "."
 		}

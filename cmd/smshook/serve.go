@@ -107,7 +107,7 @@ func listenError(setting string, err error) error {
 
 func instanceNames(settings config.Config) []string {
 	var names []string
-	for _, instance := range settings.Instances {
+	for _, instance := range settings.Providers {
 		names = append(names, instance.Name)
 	}
 	return names

@@ -48,17 +48,17 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	settings, err := config.Load(append(env, "SMSHOOK_PROVIDERS="+strings.Join(names, ",")), all.Drivers(), false, nil)
 	require.NoError(t, err)
 	var instances []*race.Instance
-	for i, instance := range settings.Instances {
+	for i, instance := range settings.Providers {
 		provider, err := instance.Provider(providers.Deps{HTTP: fakes[i].Client()})
 		require.NoError(t, err)
-		instances = append(instances, race.NewInstance(instance.Name, provider, nil, settings.AtOnce))
+		instances = append(instances, race.NewInstance(instance.Name, provider, nil, settings.Concurrency))
 	}
 	runner := &race.Runner{Patience: settings.Patience, Unknown: unknown, Ended: func(a race.Attempt) {
 		if s.ended != nil {
 			s.ended(a)
 		}
 	}}
-	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, instances, runner, dispatch.Events{})
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.Concurrency, Texts: settings.Texts}, instances, runner, dispatch.Events{})
 	front := &server.Server{
 		Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
 		Sentences: server.Sentences{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},

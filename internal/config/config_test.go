@@ -76,15 +76,15 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, c.Secrets, 1)
 	require.Equal(t, Config{
-		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
-		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
+		Addr: ":8080", Secrets: c.Secrets, Providers: c.Providers, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
+		Patience: 1500 * time.Millisecond, ResendWindow: 10 * time.Minute, Concurrency: 512, TextJustSent: "A code was just sent. Please use it.",
 		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
 		TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 		Texts: c.Texts,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
-	p, err := c.Instances[0].Provider(providers.Deps{})
+	p, err := c.Providers[0].Provider(providers.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, "ring", p.(loft).Token.Reveal())
 	require.Equal(t, pigeon{Token: p.(loft).Token, From: "loft", Flight: 2 * time.Hour}, p.(loft).pigeon)
@@ -94,12 +94,12 @@ func TestInstances(t *testing.T) {
 	c, err := Load(append(good("EU_TOKEN=other", "EU_FROM=tower", "EU_LOUD=true", "EU_CODES=7=recipient, 8=account"),
 		"SMSHOOK_PROVIDERS= pigeon , eu=pigeon"), drivers(), false, nil)
 	require.NoError(t, err)
-	require.Len(t, c.Instances, 2)
-	require.Equal(t, []string{"pigeon", "eu"}, []string{c.Instances[0].Name, c.Instances[1].Name})
-	p, err := c.Instances[1].Provider(providers.Deps{})
+	require.Len(t, c.Providers, 2)
+	require.Equal(t, []string{"pigeon", "eu"}, []string{c.Providers[0].Name, c.Providers[1].Name})
+	p, err := c.Providers[1].Provider(providers.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, pigeon{Token: p.(loft).Token, From: "tower", Loud: true, Flight: 2 * time.Hour}, p.(loft).pigeon)
-	require.Equal(t, providers.Codes{"7": providers.Recipient, "8": providers.Account}, c.Instances[1].Codes)
+	require.Equal(t, providers.Codes{"7": providers.Recipient, "8": providers.Account}, c.Providers[1].Codes)
 }
 
 func TestProblems(t *testing.T) {
@@ -269,7 +269,7 @@ func TestBlanksAroundValues(t *testing.T) {
 		c, err := Load(good(append(env, "PIGEON_LOUD= true ", "SMSHOOK_BUDGET=3s ")...), drivers(), false, nil)
 		require.NoError(t, err)
 		require.Equal(t, 3*time.Second, c.Budget)
-		p, err := c.Instances[0].Provider(providers.Deps{})
+		p, err := c.Providers[0].Provider(providers.Deps{})
 		require.NoError(t, err)
 		require.Equal(t, "ring", p.(loft).Token.Reveal())
 		require.True(t, p.(loft).Loud)
@@ -393,10 +393,10 @@ func TestPort(t *testing.T) {
 func TestDevelopment(t *testing.T) {
 	c, err := Load(nil, drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": secret})
 	require.NoError(t, err)
-	require.Equal(t, "echo", c.Instances[0].Name)
+	require.Equal(t, "echo", c.Providers[0].Name)
 	c, err = Load(good(), drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": "unused"})
 	require.NoError(t, err)
-	require.Equal(t, "pigeon", c.Instances[0].Name, "what is set stands above the defaults")
+	require.Equal(t, "pigeon", c.Providers[0].Name, "what is set stands above the defaults")
 
 	path := filepath.Join(t.TempDir(), "secrets")
 	require.NoError(t, os.WriteFile(path, []byte(secret+"|"+secret+"\n"), 0o600))
@@ -479,6 +479,19 @@ func TestDescribe(t *testing.T) {
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")
+}
+
+// A setting has one name: its field's is the variable's, in Go's spelling. MESSAGE_<LOCALE> stands for many variables, and its
+// field is named after what they hold.
+func TestFieldsAreNamedAfterTheirSettings(t *testing.T) {
+	own := reflect.TypeFor[Config]()
+	for field := range own.Fields() {
+		name, ok := field.Tag.Lookup("env")
+		if !ok || name == "MESSAGE_<LOCALE>" {
+			continue
+		}
+		require.Equal(t, strings.ReplaceAll(name, "_", ""), strings.ToUpper(field.Name))
+	}
 }
 
 // Every setting has a help text that fits a table, and a default that it would itself accept.

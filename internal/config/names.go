@@ -26,8 +26,8 @@ func (l *Names) UnmarshalText(text []byte) error {
 // unsignedProblems are the names in UNSIGNED_RECEIPTS that are of nothing.
 func (c Config) unsignedProblems() []error {
 	var problems []error
-	for i, name := range c.Unsigned {
-		if !slices.ContainsFunc(c.Instances, func(instance Instance) bool { return instance.Name == name }) {
+	for i, name := range c.UnsignedReceipts {
+		if !slices.ContainsFunc(c.Providers, func(instance Instance) bool { return instance.Name == name }) {
 			problems = append(problems, problem("UNSIGNED_RECEIPTS", fmt.Sprintf("entry %d: want a name that is in %sPROVIDERS", i+1, Prefix)))
 		}
 	}

@@ -38,7 +38,7 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	}
 	introduced(r)
 	line.instance = instance.Name
-	if receiver.Setup().Unsigned != "" && !slices.Contains(s.Keys.Load().Unsigned, instance.Name) {
+	if receiver.Setup().Unsigned != "" && !slices.Contains(s.Keys.Load().UnsignedReceipts, instance.Name) {
 		line.refuseUnread(http.StatusForbidden, errUnverified)
 		return
 	}

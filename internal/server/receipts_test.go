@@ -148,7 +148,7 @@ func TestUnsignedReceipts(t *testing.T) {
 		{[]string{"b", "a"}, http.StatusOK},
 	} {
 		keys := *s.Keys.Load()
-		keys.Unsigned = tt.allowed
+		keys.UnsignedReceipts = tt.allowed
 		s.Keys.Store(&keys)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))

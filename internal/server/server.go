@@ -37,9 +37,9 @@ type Server struct {
 
 // Keys are how callers prove themselves.
 type Keys struct {
-	Hook     hook.Secrets
-	Receipts receipt.Addresses // where instances report; none if they are not to
-	Unsigned []string          // the instances whose receipts are taken although no signature can be checked
+	Hook             hook.Secrets
+	Receipts         receipt.Addresses // where instances report; none if they are not to
+	UnsignedReceipts []string          // the instances whose receipts are taken although no signature can be checked
 }
 
 // Sentences are what the app's user may read of an answer. None of them is empty.
