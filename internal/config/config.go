@@ -175,7 +175,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 	}
 	var c Config
 	var problems []error
-	if err := env.honourPort(); err != nil {
+	if err := env.usePort(); err != nil {
 		problems = append(problems, err)
 	}
 	problems = append(problems, env.fill(&c, Prefix)...)
@@ -190,7 +190,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Providers[i].Prefix())).Error())
 		}
 	}
-	c.Warnings = append(c.Warnings, env.ofAuth(c.Providers)...)
+	c.Warnings = append(c.Warnings, env.authWarnings(c.Providers)...)
 	return c, errors.Join(problems...)
 }
 
@@ -198,7 +198,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 // other setting.
 func Lookup(environ []string, name string) (string, error) {
 	env := newEnvironment(environ)
-	if err := env.honourPort(); err != nil {
+	if err := env.usePort(); err != nil {
 		return "", err
 	}
 	value, err := env.read(Prefix + name)

@@ -31,6 +31,19 @@ type Limits struct {
 	All     Limit // all messages
 }
 
+// Limited is a rule that is a rate limit, and its limit.
+type Limited struct {
+	Rule  Rule
+	Limit Limit
+}
+
+// List returns all limits in the order of the rules, also those that are off.
+func (l Limits) List() []Limited {
+	return []Limited{
+		{PerPhone, l.Phone}, {PerUser, l.User}, {PerIP, l.IP}, {PerPrefix, l.Prefix}, {PerCountry, l.Country}, {InTotal, l.Total}, {InAll, l.All},
+	}
+}
+
 // Subject is what the policy judges: the message that somebody asks for.
 type Subject struct {
 	Number phone.Number

@@ -18,7 +18,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// starting is what the README recommends to begin with.
+// starting has the values that the README recommends to start with.
 type starting struct {
 	check  phone.Check
 	limits Limits
@@ -52,7 +52,7 @@ func marked(t testing.TB, what string) string {
 	return part
 }
 
-// tally is how many of a group there are, and how many of them were refused, even once.
+// tally counts the members of a group, and those of them that were refused at least once.
 type tally struct{ all, refused int }
 
 func (n *tally) add(refused bool) {
@@ -65,17 +65,17 @@ func (n *tally) add(refused bool) {
 func (n tally) percent() float64 { return 100 * float64(n.refused) / float64(max(n.all, 1)) }
 
 func (n tally) String() string {
-	return fmt.Sprintf("%6d, of whom refused even once %6d (%.2f %%)", n.all, n.refused, n.percent())
+	return fmt.Sprintf("%6d, of which refused at least once %6d (%.2f %%)", n.all, n.refused, n.percent())
 }
 
-// figures are what became of it all.
+// figures are the results of one simulation.
 type figures struct {
 	attack                     tally // requests
-	confirmed, outside, inside tally // people: new ones outside and inside the attacked prefixes
-	noCode                     int   // new ones outside who got no code at all
-	byCheck                    int   // requests of the attack whose numbers the check refuses
+	confirmed, outside, inside tally // people: those who are known, and new ones outside and inside the attacked prefixes
+	noCode                     int   // new ones outside who got no code
+	byCheck                    int   // requests of the attack that PHONE_CHECK refuses
 	byRule, byRuleOfPeople     [rules]int
-	sent                       int // in those two hours, to people too
+	sent                       int // in the two hours, to people and to the attack
 }
 
 func (a attack) run(t testing.TB, s starting) figures {
@@ -84,7 +84,7 @@ func (a attack) run(t testing.TB, s starting) figures {
 	prefixes := w.prefixes(a.prefixes, a.blocks...)
 	people := w.people(prefixes)
 	all := slices.Concat(people, a.requests(w, prefixes, people))
-	slices.SortStableFunc(all, func(x, y asks) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(all, func(x, y ask) int { return cmp.Compare(x.at, y.at) })
 
 	confirmed := map[string]bool{}
 	for _, r := range people {
@@ -120,9 +120,9 @@ func (a attack) run(t testing.TB, s starting) figures {
 	return f
 }
 
-func (f *figures) count(requests []asks) {
+func (f *figures) count(requests []ask) {
 	var last *person
-	for _, r := range requests { // as they were made up: those of one person together
+	for _, r := range requests { // in the order in which they were made: those of one person are adjacent
 		p := r.person
 		if p == last {
 			continue
@@ -144,9 +144,9 @@ func (f *figures) count(requests []asks) {
 
 func (f figures) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nattack:                   %6d requests, of which let through %d (%.2f %%)\n", f.attack.all, f.attack.all-f.attack.refused, 100-f.attack.percent())
+	fmt.Fprintf(&b, "\nattack:                   %6d requests, of which allowed %d (%.2f %%)\n", f.attack.all, f.attack.all-f.attack.refused, 100-f.attack.percent())
 	fmt.Fprintf(&b, "confirmed users:          %v\n", f.confirmed)
-	fmt.Fprintf(&b, "new, in other prefixes:   %v; without any code %d\n", f.outside, f.noCode)
+	fmt.Fprintf(&b, "new, in other prefixes:   %v; without a code %d\n", f.outside, f.noCode)
 	fmt.Fprintf(&b, "new, in attacked ones:    %v\n", f.inside)
 	fmt.Fprintf(&b, "refused by the check      %6d of the attack\n", f.byCheck)
 	for rule := PerPhone; int(rule) < rules; rule++ {
@@ -155,16 +155,16 @@ func (f figures) String() string {
 	return b.String()
 }
 
-// row is one of the README's table.
+// row is a row of the README's table.
 func (f figures) row(name string) string {
 	return fmt.Sprintf("| %s | %d (%.2f %%) | %.1f %% | %.1f %% |\n", name, f.attack.all-f.attack.refused, 100-f.attack.percent(), f.confirmed.percent(), f.outside.percent())
 }
 
-// TestPumping has the README's starting values face attacks of 50,000 requests in two hours, while 2,000 genuine users go about
-// their business. Run it with -v to see the figures. The README's table is theirs.
+// TestPumping simulates SMS pumping: attacks of 50,000 requests in two hours, beside 2,000 real users, with the README's starting values.
+// -v prints the figures. The README's table must have the same.
 func TestPumping(t *testing.T) {
 	if providertest.RaceDetector {
-		t.Skip("one goroutine does it all, and slowly")
+		t.Skip("one goroutine: there is no race to find, and it would be slow")
 	}
 	values := startingValues(t)
 	with := func(change func(*starting)) starting {
@@ -187,26 +187,26 @@ func TestPumping(t *testing.T) {
 		{"for 40 ranges where your users are, from 5,000 addresses", attack{40, []block{britain}, 5000, nil}},
 		{"for 40 ranges in three countries of your users, from 5,000 addresses", attack{40, []block{britain, ireland, malta}, 5000, nil}},
 		{"for 40 ranges in ten countries abroad, from 500 addresses", attack{40, abroad, 500, nil}},
-		{"the same, with addresses that tell nothing", attack{40, abroad, 0, nil}},
+		{"the same, with private addresses", attack{40, abroad, 0, nil}},
 		{"the same, from one address", attack{40, abroad, 1, nil}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := run(t, tt.name, tt.attack, values)
-			require.Less(t, 100-f.attack.percent(), 1.0, "let through")
+			require.Less(t, 100-f.attack.percent(), 1.0, "allowed")
 			require.Zero(t, f.byCheck)
 			require.Zero(t, f.confirmed.refused)
 			require.Less(t, f.outside.percent(), 2.0)
 			require.InDelta(t, newUsers/10, f.inside.all, 25)
 		})
 	}
-	// What they can't do: an attack on a thousand ranges is stopped by the limits per country and in total, which stop new
-	// users as well. Those who are known still get their codes.
+	// What the values can't do: an attack on a thousand ranges is stopped by LIMIT_COUNTRY and LIMIT_TOTAL, which stop new users too.
+	// Known users still get their codes.
 	t.Run("in 1000 ranges where the users are", func(t *testing.T) {
 		f := run(t, "for 1,000 ranges where your users are, from 5,000 addresses", attack{1000, []block{britain}, 5000, nil}, values)
 		require.Zero(t, f.confirmed.refused)
-		require.LessOrEqual(t, f.attack.all-f.attack.refused, 3*values.limits.Total.Most, "two hours, and what may go at once")
+		require.LessOrEqual(t, f.attack.all-f.attack.refused, 3*values.limits.Total.Most, "two hours, and the messages that are allowed at once")
 	})
-	// Some networks ignore a trunk zero and digits too many. Each such spelling is a number of its own for the limits.
+	// Some networks ignore a trunk zero and extra digits. For the limits, each such spelling is another number.
 	for _, n := range []int{10_000, 1} {
 		name := map[int]string{10_000: "for one range, in many spellings", 1: "for one phone, in many spellings"}[n]
 		t.Run(name, func(t *testing.T) {
@@ -216,12 +216,13 @@ func TestPumping(t *testing.T) {
 			require.LessOrEqual(t, 5*(checked.attack.all-checked.attack.refused), shape.attack.all-shape.attack.refused)
 		})
 	}
-	// A challenge goes to whatever number an account has enrolled, and is none that the number's owner asks for.
+	// A second factor goes to any number that an account has enrolled. It is counted apart from the messages that the number's own
+	// account asks for.
 	t.Run("challenges to users who are known", func(t *testing.T) {
-		f := run(t, "second factors of strangers, to the numbers of 200 known users", attack{40, []block{britain}, 5000, challenges(5000, 200)}, values)
+		f := run(t, "second factors of other accounts, to the numbers of 200 known users", attack{40, []block{britain}, 5000, challenges(5000, 200)}, values)
 		require.Zero(t, f.confirmed.refused)
 	})
-	// Only the limits per account and of everything are for those who have confirmed the number to which they ask.
+	// Only LIMIT_USER and LIMIT_ALL count messages to confirmed numbers over all numbers.
 	t.Run("400 accounts, each with a number of its own", func(t *testing.T) {
 		a := attack{40, []block{britain}, 5000, accounts(400)}
 		most := values.limits.All.Most * int(1+duration/values.limits.All.Per)
@@ -231,7 +232,7 @@ func TestPumping(t *testing.T) {
 		open := run(t, "the same, with `LIMIT_USER=off` too", a, with(func(s *starting) { s.limits.User, s.limits.All = Limit{}, Limit{} }))
 		require.Greater(t, open.attack.all-open.attack.refused, 2*(account.attack.all-account.attack.refused))
 	})
-	// The test can fail: without the limits, all of it gets through.
+	// The test can fail: without the limits, all requests are allowed.
 	t.Run("without limits", func(t *testing.T) {
 		f := attack{40, []block{britain}, 5000, nil}.run(t, starting{})
 		require.Zero(t, f.attack.refused)

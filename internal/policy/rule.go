@@ -29,4 +29,14 @@ func (r Rule) String() string {
 	}[r]
 }
 
+// Counts says what a rate limit counts. It is empty for other rules.
+func (r Rule) Counts() string {
+	if !r.limit() {
+		return ""
+	}
+	return [...]string{
+		"one number", "one account", "one IP address", "one prefix", "one country", "all messages but those to confirmed numbers", "all messages",
+	}[r-PerPhone]
+}
+
 func (r Rule) limit() bool { return r >= PerPhone }
