@@ -277,6 +277,9 @@ func TestDevKeepsOneSecret(t *testing.T) {
 	}
 	first := dev()
 	require.Contains(t, first, "The secret is new, and is kept in .smshook/secret.")
+	// Without a provider of its own the CLI prints "no SMS provider is enabled. Disabling phone login" and does so, hook or not:
+	// github.com/supabase/cli, pkg/config/config.go, (*sms).validate.
+	require.Contains(t, first, "[auth.sms.twilio]\n  enabled = true\n  account_sid = \"unused\"\n  message_service_sid = \"unused\"\n  auth_token = \"unused\"\n")
 	for _, line := range []string{
 		"[auth.sms]", "enable_signup = true", "enable_confirmations = true", "[auth.hook.send_sms]", "enabled = true",
 		`uri = "http://host.docker.internal:`, "GOTRUE_EXTERNAL_PHONE_ENABLED=true", "GOTRUE_HOOK_SEND_SMS_ENABLED=true",
