@@ -27,7 +27,7 @@ build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/smshook ./cmd/smshook
 
 lint:
-	@unformatted="$$(gofmt -l cmd internal providers)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@unformatted="$$(gofmt -l cmd internal providers testdata)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
 

@@ -16,7 +16,7 @@ type Driver struct {
 	//
 	// The struct is flat. A field has the tags env (the setting's name without prefix), help, and where they apply
 	// default, required, oneof, min and max. If it has a method Validate() error, that is called once all fields are
-	// read; it names settings by [Problem].
+	// read; it names settings by [Problem]. If it has a method Warnings() []Problem, that tells what can be used and is odd.
 	New func() (settings any, open func(Deps) (Provider, error))
 }
 

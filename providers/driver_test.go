@@ -40,6 +40,7 @@ func (*able) Receipts(*http.Request, []byte) ([]providers.Receipt, error) {
 	return nil, providers.ErrForged
 }
 func (*able) Challenge(url.Values) (string, error) { return "challenge", nil }
+func (*able) Credentials() []string                { return nil }
 func (*able) Check(context.Context) error          { return nil }
 func (*able) Channel() string                      { return "pigeon" }
 

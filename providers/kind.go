@@ -25,7 +25,7 @@ const (
 	// Channel means that this person isn't on this channel (no WhatsApp). Carriers of other channels are tried.
 	Channel
 	// Recipient means that nobody will reach this number, that its owner opted out, or that the carrier's fraud guard
-	// stopped it. No other carrier is tried.
+	// stopped it, or may have stopped it: see [Codes.OfReceipt]. No other carrier is tried.
 	Recipient
 )
 
@@ -67,13 +67,16 @@ func (c *Codes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// OfReceipt returns the Kind of a failure that a receipt reports. Without a code that is known it is Temporary: it is certain that
-// the message failed, and nothing says that nobody can reach the number. Another carrier may.
-func (c Codes) OfReceipt(code string) Kind {
+// OfReceipt returns the Kind of a failure that a receipt reports, and otherwise for a code that isn't in c, or is empty.
+//
+// Otherwise is [Temporary] where the message has failed on its way: it is certain that it failed, and nothing says that nobody can
+// reach the number, so another carrier may. It is [Recipient] where the carrier itself has refused the message: the reason may be
+// its guard against fraud, and a second message would move the fraud to the next carrier.
+func (c Codes) OfReceipt(code string, otherwise Kind) Kind {
 	if kind, known := c[code]; known {
 		return kind
 	}
-	return Temporary
+	return otherwise
 }
 
 // Error is a failed attempt.

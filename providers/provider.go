@@ -61,6 +61,8 @@ type Checker interface {
 	// Check returns nil if the carrier knows the account, and otherwise an error of the same classes as Send, so that a
 	// wrong token ([Account]) and an unreachable host ([Temporary]) can be told apart.
 	Check(ctx context.Context) error
+	// Credentials names the settings that Check tries, without prefix, such as AUTH_TOKEN: for who has to correct them.
+	Credentials() []string
 }
 
 // Channeler is a Provider whose messages don't travel as plain SMS.
@@ -74,6 +76,7 @@ type Channeler interface {
 type Message struct {
 	ID       string        // names the message in our log; the same for every carrier that tries it
 	To       Secret        // the number in E.164 form, with its "+"
+	National Secret        // the number without "+" and its country's calling code
 	Locale   string        // the language the user asked for, as a BCP 47 tag; empty if unknown
 	Text     Secret        // the whole text
 	Code     Secret        // the one-time code in it, for carriers that send templates of their own
@@ -87,7 +90,18 @@ type Sent struct {
 	// IDs are the carrier's names for the message, more than one if it names the parts; receipts refer to them. They reach
 	// the log: a carrier passes on only what has the shape of its names.
 	IDs   []string
-	Parts int // segments the carrier counted; 0 if it didn't say
+	Parts int // segments the carrier counted, up to MostParts, see [Parts]; 0 if it didn't say
+}
+
+// MostParts is how many segments a carrier may count. A text that holds a code is far shorter.
+const MostParts = 16
+
+// Parts returns a carrier's count of segments as [Sent] has it: 0 if no carrier can mean it. What is counted becomes a metric.
+func Parts(count int) int {
+	if count < 0 || count > MostParts {
+		return 0
+	}
+	return count
 }
 
 // Receipt is one report about one message.

@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
-	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
@@ -49,7 +50,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a.Dispatcher.Policy, *phone, *ip)
+		return sh.trace(c, settings, a.Dispatcher.Policy, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	printTexts(sh.stdout, settings)
@@ -58,13 +59,13 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 
 	code := exitOK
 	for _, carrier := range a.Dispatcher.Carriers {
-		found, err := checkCarrier(ctx, carrier)
-		if err != nil {
-			found, code = err.Error(), exitFail
+		found, ok := checkCarrier(ctx, carrier)
+		if !ok {
+			code = exitFail
 		}
 		fmt.Fprintf(sh.stdout, "carrier   %s: %s\n", carrier.Name, found)
 	}
-	printReceipts(sh.stdout, settings.Addresses(), a.Dispatcher.Carriers)
+	printReceipts(sh.stdout, settings, a.Dispatcher.Carriers)
 	return code
 }
 
@@ -82,18 +83,31 @@ func printRoutes(w io.Writer, settings config.Config) {
 }
 
 // checkCarrier tries a carrier's credentials, if there is a way to do so without sending.
-func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, err error) {
-	checker, ok := carrier.Provider().(providers.Checker)
-	if !ok {
-		return "not tried: that takes a message (smshook send)", nil
+func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, ok bool) {
+	checker, able := carrier.Provider().(providers.Checker)
+	if !able {
+		return "not tried: that takes a message (smshook send)", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return "ok", checker.Check(ctx)
+	err := checker.Check(ctx)
+	if err == nil {
+		return "ok", true
+	}
+	var refused *providers.Error
+	if !errors.As(err, &refused) || refused.Kind != providers.Account {
+		return err.Error(), false
+	}
+	var names []string
+	for _, name := range checker.Credentials() {
+		names = append(names, strings.ToUpper(carrier.Name)+"_"+name)
+	}
+	return fmt.Sprintf("%v (tried with %s)", err, strings.Join(names, ", ")), false
 }
 
 // printReceipts prints how each carrier reports what becomes of messages, and what is left to do for that.
-func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Carrier) {
+func printReceipts(w io.Writer, settings config.Config, carriers []*race.Carrier) {
+	addresses := settings.Addresses()
 	if !addresses.On() {
 		fmt.Fprintf(w, "receipts  off: they need %sPUBLIC_URL and %sRECEIPT_SECRET\n", config.Prefix, config.Prefix)
 		return
@@ -107,6 +121,11 @@ func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Ca
 		setup := receiver.Setup()
 		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(carrier.Name)+"_$0")
 		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(carrier.Name)+"_$0")
+		if setup.Unsigned != "" && !slices.Contains(settings.Unsigned, carrier.Name) {
+			fmt.Fprintf(w, "receipts  %s: refused, since no signature can be checked: %s; to take them all the same, have %s in %sUNSIGNED_RECEIPTS\n",
+				carrier.Name, setup.Unsigned, carrier.Name, config.Prefix)
+			continue
+		}
 		fmt.Fprintf(w, "receipts  %s: %s\n", carrier.Name, receiptSetup(setup, addresses.Of(carrier.Name)))
 	}
 }

@@ -127,8 +127,8 @@ func whereMessagesGo(settings config.Config) string {
 	return "smshook dev: messages are printed here, not sent."
 }
 
-// devGuide is what there is to do on the Supabase side. The CLI turns phone login off unless one of its own providers is enabled;
-// with the hook on, Auth doesn't use it.
+// devGuide is what there is to do on the Supabase side. The CLI turns phone login off unless one of its own providers is enabled
+// (github.com/supabase/cli, pkg/config/config.go, (*sms).validate). With the hook on, Auth doesn't use it.
 func devGuide(port int, messages, secret, note string, secrets hook.Secrets) string {
 	fromContainer := fmt.Sprintf("http://host.docker.internal:%d%s", port, server.HookPath)
 	fromHere := fmt.Sprintf("http://localhost:%d%s", port, server.HookPath)

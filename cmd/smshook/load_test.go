@@ -104,6 +104,19 @@ func TestFallback(t *testing.T) {
 			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
 		// 1.5 s at 25 a second are 38 calls on their way when the first five words are in; then a trial every 30 s.
 		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
+		// Its patience is 300 ms by then: 8 calls on their way when the first is over, and 4 more until five are.
+		{"hangs, and was quick before", 750, func(_ int, at time.Duration) providertest.Answer {
+			if at < 20*time.Second {
+				return well
+			}
+			return hanging
+		}, nil, 300*time.Millisecond + wellAfter, 300*time.Millisecond + wellAfter, 12},
+		{"becomes slow, and was quick before", 5000, func(_ int, at time.Duration) providertest.Answer {
+			if at < 100*time.Second {
+				return well
+			}
+			return providertest.Answer{Status: 201, Body: accepted, Delay: 1200 * time.Millisecond}
+		}, nil, 1200 * time.Millisecond, 1200 * time.Millisecond, 25},
 		{"SYN dropped", 5000, always(well), func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()

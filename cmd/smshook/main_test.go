@@ -170,7 +170,7 @@ func TestWhatTheUserSees(t *testing.T) {
 		require.NoError(t, err)
 		return body
 	}
-	current, old, mfa := read("otp-new-user"), read("old-server-otp"), read("mfa-challenge")
+	current, old, mfa := read("signup-phone-password"), read("old-server-otp"), read("mfa-challenge") // none is a second tap
 	const (
 		success  = "sees a success"
 		generic  = "sees 500 Unexpected status code returned from hook: 422"
@@ -197,7 +197,7 @@ func TestWhatTheUserSees(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			twilio := providertest.NewFake(t, tt.answer)
-			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_BUDGET=1s")...)
+			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_BUDGET=1s", "SMSHOOK_PATIENCE=1s")...)
 			caller := auth(t, hookSecret)
 			for _, call := range []struct {
 				body []byte
@@ -255,7 +255,7 @@ func TestNothingLeaks(t *testing.T) {
 		drivers := append(all.Drivers(),
 			providers.NewDriver("panicking", "", func(struct{}, providers.Deps) (panicking, error) { return panicking{}, nil }),
 			providers.NewDriver("blurting", "", func(struct{}, providers.Deps) (blurting, error) { return blurting{}, nil }))
-		settings, err := config.Load(append(serveEnv(twilio, "SMSHOOK_BUDGET=1s"), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
+		settings, err := config.Load(append(serveEnv(twilio, "SMSHOOK_BUDGET=1s", "SMSHOOK_PATIENCE=1s"), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
 		require.NoError(t, err)
 		p := &program{stdout: new(buffer), stderr: new(buffer)}
 		listener, err := net.Listen("tcp", settings.Addr)

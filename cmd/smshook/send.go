@@ -55,7 +55,7 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 	}
 	outcome := a.Dispatcher.Send(ctx, dispatch.Request{
 		ID:      hook.NewUUID(),
-		Phone:   providers.NewSecret(flags.Arg(0)),
+		Phone:   providers.NewSecret(typed(flags.Arg(0))),
 		Code:    providers.NewSecret(*code),
 		Arrived: time.Now(),
 	})

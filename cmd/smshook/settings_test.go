@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,7 +60,8 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 
 	// Who asks again, without having signed in since, goes through the next carrier; here, rules of two for +33.
 	again := func() string {
-		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user"},"sms":{"otp":"028687","phone":"33612345678"}}`, hook.NewUUID())
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user","confirmation_sent_at":"%s"},"sms":{"otp":"028687","phone":"33612345678"}}`,
+			hook.NewUUID(), time.Now().Format(time.RFC3339Nano))
 		seen, err := caller.Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))

@@ -152,22 +152,34 @@ type soakProcess struct {
 	admin   string
 }
 
-// replace starts the program, lets it have the calls, and ends the one before while calls are under way.
-func (s *soak) replace(t *testing.T) {
-	p := &soakProcess{stderr: new(buffer), admin: freeAddr(t)}
+// startProcess starts the program in a process of its own, with JSON for its log, and waits until it serves.
+func startProcess(t *testing.T, env ...string) *soakProcess {
+	p := &soakProcess{stderr: new(buffer)}
 	p.command = exec.Command(os.Args[0], "serve")
 	p.command.Stderr = p.stderr
-	p.command.Env = []string{wholeProgram + "=1",
-		"SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_ADMIN_ADDR=" + p.admin, "SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
-		"SMSHOOK_PUBLIC_URL=" + soakSite, "SMSHOOK_RECEIPT_SECRET=" + hookSecret, "SMSHOOK_LOG_FORMAT=json",
+	p.command.Env = append([]string{
+		wholeProgram + "=1", "SMSHOOK_LOG_FORMAT=json",
+		"GORACE=atexit_sleep_ms=0", // the race detector makes a process end a second late: https://go.dev/doc/articles/race_detector
+	}, env...)
+	require.NoError(t, p.command.Start())
+	t.Cleanup(func() { p.command.Process.Kill() })
+	p.url = "http://" + (&program{stderr: p.stderr}).addr(t)
+	return p
+}
+
+// replace starts the program, lets it have the calls, and ends the one before while calls are under way.
+func (s *soak) replace(t *testing.T) {
+	admin := freeAddr(t)
+	env := []string{
+		"SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_ADMIN_ADDR=" + admin, "SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
+		"SMSHOOK_PUBLIC_URL=" + soakSite, "SMSHOOK_RECEIPT_SECRET=" + hookSecret,
 	}
 	for _, name := range []string{"ONE", "TWO"} {
-		p.command.Env = append(p.command.Env, name+"_ACCOUNT_SID=AC00000000000000000000000000000000", name+"_AUTH_TOKEN="+authToken,
+		env = append(env, name+"_ACCOUNT_SID=AC00000000000000000000000000000000", name+"_AUTH_TOKEN="+authToken,
 			name+"_FROM=+15005550006", name+"_BASE_URL="+s.twilio.URL)
 	}
-	require.NoError(t, p.command.Start())
-	p.url = "http://" + (&program{stderr: p.stderr}).addr(t)
-	t.Cleanup(func() { p.command.Process.Kill() })
+	p := startProcess(t, env...)
+	p.admin = admin
 	if before := s.process.Swap(p); before != nil {
 		before.stop(t)
 		s.add("restarts under load")

@@ -34,10 +34,12 @@ func printPolicy(w io.Writer, settings config.Config) {
 		limit policy.Limit
 	}{
 		{"a number", settings.LimitPhone},
+		{"an account", settings.LimitUser},
 		{"an IP address", settings.LimitIP},
 		{"a prefix", settings.LimitPrefix},
 		{"a country", settings.LimitCountry},
 		{"in total", settings.LimitTotal},
+		{"in all, confirmed numbers too", settings.LimitAll},
 	} {
 		fmt.Fprintf(w, "limit     %s: %s%s\n", l.what, l.limit.Words(), note)
 	}

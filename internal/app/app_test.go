@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -114,6 +114,22 @@ func TestCallsInFlightFinishAtShutdown(t *testing.T) {
 	require.Contains(t, log.String(), "drained")
 }
 
+// Connections on which nothing has come, as clients open in advance, don't hold up the end.
+func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
+	url, _, log, end, ended := serving(t, &gate{make(chan struct{}), make(chan struct{})})
+	silent, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	require.NoError(t, err)
+	defer silent.Close()
+	response, err := http.Get(url + "/healthz") // by now the silent one has been taken
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	start := time.Now()
+	end()
+	require.NoError(t, <-ended)
+	require.Less(t, time.Since(start), 1900*time.Millisecond, "http.Server.Shutdown waits for 2 s, until the head is too late")
+	require.Contains(t, log.String(), "drained")
+}
+
 func TestServeReportsABrokenListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -195,23 +211,6 @@ func TestReceiptsAreLogged(t *testing.T) {
 	}
 }
 
-func TestAlarm(t *testing.T) {
-	var a alarm
-	now := time.Now()
-	rings := func(carrier string, after time.Duration) string {
-		times, ring := a.ring(carrier, now.Add(after))
-		return fmt.Sprint(times, ring)
-	}
-	require.Equal(t, "1 true", rings("a", 0))
-	require.Equal(t, "1 true", rings("b", 0), "each carrier has its own")
-	for range 10 {
-		require.Equal(t, "0 false", rings("a", 59*time.Second))
-	}
-	require.Equal(t, "11 true", rings("a", time.Minute))
-	require.Equal(t, "0 false", rings("a", 119*time.Second))
-	require.Equal(t, "2 true", rings("a", 120*time.Second))
-}
-
 func TestLog(t *testing.T) {
 	written := new(bytes.Buffer)
 	log := NewLog(config.Config{LogLevel: "warn"}, written)
@@ -228,4 +227,22 @@ func TestLog(t *testing.T) {
 	console := NewLog(config.Config{LogLevel: "info", LogFormat: "console"}, written)
 	console.Info().Str("a", "b").Msg("seen")
 	require.Regexp(t, `^\d\d:\d\d:\d\d INF seen a=b\n$`, written.String())
+}
+
+// What a provider says is counted and logged by goroutines that nobody else guards: a bug there is a line in the log.
+func TestBugsInEvents(t *testing.T) {
+	written := new(bytes.Buffer)
+	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
+	a.guard(func() { a.ended(race.Attempt{Late: true, Segments: -1}) })
+	require.NotContains(t, written.String(), "panic", "a count below 0 is none")
+
+	a.guard(func() { panic("028687") })
+	var line struct{ Level, Type, Stack, Message string }
+	require.NoError(t, json.Unmarshal(written.Bytes()[bytes.LastIndexByte(bytes.TrimSpace(written.Bytes()), '\n')+1:], &line))
+	require.Equal(t, "error string panic", line.Level+" "+line.Type+" "+line.Message)
+	require.Contains(t, line.Stack, "TestBugsInEvents")
+	require.NotContains(t, written.String(), "028687")
+	w := httptest.NewRecorder()
+	a.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	require.Contains(t, w.Body.String(), "smshook_panics_total 1")
 }

@@ -1,7 +1,8 @@
 package app
 
 import (
-	"time"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/rs/zerolog"
 
@@ -29,7 +30,7 @@ func (a *App) ended(t race.Attempt) {
 		event := a.log.Error().Str("id", t.MessageID).Str("type", t.Panic.Type).Str("stack", string(t.Panic.Stack))
 		server.Attempt(event, t).Msg("carrier panicked")
 	case t.Err != nil && t.Err.Kind == providers.Account:
-		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
+		if times, ok := a.alarm.Take(t.Carrier); ok {
 			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
 			server.Attempt(event, t).Msg("carrier's account needs an operator")
 		}
@@ -38,6 +39,23 @@ func (a *App) ended(t race.Attempt) {
 	case t.Late:
 		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("carrier accepted late")
 	}
+}
+
+// panicked counts and logs a bug that ended nothing.
+func (a *App) panicked(p race.Panic) {
+	a.metrics.Panic()
+	a.log.Error().Str("type", p.Type).Str("stack", string(p.Stack)).Msg("panic")
+}
+
+// guard runs f, which timers and goroutines call that nobody else guards: a bug in what is counted or logged must not end the
+// program.
+func (a *App) guard(f func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
+		}
+	}()
+	f()
 }
 
 // reported counts and logs what a carrier has reported.

@@ -32,7 +32,7 @@ type Config struct {
 	Routes    route.Table   `env:"ROUTES" help:"carriers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
 	Budget    time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"how long a hook may take; Auth waits 5s"`
 	Unknown   race.Unknown  `env:"UNKNOWN" default:"accept" help:"what to answer when a message may have been sent and no carrier is sure: accept (the code stays valid) or fail (it becomes void)"`
-	Patience  time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent before the next one is tried beside it"`
+	Patience  time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent, at most, before the next one is tried beside it; one whose last answers were quick is given less"`
 	Resend    time.Duration `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next carrier; 0s: never"`
 	AtOnce    int           `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each carrier; more are answered as failed at once"`
 	CodeLife  time.Duration `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if it is unset, Auth's own 60s are assumed; if it is set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
@@ -47,6 +47,7 @@ type Config struct {
 
 	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where carriers reach this server from outside, to report what became of a message, such as https://sms.example.com; with RECEIPT_SECRET it turns these receipts on"`
 	ReceiptSecrets receipt.Secrets `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
+	Unsigned       Names           `env:"UNSIGNED_RECEIPTS" help:"the carriers, by their names in PROVIDERS, whose receipts are taken although no signature can be checked; they are refused otherwise (smshook check tells whose and why)"`
 	LateFallback   string          `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
 
 	PhoneCheck       phone.Check      `env:"PHONE_CHECK" default:"shape" help:"what is asked of a number: shape (digits and a calling code), possible (a length that its country has) or valid (a range that its country is known to use)"`
@@ -54,11 +55,13 @@ type Config struct {
 	BlockedCountries policy.Countries `env:"BLOCKED_COUNTRIES" help:"countries whose numbers are not texted"`
 	BlockedPrefixes  policy.Prefixes  `env:"BLOCKED_PREFIXES" help:"how numbers begin that are not texted: +4470, +882"`
 	BlockedTypes     policy.Types     `env:"BLOCKED_TYPES" help:"types of numbers that are not texted: fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"`
-	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; or off"`
-	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three are not for an account that asks for a code to its own confirmed number"`
+	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; an account that asks for a code to its own confirmed number has as many apart from that; or off"`
+	LimitUser        policy.Limit     `env:"LIMIT_USER" default:"10/1h" help:"how many messages one account may ask for, over all numbers, its own confirmed one too"`
+	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three leave out an account that asks for a code to its own confirmed number"`
 	LimitPrefix      policy.Limit     `env:"LIMIT_PREFIX" default:"off" help:"how many may go to numbers that differ only in their last four digits"`
 	LimitCountry     policy.Limit     `env:"LIMIT_COUNTRY" default:"off" help:"how many may go to one country"`
-	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out in all"`
+	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out, those to confirmed numbers left out"`
+	LimitAll         policy.Limit     `env:"LIMIT_ALL" default:"off" help:"how many may go out in all, those to confirmed numbers too: once it is reached, nobody gets a code"`
 	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: limits refuse nothing, and the log tells what they would have refused; COUNTRIES and BLOCKED_… hold all the same"`
 
 	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when a code has been sent that is still valid"`
@@ -73,7 +76,7 @@ type Config struct {
 	Texts *message.Texts
 
 	// Warnings are what can be used and is odd: names that look like a carrier's setting and are none, texts that cost more
-	// than they need.
+	// than they need, and what a carrier finds in its own settings.
 	Warnings []string
 }
 
@@ -92,13 +95,17 @@ func (c Config) Validate() error {
 	case !on && len(c.ReceiptSecrets) > 0:
 		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
 	}
+	if c.Budget > 0 && c.Patience > c.Budget { // one that can't be read is 0
+		problems = append(problems, providers.Problem{Setting: "PATIENCE",
+			Want: fmt.Sprintf("want at most the %v of %sBUDGET: no other carrier would be tried in time", c.Budget, Prefix)})
+	}
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {
 			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
 			break
 		}
 	}
-	return errors.Join(append(problems, c.routeProblems()...)...)
+	return errors.Join(slices.Concat(problems, c.routeProblems(), c.unsignedProblems())...)
 }
 
 // Addresses are where carriers report; none if receipts are off.
@@ -123,10 +130,12 @@ func (c Config) PolicySettings() policy.Settings {
 		},
 		Limits: policy.Limits{
 			Phone:   c.LimitPhone,
+			User:    c.LimitUser,
 			IP:      c.LimitIP,
 			Prefix:  c.LimitPrefix,
 			Country: c.LimitCountry,
 			Total:   c.LimitTotal,
+			All:     c.LimitAll,
 		},
 		Observe: c.Policy == "observe",
 	}
@@ -139,8 +148,8 @@ func (c Config) routeProblems() []error {
 		problems = append(problems, providers.Problem{Setting: "ROUTES", Want: fmt.Sprintf("at character %d: %s", at, what)})
 	}
 	for at, to := range c.Routes.Destinations() {
-		if to.Country != "" && !phone.IsCountry(to.Country) {
-			want(at, "there is no such country")
+		if wrong := phone.NoCountry(to.Country); to.Country != "" && wrong != "" {
+			want(at, wrong)
 		}
 		if to.CallingCode != 0 && !phone.IsCallingCode(to.CallingCode) {
 			want(at, "there is no such calling code")
@@ -176,10 +185,12 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 	}
 	for i := range c.Instances {
 		problems = append(problems, c.Instances[i].load(env, drivers, dev)...)
+		c.Warnings = append(c.Warnings, c.Instances[i].warnings...)
 		for _, name := range env.unknown(c.Instances[i].Prefix()) {
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Instances[i].Prefix())).Error())
 		}
 	}
+	c.Warnings = append(c.Warnings, env.ofAuth(c.Instances)...)
 	return c, errors.Join(problems...)
 }
 
@@ -189,7 +200,7 @@ func Lookup(environ []string, name string) (string, error) {
 	if err := env.honourPort(); err != nil {
 		return "", err
 	}
-	value, err := env.lookup(Prefix + name)
+	value, err := env.read(Prefix + name)
 	if value != "" || err != nil {
 		return value, err
 	}

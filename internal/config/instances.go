@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,8 +17,11 @@ type Instance struct {
 	Codes  providers.Codes // the operator's own classes for the carrier's codes
 	Open   func(providers.Deps) (providers.Provider, error)
 
-	entry  int // its place in the list, from 1
-	driver string
+	warnings []string
+
+	settings any // as the driver reads them
+	entry    int // its place in the list, from 1
+	driver   string
 }
 
 // Instances are the configured accounts, in the order in which they are tried.
@@ -54,26 +58,37 @@ type common struct {
 }
 
 func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) []error {
-	problem := func(want string) []error {
+	refuse := func(want string) []error {
 		return []error{providers.Problem{Setting: Prefix + "PROVIDERS", Want: want}}
 	}
 	at := slices.IndexFunc(drivers, func(d providers.Driver) bool { return d.Name == i.driver })
 	if at < 0 {
-		return problem(fmt.Sprintf("entry %d: there is no such carrier; there are: %s", i.entry, names(drivers, dev)))
+		return refuse(fmt.Sprintf("entry %d: there is no such carrier; there are: %s", i.entry, names(drivers, dev)))
 	}
 	i.Driver = drivers[at]
 	if i.Driver.Dev && !dev {
-		return problem(fmt.Sprintf("%s sends nothing and shows codes: it is for `smshook dev` alone", i.Driver.Name))
+		return refuse(fmt.Sprintf("%s sends nothing and shows codes: it is for `smshook dev` alone", i.Driver.Name))
 	}
 	if i.Prefix() == Prefix {
-		return problem("an account can't be called smshook: its settings would mix with our own")
+		return refuse("an account can't be called smshook: its settings would mix with our own")
 	}
 	var own common
 	settings, open := i.Driver.New()
-	i.Open = open
+	i.Open, i.settings = open, settings
 	problems := env.fill(&own, i.Prefix())
 	i.Codes = own.Codes
-	return append(problems, env.fill(settings, i.Prefix())...)
+	problems = append(problems, env.fill(settings, i.Prefix())...)
+	if odd, ok := settings.(interface{ Warnings() []providers.Problem }); ok && len(problems) == 0 {
+		for _, found := range odd.Warnings() {
+			i.warnings = append(i.warnings, problem(i.Prefix()+found.Setting, found.Want).Error())
+		}
+	}
+	return problems
+}
+
+// Same reports whether two instances have the same name and settings, those of CODES left out.
+func (i Instance) Same(other Instance) bool {
+	return i.Name == other.Name && i.driver == other.driver && reflect.DeepEqual(i.settings, other.settings)
 }
 
 func names(drivers []providers.Driver, dev bool) string {

@@ -11,7 +11,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// keepCalls is longer than any caller repeats: a captured call may be played again as long as its signature is valid.
+// keepCalls is longer than any caller repeats. That a call came is remembered for as long, of more calls: see seen.
 const (
 	keepCalls = 10 * time.Minute
 	mostCalls = 1 << 16
@@ -21,9 +21,11 @@ const (
 // Whoever sends each of its attempts pays three messages, of which the user wants one.
 type calls struct {
 	callerWaits time.Duration
+	waiting     chan struct{} // see lanes
 
 	mu     sync.Mutex
 	recent *memory[string, call]
+	seen   *seen
 }
 
 // call is one call and its repeats. Its fields belong to calls.mu.
@@ -42,13 +44,15 @@ type call struct {
 	verdict policy.Verdict // once it has been judged
 }
 
-func newCalls(callerWaits time.Duration) *calls {
-	return &calls{callerWaits: callerWaits, recent: newMemory[string, call](keepCalls, mostCalls)}
+func newCalls(callerWaits time.Duration, waiting chan struct{}) *calls {
+	return &calls{callerWaits: callerWaits, waiting: waiting, recent: newMemory[string, call](keepCalls, mostCalls), seen: newSeen(mostSeen)}
 }
 
 var (
-	errRepeat = errors.New("a repeat, answered like the call before")
-	errLeft   = errors.New("the caller has left")
+	errRepeat   = errors.New("a repeat, answered like the call before")
+	errRepeats  = errors.New("too many repeats wait for their calls")
+	errReplayed = errors.New("an old call, played again: it may have been captured")
+	errLeft     = errors.New("the caller has left")
 )
 
 // once runs a call, or answers a repeat of one: like the first while that runs, and once it is settled. A failure settles
@@ -61,12 +65,23 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 	cs.mu.Lock()
 	c := cs.find(r)
+	if c == nil {
+		defer cs.mu.Unlock()
+		return Outcome{Result: Failed, Reason: errReplayed}
+	}
 	if c.settled {
 		defer cs.mu.Unlock()
 		return repeated(c.outcome)
 	}
-	c.waiting++
 	running := c.running
+	if running != nil {
+		if !cs.wait(c) {
+			defer cs.mu.Unlock()
+			return Outcome{Result: Failed, Reason: errRepeats}
+		}
+		defer func() { <-cs.waiting }()
+	}
+	c.waiting++
 	var runs context.Context
 	if running == nil {
 		c.running, c.givenUp = make(chan struct{}), false
@@ -95,6 +110,19 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 }
 
+// wait takes a place among those who wait, if there is one for one more repeat of a call. cs.mu is held.
+func (cs *calls) wait(c *call) bool {
+	if c.waiting > mostBehind {
+		return false
+	}
+	select {
+	case cs.waiting <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 // joined is the outcome for one who has waited for the run of another. If that was given up just as he came, he runs himself.
 func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 	cs.mu.Lock()
@@ -102,12 +130,15 @@ func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 	return repeated(c.outcome), c.givenUp && !c.settled && c.running == nil
 }
 
-// find returns the call that r is an attempt at. Once its caller has long given up, a call that came to nothing is forgotten:
-// who makes it again means it.
+// find returns the call that r is an attempt at, or nil if that is over: it came to nothing and its caller has long given up, or
+// it has been forgotten. Who makes such a call again has captured it. cs.mu is held.
 func (cs *calls) find(r Request) *call {
 	c := cs.recent.get(r.ID, r.Arrived)
 	if c != nil && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
 		return c
+	}
+	if !cs.seen.add(r.ID, r.Arrived) {
+		return nil
 	}
 	return cs.recent.put(r.ID, call{first: r.Arrived}, r.Arrived)
 }

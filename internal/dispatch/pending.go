@@ -173,6 +173,19 @@ func (ps *pendings) forgot(p *pending, old bool) {
 	}
 }
 
+// begin notes that a message is about to be given to a carrier. From here on the carrier may report of it.
+func (ps *pendings) begin(messageID, carrier string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p := ps.byID.get(messageID, time.Now())
+	if p == nil {
+		return
+	}
+	if t := p.try(carrier); t != nil {
+		t.begun = true
+	}
+}
+
 func (ps *pendings) noteAll(attempts []race.Attempt) {
 	for _, a := range attempts {
 		ps.note(a)
@@ -191,7 +204,7 @@ func (ps *pendings) note(a race.Attempt) {
 	if t == nil {
 		return
 	}
-	t.begun, t.over, t.accepted = true, !a.Pending, a.Err == nil
+	t.over, t.accepted = !a.Pending, a.Err == nil
 	if a.Err != nil && !t.failed() {
 		t.kind = a.Err.Kind
 	}
@@ -261,22 +274,22 @@ func (ps *pendings) receive(carrier, messageID string, receipt providers.Receipt
 			ps.wait(n, receipt)
 			return
 		}
-		t := p.try(carrier)
-		t.begun = true
-		ps.bind(p, t, n)
+		ps.bind(p, p.try(carrier), n)
 	}
 	ps.apply(p, n, receipt)
 	ps.consider(p)
 }
 
-// unnamed returns a message that a carrier has, or may have, without having told its name for it.
+// unnamed returns a message that a carrier has, or may have, without having told its name for it. A carrier that was never
+// given the message has nothing to report of it: whoever knows the carrier's address for receipts could say that the message has
+// arrived, or won't, and so stop its being sent through the others.
 func (ps *pendings) unnamed(messageID, carrier string) *pending {
 	p := ps.byID.get(messageID, time.Now())
 	if p == nil {
 		return nil
 	}
 	t := p.try(carrier)
-	if t == nil || t.over && (len(t.parts) > 0 || !t.accepted && t.kind != providers.Unknown) {
+	if t == nil || !t.begun || t.over && (len(t.parts) > 0 || !t.accepted && t.kind != providers.Unknown) {
 		return nil
 	}
 	return p

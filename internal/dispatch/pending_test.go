@@ -114,7 +114,7 @@ func newStage(change func([]*post, *Settings), channels ...string) *stage {
 
 func (s *stage) ask(id string, change ...func(*Request)) Result {
 	r := request("15555550100")
-	r.ID, r.Code = id, providers.NewSecret("code-"+id)
+	r.ID, r.Code, r.Stored = id, providers.NewSecret("code-"+id), "before "+id
 	for _, c := range change {
 		c(&r)
 	}
@@ -434,6 +434,34 @@ func TestNoReceiptByOurNameOfWhatWasRefused(t *testing.T) {
 		time.Sleep(keepEarly)
 		require.Equal(t, `a reports delivered of ""`, s.happened())
 	})
+}
+
+// Nor has a carrier that was never given the message: what it says of our name changes nothing.
+func TestNoReceiptByOurNameOfWhatWasNeverGiven(t *testing.T) {
+	for _, tt := range []struct {
+		state providers.State
+		kind  providers.Kind
+	}{
+		{providers.StateDelivered, 0},
+		{providers.StateFailed, providers.Recipient},
+		{providers.StateFailed, providers.Temporary},
+	} {
+		t.Run(fmt.Sprint(tt.state, " ", tt.kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Second }, "sms", "sms")
+				done := make(chan Result)
+				go func() { done <- s.ask("1") }()
+				time.Sleep(500 * time.Millisecond)
+				s.reportAs("b", "1", "x", tt.state, tt.kind)
+				require.Equal(t, Accepted, <-done)
+				s.reportAs("b", "1", "x", tt.state, tt.kind)
+				s.report("a", "1", providers.StateFailed, providers.Temporary)
+				require.Equal(t, `a sends code-1 to 1; a reports failed of "1" temporary; b sends code-1 to 1; fell back from a for temporary`, s.happened())
+				time.Sleep(keepEarly)
+				require.Contains(t, s.happened(), fmt.Sprintf(`b reports %v of ""`, tt.state))
+			})
+		})
+	}
 }
 
 func TestReceiptForNoMessage(t *testing.T) {

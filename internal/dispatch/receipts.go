@@ -86,6 +86,7 @@ func (d *Dispatcher) fallBack(ctx context.Context, p *pending, m providers.Messa
 				Route:    route,
 				Arrived:  now,
 				Deadline: now.Add(d.settings.Budget),
+				Begins:   func(carrier string) { d.pending.begin(m.ID, carrier) },
 				Late:     d.pending.note,
 			})
 		default:

@@ -12,7 +12,7 @@ import (
 // in the order in which they arrived.
 func (d *Dispatcher) judge(r Request, c *call, number phone.Number) policy.Verdict {
 	return d.calls.judged(c, func() policy.Verdict {
-		return d.Policy.Judge(policy.Call{Number: number, IP: r.IP, Proven: r.Proven, At: time.Now()})
+		return d.Policy.Judge(policy.Call{Number: number, User: r.User, IP: r.IP, Proven: r.Proven, At: time.Now()})
 	})
 }
 

@@ -106,12 +106,12 @@ func (m *Metrics) HookRefused(result string) { m.hooks.WithLabelValues(result).I
 // Accepted is the kind of an attempt that did not fail.
 const Accepted = "accepted"
 
-// Attempt counts an attempt at a carrier, and the segments that it cost.
+// Attempt counts an attempt at a carrier, and the segments that it cost. A counter panics where it is given less than 0.
 func (m *Metrics) Attempt(carrier, kind string, took time.Duration, segments int) {
 	m.attempts.WithLabelValues(carrier, kind).Inc()
 	m.attemptSeconds.WithLabelValues(carrier).Observe(took.Seconds())
 	if kind == Accepted {
-		m.segments.WithLabelValues(carrier).Add(float64(segments))
+		m.segments.WithLabelValues(carrier).Add(float64(max(segments, 0)))
 	}
 }
 
@@ -162,7 +162,7 @@ func (m *Metrics) Limits(noSource, forgotten func() uint64) {
 			func() float64 { return float64(count()) }))
 	}
 	counter("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
-	counter("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", forgotten)
+	counter("limit_keys_forgotten_total", "Numbers, accounts, addresses and prefixes that the limits lost for lack of room.", forgotten)
 }
 
 // CarrierState adds a state that a carrier may be in.
@@ -176,6 +176,14 @@ func (m *Metrics) CarrierState(carrier, state string, in func() bool) {
 		}
 		return 0
 	}))
+}
+
+// CarrierPatience adds how long a carrier may be silent before the next one starts.
+func (m *Metrics) CarrierPatience(carrier string, patience func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "smshook_carrier_patience_seconds", Help: "How long a carrier may be silent before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
+		ConstLabels: prometheus.Labels{"carrier": carrier},
+	}, func() float64 { return patience().Seconds() }))
 }
 
 // Carrier lets all that is counted by carrier start at 0 for one, so that a rate is there from the start.

@@ -24,10 +24,12 @@ const (
 // moves it from open to half-open.
 type health struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	pace    pace
+	doubt   doubt
 }
 
 func newHealth(name string) *health {
-	return &health{gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+	return &health{breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        name,
 		MaxRequests: 1,
 		Timeout:     rest,

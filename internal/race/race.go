@@ -3,6 +3,10 @@
 // It is a staggered start, as in RFC 8305, and no chain of time-outs: a carrier that is silent for its patience gets company,
 // but is not cut off. A late yes still wins, so a slow carrier costs at most one message more and never one less. All
 // attempts carry the same code, so that a double is harmless but for its price.
+//
+// Two patiences judge a carrier. The one that its last answers have taught starts the next carrier, and puts one that is silent
+// beyond it five times in a row at the end, until it answers. What was true a minute ago can do no more than that: the breaker
+// goes by the patience that is set.
 package race
 
 import (
@@ -38,6 +42,9 @@ func (c *Carrier) Provider() providers.Provider { return *c.provider.Load() }
 // Replace lets new attempts go by another Provider, of the same account with other credentials. Those under way go on by the
 // one they began with.
 func (c *Carrier) Replace(p providers.Provider) { c.provider.Store(&p) }
+
+// Patience is how long the carrier may be silent before the next one starts: most, unless it is known to answer sooner.
+func (c *Carrier) Patience(most time.Duration) time.Duration { return c.health.pace.patience(most) }
 
 // State returns what is thought of the carrier's health.
 func (c *Carrier) State() State { return c.health.state() }
@@ -99,9 +106,10 @@ func (u *Unknown) UnmarshalText(text []byte) error {
 
 // Runner runs races. It may be used concurrently.
 type Runner struct {
-	Patience time.Duration // how long a carrier may be silent before the next one starts
+	Patience time.Duration // how long a carrier may be silent at most before the next one starts: see [Carrier.Patience]
 	Unknown  Unknown
 	Ended    func(Attempt) // called once for each attempt, concurrently; it must be set and must not block
+	Panicked func(Panic)   // called for each bug in Ended, [Entry.Late] or [Runner.Go], which changes no outcome; may be nil
 
 	following sync.WaitGroup
 }
@@ -112,8 +120,9 @@ type Entry struct {
 	Route    []*Carrier // in the order in which they are tried while all are healthy
 	Arrived  time.Time
 	Deadline time.Time
-	Lost     string        // the carrier that seems to have lost the last message: it isn't put first for a trial; may be empty
-	Late     func(Attempt) // called, after Ended, for each attempt that ends when the race is over; may be nil
+	Lost     string               // the carrier that seems to have lost the last message: it isn't put first for a trial; may be empty
+	Begins   func(carrier string) // called before an attempt begins, so before anything can leave; must not block; may be nil
+	Late     func(Attempt)        // called, after Ended, for each attempt that ends when the race is over; may be nil
 }
 
 // leastTime is what a race needs to be worth beginning: a message that leaves too late carries a dead code. A carrier that
@@ -159,8 +168,18 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 	}
 }
 
-// Go runs f, and lets Drain wait for it.
-func (r *Runner) Go(f func()) { r.following.Go(f) }
+// Go runs f, and lets Drain wait for it. If f panics, the program goes on.
+func (r *Runner) Go(f func()) { r.following.Go(func() { r.guard(f) }) }
+
+// guard runs f, whose bugs must not end what else is under way: neither a race, which has a message to send, nor the program.
+func (r *Runner) guard(f func()) {
+	defer func() {
+		if value := recover(); value != nil && r.Panicked != nil {
+			r.Panicked(*newPanic(value))
+		}
+	}()
+	f()
+}
 
 // Drain waits for the attempts that go on after their race, until ctx ends.
 func (r *Runner) Drain(ctx context.Context) error {

@@ -117,10 +117,16 @@ func newStable(scripts ...script) *stable {
 
 func (s *stable) run(ctx context.Context) (Outcome, time.Duration) {
 	start := time.Now()
-	outcome := s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget)})
+	outcome := s.call(ctx)
 	took := time.Since(start)
 	synctest.Wait() // a verdict that is due now may be told by another goroutine
 	return outcome, took
+}
+
+// call is for calls that are made at once.
+func (s *stable) call(ctx context.Context) Outcome {
+	start := time.Now()
+	return s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget)})
 }
 
 // drained waits for all that is under way and returns how many messages have left, by carrier.
@@ -337,4 +343,48 @@ func TestUnknownUnmarshalText(t *testing.T) {
 	require.NoError(t, u.UnmarshalText([]byte("fail")))
 	require.Equal(t, FailUnknown, u)
 	require.EqualError(t, u.UnmarshalText([]byte("028687")), "want accept or fail")
+}
+
+// Who counts and notes the attempts may have bugs. The message is sent all the same, and the program goes on.
+func TestPanicsOfThoseWhoAreTold(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		first    script
+		attempts string
+		panics   []string // their types
+		late     int      // calls of Late
+	}{
+		{"of an attempt that ends in time", script{}, "a:ok", []string{"string"}, 0},
+		{"of one that fails", fails(providers.Temporary), "a:temporary b:ok", []string{"string", "string"}, 0},
+		{"of one that ends late", script{takes: 3 * time.Second}, "b:ok a:unknown?", []string{"string", "string", "*errors.errorString"}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStable(tt.first, script{})
+				var types []string
+				late := 0
+				s.Ended = func(Attempt) { panic("028687") }
+				s.Panicked = func(p Panic) {
+					types = append(types, p.Type)
+					require.Contains(t, string(p.Stack), "TestPanicsOfThoseWhoAreTold")
+				}
+				start := time.Now()
+				outcome := s.Run(t.Context(), Entry{
+					Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget),
+					Late: func(Attempt) { late++; panic(errors.New("028687")) },
+				})
+				s.drained(t)
+				require.Equal(t, Accepted, outcome.Result)
+				require.Equal(t, tt.attempts, describe(outcome.Attempts))
+				require.Equal(t, tt.panics, types)
+				require.Equal(t, tt.late, late)
+			})
+		})
+	}
+}
+
+func TestGoSurvivesAPanic(t *testing.T) {
+	var r Runner
+	r.Go(func() { panic("028687") })
+	require.NoError(t, r.Drain(t.Context()))
 }

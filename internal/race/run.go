@@ -22,14 +22,16 @@ type run struct {
 	won      bool        // a carrier has accepted
 }
 
-// lineUp puts those that rest at the end, and one that has rested, if there is one, to the front: it needs a real message to
+// lineUp puts those that rest at the end, before them those that are in doubt, and one that has rested, if there is one, to the front: it needs a real message to
 // show that it is well again, and other messages in the meantime try it last.
 func (r *Runner) lineUp(e Entry) *run {
 	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), bell: time.NewTimer(time.Hour)}
 	run.queue = make([]*Carrier, 0, len(e.Route))
-	var rested, sick []*Carrier
+	var rested, doubtful, sick []*Carrier
 	for _, c := range e.Route {
 		switch state := c.State(); {
+		case state == Healthy && c.health.doubt.stands(run.Patience):
+			doubtful = append(doubtful, c)
 		case state == Healthy:
 			run.queue = append(run.queue, c)
 		case state == OnTrial && run.trial == nil && c.Name != e.Lost:
@@ -42,10 +44,10 @@ func (r *Runner) lineUp(e Entry) *run {
 			sick = append(sick, c)
 		}
 	}
-	if len(run.queue) == 0 {
+	if len(run.queue)+len(doubtful) == 0 {
 		run.hurry()
 	}
-	run.queue = append(slices.Insert(run.queue, 0, rested...), sick...)
+	run.queue = slices.Concat(rested, run.queue, doubtful, sick)
 	return run
 }
 
@@ -72,18 +74,22 @@ func (run *run) next(ctx context.Context) {
 		return
 	}
 	c := run.queue[0]
-	patience := min(left/time.Duration(len(run.queue)), run.Patience)
+	share := left / time.Duration(len(run.queue))
 	run.queue = run.queue[1:]
+	p := patiences{learned: c.Patience(run.Patience), most: run.Patience}
 	v := run.trial
 	run.trial = nil
 	if v != nil {
-		patience = min(patience, trialPatience)
+		p.learned = min(p.most, trialPatience) // what it did before it failed says nothing about how it comes back
 	} else {
 		v = c.health.ask()
 	}
-	// However soon the next one starts, this one is judged by the whole patience: a share of what is left says nothing.
-	run.flying = append(run.flying, fly(run.entry.Message, c, v, run.Patience, run.landed))
-	run.bell.Reset(patience)
+	if run.entry.Begins != nil {
+		run.entry.Begins(c.Name)
+	}
+	// However soon the next one starts, this one is judged by its whole patience: a share of what is left says nothing.
+	run.flying = append(run.flying, fly(run.entry.Message, c, v, p, run.landed))
+	run.bell.Reset(min(share, p.learned))
 }
 
 // silent notes that the newest attempt has been silent for its patience.
@@ -98,7 +104,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	newest := run.flying[len(run.flying)-1] == f
 	run.flying = slices.DeleteFunc(run.flying, func(o *flight) bool { return o == f })
 	run.ended = append(run.ended, f.result)
-	run.Ended(f.result)
+	run.guard(func() { run.Ended(f.result) })
 	if f.result.Err == nil {
 		return true
 	}
@@ -127,16 +133,16 @@ func (run *run) follow() {
 	if left == 0 {
 		return
 	}
-	run.following.Go(func() {
+	run.Go(func() {
 		for range left {
 			f := <-run.landed
 			f.result.Late = true
 			if f.result.Err == nil {
 				f.result.Double, run.won = run.won, true
 			}
-			run.Ended(f.result)
+			run.guard(func() { run.Ended(f.result) })
 			if run.entry.Late != nil {
-				run.entry.Late(f.result)
+				run.guard(func() { run.entry.Late(f.result) })
 			}
 		}
 	})

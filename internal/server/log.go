@@ -126,9 +126,13 @@ var refusals = map[int]string{
 	http.StatusRequestEntityTooLarge: "unreadable",
 }
 
+// firstRefusals is how many lines of each reason tell what is going on before the log says the rest once a minute. A secret that
+// was changed on one side only shows at once.
+const firstRefusals = 5
+
 func (s *Server) write(l *line, r *http.Request, took time.Duration) {
-	event := s.Log.WithLevel(l.level(r))
 	if l.outcome != nil {
+		event := s.Log.WithLevel(l.level(r))
 		describe(event, l.id, l.outcome)
 		if r.Context().Err() != nil {
 			event.Bool("caller_left", true)
@@ -136,7 +140,14 @@ func (s *Server) write(l *line, r *http.Request, took time.Duration) {
 		event.Int("status", l.status).Dur("took_ms", took).Msg("hook")
 		return
 	}
-	event.Str("method", method(r.Method)).Str("route", route(r))
+	times := 1
+	if l.reason != nil {
+		var ok bool
+		if times, ok = s.refusals.Take(l.carrier + ": " + l.reason.Error()); !ok {
+			return
+		}
+	}
+	event := s.Log.WithLevel(l.level(r)).Str("method", method(r.Method)).Str("route", route(r))
 	if l.id != "" {
 		event.Str("id", l.id)
 	}
@@ -146,6 +157,9 @@ func (s *Server) write(l *line, r *http.Request, took time.Duration) {
 	if l.reason != nil {
 		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
 		event.Str("reason", l.reason.Error()).Str("remote", remote)
+	}
+	if times > 1 {
+		event.Int("times", times)
 	}
 	event.Int("status", l.status).Dur("took_ms", took).Msg("request")
 }
@@ -199,6 +213,8 @@ func (l *line) level(r *http.Request) zerolog.Level {
 	switch {
 	case l.outcome != nil && r.Context().Err() != nil: // its user left: nobody misses the code
 		return zerolog.InfoLevel
+	case l.status == http.StatusServiceUnavailable && route(r) == readyPath: // it is to be told so
+		return zerolog.DebugLevel
 	case l.outcome != nil && l.outcome.Result == dispatch.Failed, l.status >= 500:
 		return zerolog.ErrorLevel
 	case l.reason != nil, l.outcome != nil && slices.ContainsFunc(l.outcome.Attempts, faulty):

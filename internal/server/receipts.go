@@ -23,6 +23,7 @@ const maxReceipts = 3 << 20
 
 var (
 	errNoReceiver  = errors.New("not signed by the carrier: the token in the address is wrong")
+	errUnverified  = errors.New("nothing can prove who reports this, and the settings don't allow that")
 	errUnreadable  = errors.New("the receipt can't be read")
 	errNoChallenge = errors.New("not the check that the carrier makes of an address")
 )
@@ -37,15 +38,20 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	}
 	introduced(r)
 	line.carrier = carrier.Name
+	if receiver.Setup().Unsigned != "" && !slices.Contains(s.Keys.Load().Unsigned, carrier.Name) {
+		line.refuseUnread(http.StatusForbidden, errUnverified)
+		return
+	}
 	if challenger, ok := receiver.(providers.Challenger); ok && r.Method == http.MethodGet {
 		challenge(line, r, challenger)
 		return
 	}
-	body, err := s.readBody(r, maxReceipts)
+	body, drop, err := s.readBody(r, maxReceipts)
 	if err != nil {
 		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
+	defer drop()
 	messageID := r.URL.Query().Get(providers.MessageParam)
 	atCarrier := *r // with the address as the carrier knows it
 	atCarrier.URL = address

@@ -21,10 +21,13 @@ import (
 // reporter is a carrier whose receipts are as good as the words in them.
 type reporter struct {
 	carrier
-	called []string
+	called   []string
+	unsigned string
 }
 
-func (p *reporter) Setup() providers.ReceiptSetup { return providers.ReceiptSetup{} }
+func (p *reporter) Setup() providers.ReceiptSetup {
+	return providers.ReceiptSetup{Unsigned: p.unsigned}
+}
 
 func (p *reporter) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
 	p.called = append(p.called, r.Method+" "+r.URL.String())
@@ -64,7 +67,7 @@ func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, p
 		race.NewCarrier("a", a, nil, 1),
 		race.NewCarrier("b", challenger{&reporter{carrier: accepts}}, nil, 1),
 		race.NewCarrier("c", carrier(accepts), nil, 1),
-	}, &race.Runner{}, dispatch.Events{})
+	}, &race.Runner{}, dispatch.Events{Reported: func(dispatch.Report) {}}) // receipts for no known message are reported later
 	return s, a, written, func(instance string) string {
 		return receipt.Path + instance + "/" + addresses.Of(instance).Token().Reveal()
 	}
@@ -130,4 +133,27 @@ func TestReceiptsAreOff(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), nil).WithContext(context.Background()))
 	require.Equal(t, http.StatusNotFound, w.Code)
+}
+
+// Receipts that no signature proves are taken where the operator says so, and nowhere else.
+func TestUnsignedReceipts(t *testing.T) {
+	s, a, written, path := newReceiver(t)
+	a.unsigned = "SIGNATURE_SECRET is not set"
+	for _, tt := range []struct {
+		allowed []string
+		want    int
+	}{
+		{nil, http.StatusForbidden},
+		{[]string{"b"}, http.StatusForbidden},
+		{[]string{"b", "a"}, http.StatusOK},
+	} {
+		keys := *s.Keys.Load()
+		keys.Unsigned = tt.allowed
+		s.Keys.Store(&keys)
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
+		require.Equal(t, tt.want, w.Code, tt.allowed)
+	}
+	require.Len(t, a.called, 1, "what is refused is read by nobody")
+	require.Contains(t, written.String(), `"carrier":"a","reason":"nothing can prove who reports this, and the settings don't allow that"`)
 }

@@ -48,11 +48,6 @@ const (
 
 // newServer returns a server with one carrier, and what it logs.
 func newServer(t testing.TB, c carrier) (*Server, *bytes.Buffer) {
-	return newServerWhere(t, c, func(race.Attempt) {})
-}
-
-// newServerWhere returns one that reports its attempts to ended.
-func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server, *bytes.Buffer) {
 	var secrets hook.Secrets
 	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
 	texts, err := message.Load(message.Settings{}, nil)
@@ -62,7 +57,7 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 		Dispatcher: dispatch.New(
 			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts},
 			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
-			&race.Runner{Patience: time.Second, Ended: ended},
+			&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 			dispatch.Events{},
 		),
 		Sentences: Sentences{JustSent: "just sent", TooMany: "too many", Number: "bad number", Failed: "not sent"},
@@ -133,16 +128,16 @@ func TestAnswers(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	body := []byte(`{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","time":"2026-11-21T00:05:07Z"},` +
-		`"user":{"id":"a-user","phone":"15555550101","last_sign_in_at":"2026-11-21T00:05:00Z","user_metadata":{"locale":"de"}},` +
+		`"user":{"id":"a-user","phone":"15555550101","last_sign_in_at":"2026-11-21T00:05:00Z","confirmation_sent_at":"2026-11-21T00:04:50Z","user_metadata":{"locale":"de"}},` +
 		`"sms":{"otp":"028687","phone":"15555550100","sms_type":"mfa"}}`)
 	payload, err := hook.Decode(body)
 	require.NoError(t, err)
-	arrived := time.Now()
+	arrived := time.Unix(1795219509, 20e6)
 	got := request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, arrived)
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
-		LastSignIn: "2026-11-21T00:05:00Z", Arrived: arrived, Spent: 3 * time.Second,
+		LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ", Arrived: arrived, Spent: 2020 * time.Millisecond,
 	}, got)
 }
 
@@ -170,7 +165,7 @@ func TestTheDoor(t *testing.T) {
 		status  int
 		message string
 	}{
-		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
+		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test"},
 		{"another body's signature", forged, "map[", 401, "the signature matches none of our secrets"},
 		{"an empty signature", empty, closes, 401, "the signature is empty: Auth has no secret for this hook"},
 		{"too long", signed(s, long), closes, 413, "the body is too long"},
@@ -288,12 +283,17 @@ func TestStrangersAreCountedApart(t *testing.T) {
 	}, counted)
 }
 
+// bug is a context that panics where the dispatcher looks at it.
+type bug struct{ context.Context }
+
+func (bug) Err() error { panic("028687") }
+
 func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
-	s, written := newServerWhere(t, accepts, func(race.Attempt) { panic("028687") })
+	s, written := newServer(t, accepts)
 	handler := s.Handler()
 	refusal := `{"error":{"http_code":422,"message":"not sent"}}`
-	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall)))
-	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall)))
+	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall).WithContext(bug{t.Context()})))
+	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall).WithContext(bug{t.Context()})))
 	s.Dispatcher = nil
 	require.Contains(t, answer(handler, signed(s, newCall)), refusal)
 
@@ -342,7 +342,7 @@ func TestLog(t *testing.T) {
 		{"a number that is none", accepts, func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad_number","reason":"the number has 2 digits, too few for a number with its calling code","status":200,"message":"hook"}`},
 		{"a forged call", accepts, func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
-			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
+			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test","remote":"192.0.2.1","message":"request"}`},
 		{"a stranger's path", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
 			`{"level":"debug","method":"GET","route":"none","status":404,"message":"request"}`},
 		{"a stranger's method", accepts, func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
@@ -359,6 +359,8 @@ func TestLog(t *testing.T) {
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","reason":"the caller has left","caller_left":true,"status":200,"message":"hook"}`},
 		{"a probe", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
 			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
+		{"a probe at the end", accepts, func(s *Server) *http.Request { s.Drain(); return httptest.NewRequest("GET", "/readyz", nil) },
+			`{"level":"debug","method":"GET","route":"/readyz","status":503,"message":"request"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s, written := newServer(t, tt.carrier)

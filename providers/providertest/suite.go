@@ -61,6 +61,7 @@ func Run(t *testing.T, c Carrier) {
 	}{
 		{"the whole request", wholeRequest},
 		{"accepted", accepted},
+		{"counts of segments", segmentCounts},
 		{"every status", everyStatus},
 		{"every code", everyCode},
 		{"no answer", noAnswer},

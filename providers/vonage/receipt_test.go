@@ -70,6 +70,7 @@ func TestReceipts(t *testing.T) {
 		{"messages-key", receiver(withKey, withReceiptsOf, noApplication, viaMessages, withSignature(testTokenSecret))},
 		{"messages-whatsapp", receiver(withWhatsApp, withReceiptsOf, viaMessages, withSignature(testTokenSecret))},
 		{"messages-unsigned", receiver(withApplication)},
+		{"messages-whatsapp-unsigned", receiver(withWhatsApp)},
 	} {
 		t.Run(test.dir, func(t *testing.T) {
 			providertest.Receipts(t, test.open, filepath.Join("testdata", "receipts", test.dir))

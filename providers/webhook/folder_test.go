@@ -22,7 +22,7 @@ func TestOneFolderAndOneLine(t *testing.T) {
 	}
 	const root = "../.."
 	copied := t.TempDir()
-	for _, folder := range []string{"cmd", "internal", "providers"} {
+	for _, folder := range []string{"cmd", "internal", "providers", "testdata"} {
 		require.NoError(t, os.CopyFS(filepath.Join(copied, folder), os.DirFS(filepath.Join(root, folder))))
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
