@@ -32,13 +32,13 @@ lint:
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
 
 # What a hook costs beside the least that could be called a hook server, what the program weighs and how soon it answers, and
-# how long users wait when a carrier fails.
+# how long users wait when an instance fails.
 bench:
 	go test -run '^$$' -bench . -benchtime 5s ./...
 
 # Load, faults, forgeries and restarts for SOAK, and what came of them.
 soak:
-	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryCarrierHangs)$$' -count 1 -timeout 20m -v ./cmd/smshook
+	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryInstanceHangs)$$' -count 1 -timeout 20m -v ./cmd/smshook
 
 # Every fuzz target there is, each for FUZZ.
 fuzz:

@@ -321,8 +321,8 @@ func TestDevWithABrokenSecretFile(t *testing.T) {
 	}
 }
 
-// With a carrier set, dev says that it sends.
-func TestDevWithACarrier(t *testing.T) {
+// With an instance set, dev says that it sends.
+func TestDevWithAInstance(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	p := starting(t, []string{"dev"}, serveEnv(twilio.URL, "SMSHOOK_LOG_FORMAT=json")...)
 	require.Contains(t, p.stdout.String(), "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through twilio.\n")
@@ -396,8 +396,8 @@ limit     a country: off
 limit     in total: off
 limit     in all, confirmed numbers too: off
 route     \*: twilio, away
-carrier   twilio: ok
-carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
+instance   twilio: ok
+instance   away: temporary: not reached: dial tcp \S+: connect: connection refused
 receipts  off: they need SMSHOOK_PUBLIC_URL and SMSHOOK_RECEIPT_SECRET
 $`, r.stdout)
 
@@ -408,13 +408,13 @@ $`, r.stdout)
 		"MINE_URL="+twilio.URL+"/send?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET"), "check")
 	require.Equal(t, exitOK, r.code, "what can't be tried is no problem")
 	require.Contains(t, r.stdout, "route     IN: twilio\nroute     +44: twilio\nroute     *: mine, twilio\n"+
-		"carrier   mine: not tried: that takes a message (smshook send)\ncarrier   twilio: ok\n")
+		"instance   mine: not tried: that takes a message (smshook send)\ninstance   twilio: ok\n")
 	require.Contains(t, r.stdout, "warning   MINE_SUCCESS: any answer with such a status counts as a success")
 	require.Len(t, twilio.Requests(), 1, "nothing is sent")
 	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stdout, "carrier   twilio: account (code 20003): answer 401: Authenticate (tried with TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN)\n")
+	require.Contains(t, r.stdout, "instance   twilio: account (code 20003): answer 401: Authenticate (tried with TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN)\n")
 }
 
 // What is left to do for receipts is told with the names that the settings have for this instance.

@@ -160,7 +160,7 @@ func section(golden []byte, name string) string {
 	return content
 }
 
-// screen keeps what the console carrier prints.
+// screen keeps what the console instance prints.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer

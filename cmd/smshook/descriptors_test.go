@@ -17,7 +17,7 @@ import (
 )
 
 // Whoever opens more connections than the process has file descriptors, and is silent on them, keeps no code from being sent: a
-// connection to the carrier takes one too.
+// connection to the instance takes one too.
 func TestSilentConnectionsLeaveDescriptors(t *testing.T) {
 	const most = 128
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})

@@ -85,7 +85,7 @@ const ownValue = "own_value1"
 
 var gatewayURL = regexp.MustCompile(`(?m)^([A-Z0-9]+_URL)=(https://[^/]+)(.*)$`)
 
-// Each example of a gateway goes through the whole program: the loader, the carrier, CODES and the scrubbing of texts.
+// Each example of a gateway goes through the whole program: the loader, the instance, CODES and the scrubbing of texts.
 // Only the host is another.
 func TestGatewayExamples(t *testing.T) {
 	for name, answers := range gatewayAnswers {
@@ -115,7 +115,7 @@ func TestGatewayExamples(t *testing.T) {
 	}
 }
 
-// Who isn't on a gateway's channel is sent an SMS; another carrier of that channel isn't asked.
+// Who isn't on a gateway's channel is sent an SMS; another instance of that channel isn't asked.
 func TestNotOnTheChannel(t *testing.T) {
 	telegram, twilio := providertest.NewFake(t), providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	telegram.Answer(providertest.Answer{Status: 200, Body: "NOT AVAILABLE"})

@@ -21,7 +21,7 @@ import (
 type tally struct {
 	calls, accepted int
 	took            []time.Duration // by call, in the order in which they were made
-	messages        []int           // by carrier, of those that the carrier has taken or may have
+	messages        []int           // by instance, of those that the instance has taken or may have
 }
 
 // doubles are the messages beyond one for each call.
@@ -76,7 +76,7 @@ func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duratio
 	return result
 }
 
-// TestFallback is what people come for: the first of two carriers is down, slow, or now and then either, and the code still
+// TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
 // arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
 func TestFallback(t *testing.T) {
 	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
@@ -157,7 +157,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// TestNothingWorks: an error is told at once; silence at the budget until both carriers rest, and then after one patience.
+// TestNothingWorks: an error is told at once; silence at the budget until both instances rest, and then after one patience.
 func TestNothingWorks(t *testing.T) {
 	t.Run("both answer 500", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

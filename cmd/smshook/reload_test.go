@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// On SIGHUP, what is in files is read again: secrets, a carrier's credentials, and texts. What can't be used changes nothing.
+// On SIGHUP, what is in files is read again: secrets, an instance's credentials, and texts. What can't be used changes nothing.
 func TestReload(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -49,7 +49,7 @@ func TestReload(t *testing.T) {
 		}, 10*time.Second, 5*time.Millisecond)
 		return line
 	}
-	// call returns what comes of a call by a secret: the token and the text that the carrier gets, or the status.
+	// call returns what comes of a call by a secret: the token and the text that the instance gets, or the status.
 	call := func(secret string) string {
 		seen, err := auth(t, secret).Call(t.Context(), url, hook.Example())
 		require.NoError(t, err)

@@ -26,8 +26,8 @@ func TestRestart(t *testing.T) {
 	slow := providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}
 	for _, tt := range []struct {
 		name      string
-		carriers  []providertest.Answer
-		delivered int // by which carrier
+		instances []providertest.Answer
+		delivered int // by which instance
 	}{
 		{"well", []providertest.Answer{well}, 0},
 		{"the first hangs", []providertest.Answer{hangs, well}, 1},
@@ -39,7 +39,7 @@ func TestRestart(t *testing.T) {
 			env := []string{"SMSHOOK_ADDR=" + addr, "SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_POLICY=observe"}
 			var names []string
 			var fakes []*providertest.Fake
-			for i, answer := range tt.carriers {
+			for i, answer := range tt.instances {
 				fake, name := providertest.NewFake(t, answer), string(rune('a'+i))
 				fakes, names = append(fakes, fake), append(names, name+"=twilio")
 				name = strings.ToUpper(name)

@@ -76,7 +76,7 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	}
 	instances := settings.Routes.Lookup(number.CallingCode(), number.Country)
 	if instances == nil {
-		instances = carrierNames(settings)
+		instances = instanceNames(settings)
 	}
 	fmt.Fprintf(sh.stdout, "verdict   may be texted\nroute     %s\n", strings.Join(instances, ", "))
 	return exitOK

@@ -32,18 +32,18 @@ type App struct {
 	deps      providers.Deps
 	log       zerolog.Logger
 	metrics   *metrics.Metrics
-	alarm     server.Throttle // by carrier, of those that need an operator
+	alarm     server.Throttle // by instance, of those that need an operator
 }
 
-// New wires the program, of some version. Messages of carriers that send nothing go to out.
+// New wires the program, of some version. Messages of instances that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
 	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
-	carriers, err := a.carriers(c)
+	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), carriers, runner, dispatch.Events{
+	a.Dispatcher = dispatch.New(dispatchSettings(c), instances, runner, dispatch.Events{
 		Reported: func(r dispatch.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 		Forgot:   a.metrics.Forgotten,
@@ -80,23 +80,23 @@ func sentences(c config.Config) server.Sentences {
 	return server.Sentences{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed}
 }
 
-// carriers are those of the settings, in their order, all of them counted.
-func (a *App) carriers(c config.Config) ([]*race.Carrier, error) {
+// newInstances returns those of the settings, in their order, all of them counted.
+func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 	opened, err := a.open(c)
 	if err != nil {
 		return nil, err
 	}
-	var carriers []*race.Carrier
-	for i, instance := range c.Instances {
-		carrier := race.NewCarrier(instance.Name, opened[i], instance.Codes, c.AtOnce)
-		carriers = append(carriers, carrier)
-		a.metrics.Carrier(carrier.Name)
-		a.metrics.CarrierPatience(carrier.Name, func() time.Duration { return carrier.Patience(c.Patience) })
+	var instances []*race.Instance
+	for i, configured := range c.Instances {
+		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.AtOnce)
+		instances = append(instances, instance)
+		a.metrics.Instance(instance.Name)
+		a.metrics.InstancePatience(instance.Name, func() time.Duration { return instance.Patience(c.Patience) })
 		for _, state := range race.States {
-			a.metrics.CarrierState(carrier.Name, string(state), func() bool { return carrier.State() == state })
+			a.metrics.BreakerState(instance.Name, string(state), func() bool { return instance.State() == state })
 		}
 	}
-	return carriers, nil
+	return instances, nil
 }
 
 // open opens the accounts of the settings, in their order. Those whose receipts would be refused ask for none.
@@ -118,7 +118,7 @@ func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	return opened, nil
 }
 
-// Unsigned says why nothing proves who reports what becomes of a carrier's messages. It is empty if a signature does, or if nobody
+// Unsigned says why nothing proves who reports what becomes of an instance's messages. It is empty if a signature does, or if nobody
 // reports.
 func Unsigned(p providers.Provider) string {
 	receiver, ok := p.(providers.Receiver)
@@ -128,14 +128,14 @@ func Unsigned(p providers.Provider) string {
 	return receiver.Setup().Unsigned
 }
 
-// warnOfUnsigned logs which carriers' receipts are refused.
+// warnOfUnsigned logs which instances' receipts are refused.
 func (a *App) warnOfUnsigned(c config.Config) {
 	if !c.Addresses().On() {
 		return
 	}
-	for _, carrier := range a.Dispatcher.Carriers {
-		if Unsigned(carrier.Provider()) != "" && !slices.Contains(c.Unsigned, carrier.Name) {
-			a.log.Warn().Str("carrier", carrier.Name).Msg("receipts are refused: no signature can be checked (smshook check tells why)")
+	for _, instance := range a.Dispatcher.Instances {
+		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+			a.log.Warn().Str("instance", instance.Name).Msg("receipts are refused: no signature can be checked (smshook check tells why)")
 		}
 	}
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Reload takes over what may change while the program runs: secrets, carriers' credentials and texts. Calls under way go on with
+// Reload takes over what may change while the program runs: secrets, instances' credentials and texts. Calls under way go on with
 // what they began with. If it can't, nothing changes. The old secrets of the hook are taken for as long as signatures live, and new
 // credentials are tried, which takes up to five seconds. It must not be called concurrently.
 func (a *App) Reload(ctx context.Context, c config.Config) error {
-	same := slices.EqualFunc(c.Instances, a.Dispatcher.Carriers, func(i config.Instance, carrier *race.Carrier) bool { return i.Name == carrier.Name })
+	same := slices.EqualFunc(c.Instances, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
 	if !same {
 		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed, and that takes a restart"}
 	}
-	if c.Addresses().On() != a.settings.Addresses().On() { // carriers would be given addresses that aren't there
+	if c.Addresses().On() != a.settings.Addresses().On() { // instances would be given addresses that aren't there
 		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off, and that takes a restart"}
 	}
 	secrets, err := c.Secrets.Replacing(a.Server.Keys.Load().Hook, time.Now())
@@ -37,8 +37,8 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		return err
 	}
 	a.instances = c.Instances
-	for i, carrier := range a.Dispatcher.Carriers {
-		carrier.Replace(opened[i])
+	for i, instance := range a.Dispatcher.Instances {
+		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
 	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})

@@ -18,7 +18,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Settings of which a part can't be used change nothing: not the secrets that could be read, nor the carriers that could be
+// Settings of which a part can't be used change nothing: not the secrets that could be read, nor the instances that could be
 // opened.
 func TestReloadChangesAllOrNothing(t *testing.T) {
 	broken := false
@@ -31,8 +31,8 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 			return new(gate), nil
 		}),
 	}
-	fresh := func(carriers string, more ...string) config.Config {
-		c, err := config.Load(append(more, "SMSHOOK_SECRETS="+hook.NewSecret(), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
+	fresh := func(instances string, more ...string) config.Config {
+		c, err := config.Load(append(more, "SMSHOOK_SECRETS="+hook.NewSecret(), "SMSHOOK_PROVIDERS="+instances), drivers, false, nil)
 		require.NoError(t, err)
 		return c
 	}
@@ -43,7 +43,7 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 		gate, fragile providers.Provider
 	}
 	now := func() state {
-		return state{a.Server.Keys.Load(), a.Dispatcher.Carriers[0].Provider(), a.Dispatcher.Carriers[1].Provider()}
+		return state{a.Server.Keys.Load(), a.Dispatcher.Instances[0].Provider(), a.Dispatcher.Instances[1].Provider()}
 	}
 	before := now()
 

@@ -11,13 +11,13 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// tryFor is how long a reload waits for the carriers that it asks about new credentials.
+// tryFor is how long a reload waits for the instances that it asks about new credentials.
 const tryFor = 5 * time.Second
 
 var errPanicked = errors.New("the check panicked")
 
-// try asks the carriers about the credentials that are new, where they can be asked. It returns one problem for each account whose
-// new credentials are refused: a file may be half written, or the value of another account. Those that the carrier can't be asked
+// try asks the instances about the credentials that are new, where they can be asked. It returns one problem for each account whose
+// new credentials are refused: a file may be half written, or the value of another account. Those that the instance can't be asked
 // about are taken, and so are those of an account whose old ones are refused too: there is nothing to lose, or the credentials may
 // send and nothing else.
 func (a *App) try(ctx context.Context, c config.Config, opened []providers.Provider) error {
@@ -32,12 +32,12 @@ func (a *App) try(ctx context.Context, c config.Config, opened []providers.Provi
 		}
 		wg.Go(func() {
 			err := check(ctx, checker)
-			switch old, ok := a.Dispatcher.Carriers[i].Provider().(providers.Checker); {
+			switch old, ok := a.Dispatcher.Instances[i].Provider().(providers.Checker); {
 			case err == nil:
 			case !denied(err):
-				a.log.Warn().Str("carrier", instance.Name).Str("error", err.Error()).Msg("the new credentials are taken untried")
+				a.log.Warn().Str("instance", instance.Name).Str("error", err.Error()).Msg("the new credentials are taken untried")
 			case ok && !denied(check(ctx, old)):
-				problems[i] = fmt.Errorf("%s…: the carrier refuses what is new here, and not what was there before: %w", instance.Prefix(), err)
+				problems[i] = fmt.Errorf("%s…: the instance refuses what is new here, and not what was there before: %w", instance.Prefix(), err)
 			}
 		})
 	}
@@ -55,7 +55,7 @@ func check(ctx context.Context, c providers.Checker) (err error) {
 	return c.Check(ctx)
 }
 
-// denied reports whether a carrier has answered, and refused.
+// denied reports whether an instance has answered, and refused.
 func denied(err error) bool {
 	var failed *providers.Error
 	return errors.As(err, &failed) && (failed.Kind == providers.Account || failed.Kind == providers.Rejected)

@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// lock is a carrier that knows one good token.
+// lock is an instance that knows one good token.
 type lock struct {
 	gate
 	Token providers.Secret `env:"TOKEN" help:"x"`
@@ -43,7 +43,7 @@ var _ providers.Checker = (*lock)(nil)
 
 // New credentials are tried before they take the place of the old ones, and are refused where they are worse.
 func TestReloadTriesCredentials(t *testing.T) {
-	const refused = "LOCK_…: the carrier refuses what is new here, and not what was there before: account (code 20003): answer 401"
+	const refused = "LOCK_…: the instance refuses what is new here, and not what was there before: account (code 20003): answer 401"
 	for _, tt := range []struct {
 		name, old, key, new string
 		want                string
@@ -54,7 +54,7 @@ func TestReloadTriesCredentials(t *testing.T) {
 		{"half written", "whole", "whole", "who", refused, "whole", "", 0},
 		{"both are refused", "old", "another", "new", "", "new", "", 0},
 		{"unchanged, and refused", "old", "another", "old", "", "old", "", 0},
-		{"the carrier is silent", "old", "old", "hangs", "", "hangs", `"carrier":"lock","error":"unknown: no answer","message":"the new credentials are taken untried"`, tryFor},
+		{"the instance is silent", "old", "old", "hangs", "", "hangs", `"instance":"lock","error":"unknown: no answer","message":"the new credentials are taken untried"`, tryFor},
 		{"the old ones can't be asked about", "hangs", "another", "new", refused, "hangs", "", tryFor},
 		{"a bug", "old", "old", "panics", "", "panics", `"error":"the check panicked"`, 0},
 	} {
@@ -85,7 +85,7 @@ func TestReloadTriesCredentials(t *testing.T) {
 					require.EqualError(t, err, tt.want)
 				}
 				require.Equal(t, tt.took, time.Since(start))
-				require.Equal(t, tt.token, a.Dispatcher.Carriers[0].Provider().(*lock).Token.Reveal())
+				require.Equal(t, tt.token, a.Dispatcher.Instances[0].Provider().(*lock).Token.Reveal())
 				require.Contains(t, written.String(), tt.logs)
 				require.Equal(t, tt.logs != "", written.Len() > 0, written.String())
 				require.NotContains(t, written.String(), "028687")

@@ -18,7 +18,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// pigeon is a carrier with a setting of every type.
+// pigeon is a provider with a setting of every type.
 type pigeon struct {
 	Token  providers.Secret `env:"TOKEN" required:"true" help:"the pigeon's ring"`
 	From   string           `env:"FROM" default:"loft" help:"where it starts"`
@@ -111,7 +111,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{"nothing at all", nil, []string{
 			"SMSHOOK_SECRETS: is missing: the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar",
-			"SMSHOOK_PROVIDERS: is missing: carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
+			"SMSHOOK_PROVIDERS: is missing: providers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
 		}},
 		{"all at once", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_FLIGHT=9h", "PIGEON_KIND=wood"), []string{
 			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",
@@ -137,7 +137,7 @@ func TestProblems(t *testing.T) {
 		{"receipts of anybody", good("SMSHOOK_PUBLIC_URL=https://sms.example.com"), []string{"SMSHOOK_RECEIPT_SECRET: is missing, and SMSHOOK_PUBLIC_URL is set"}},
 		{"budget too short", good("SMSHOOK_BUDGET=900ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"budget over what Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
-		{"a carrier's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
+		{"a provider's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
 			"PIGEON_TOKEN: is missing: the pigeon's ring", "PIGEON_FROM: want a place",
 		}},
 		{"a typo", good("SMSHOOK_BUDGTE=4s", "SMSHOOK_SECRET=x", "SMSHOOK_WHATEVER=1"), []string{
@@ -163,10 +163,10 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_WEBOTP_DOMAIN: want a domain such as example.com, in small letters and without https://",
 			"SMSHOOK_MESSAGES_DIR: want the path of a readable folder",
 		}},
-		{"no such carrier", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such carrier; there are: pigeon"}},
+		{"no such provider", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such provider; there are: pigeon"}},
 		{"for development only", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and shows codes: it is for `smshook dev` alone"}},
 		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: the name is taken; write another=pigeon"}},
-		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a carrier's name, or name=carrier, in small letters and digits"}},
+		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a provider's name, or name=provider, in small letters and digits"}},
 		{"our own name", good("SMSHOOK_PROVIDERS=smshook=pigeon"), []string{"SMSHOOK_PROVIDERS: an account can't be called smshook: its settings would mix with our own"}},
 		{"addresses", good("SMSHOOK_ADDR=8080"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
 		{"ports", good("PORT=99999"), []string{"PORT: want the number of a port"}},
@@ -203,7 +203,7 @@ func TestProblems(t *testing.T) {
 			"PIGEON_FROM: still has the example's replace_me in it: put your own value there",
 		}},
 		{"patience over the budget", good("SMSHOOK_BUDGET=1200ms"), []string{
-			"SMSHOOK_PATIENCE: want at most the 1.2s of SMSHOOK_BUDGET: no other carrier would be tried in time",
+			"SMSHOOK_PATIENCE: want at most the 1.2s of SMSHOOK_BUDGET: no other provider would be tried in time",
 		}},
 		{"value and file", good("PIGEON_TOKEN_FILE=" + missing), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
 		{"unsigned receipts of nobody", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
@@ -419,7 +419,7 @@ func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
 	require.EqualError(t, err, "SMSHOOK_PORT: is not a setting")
 }
 
-func TestUnknownCarrierSettingsWarn(t *testing.T) {
+func TestUnknownProviderSettingsWarn(t *testing.T) {
 	c, err := Load(good("PIGEON_TOKN=x", "PIGEON_REGION=x", "HAWK_TOKN=x"), drivers(), false, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"PIGEON_REGION: is not a setting", "PIGEON_TOKN: is not a setting; did you mean PIGEON_TOKEN?"}, c.Warnings)
@@ -454,7 +454,7 @@ func TestNearestName(t *testing.T) {
 	}
 }
 
-func TestCarriersOwnWarnings(t *testing.T) {
+func TestProvidersOwnWarnings(t *testing.T) {
 	const warning = "PIGEON_LOUD: wakes people"
 	env := good("PIGEON_LOUD=true", "PIGEON_FLIGHT=3h", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=x", "PIGEON_REGION=x")
 	c, err := Load(env, drivers(), false, nil)
@@ -467,7 +467,7 @@ func TestCarriersOwnWarnings(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	sections := Describe(drivers())
-	require.Len(t, sections, 2, "a carrier without settings has no section")
+	require.Len(t, sections, 2, "a provider without settings has no section")
 	require.Equal(t, Section{"Pigeon", []Described{
 		{"PIGEON_TOKEN", "", "the pigeon's ring", true},
 		{"PIGEON_FROM", "loft", "where it starts", false},
@@ -475,7 +475,7 @@ func TestDescribe(t *testing.T) {
 		{"PIGEON_FLIGHT", "2h", "how long it flies", false},
 		{"PIGEON_KIND", "", "its breed", false},
 		{"PIGEON_RING", "", "what tells it from another's", false},
-		{"PIGEON_CODES", "", "your own classes for the carrier's codes: 21610=account, 30007=temporary", false},
+		{"PIGEON_CODES", "", "your own classes for the provider's codes: 21610=account, 30007=temporary", false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")

@@ -10,11 +10,11 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Instance is one account of one carrier.
+// Instance is one account of one provider.
 type Instance struct {
 	Name   string // in lower case; in capitals, the prefix of its settings
 	Driver providers.Driver
-	Codes  providers.Codes // the operator's own classes for the carrier's codes
+	Codes  providers.Codes // the operator's own classes for the provider's codes
 	Open   func(providers.Deps) (providers.Provider, error)
 
 	warnings []string
@@ -38,7 +38,7 @@ func (l *Instances) UnmarshalText(text []byte) error {
 			driver = name
 		}
 		if !instanceName.MatchString(name) || !instanceName.MatchString(driver) {
-			return fmt.Errorf("entry %d: want a carrier's name, or name=carrier, in small letters and digits", i+1)
+			return fmt.Errorf("entry %d: want a provider's name, or name=provider, in small letters and digits", i+1)
 		}
 		if slices.ContainsFunc(list, func(o Instance) bool { return o.Name == name }) {
 			return fmt.Errorf("entry %d: the name is taken; write another=%s", i+1, driver)
@@ -52,9 +52,9 @@ func (l *Instances) UnmarshalText(text []byte) error {
 // Prefix is that of the instance's settings.
 func (i Instance) Prefix() string { return strings.ToUpper(i.Name) + "_" }
 
-// common is what every carrier has.
+// common is what every provider has.
 type common struct {
-	Codes providers.Codes `env:"CODES" help:"your own classes for the carrier's codes: 21610=account, 30007=temporary"`
+	Codes providers.Codes `env:"CODES" help:"your own classes for the provider's codes: 21610=account, 30007=temporary"`
 }
 
 func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) []error {
@@ -63,7 +63,7 @@ func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) 
 	}
 	at := slices.IndexFunc(drivers, func(d providers.Driver) bool { return d.Name == i.driver })
 	if at < 0 {
-		return refuse(fmt.Sprintf("entry %d: there is no such carrier; there are: %s", i.entry, names(drivers, dev)))
+		return refuse(fmt.Sprintf("entry %d: there is no such provider; there are: %s", i.entry, names(drivers, dev)))
 	}
 	i.Driver = drivers[at]
 	if i.Driver.Dev && !dev {

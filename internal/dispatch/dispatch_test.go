@@ -19,7 +19,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// pigeon is a carrier that remembers what it was given.
+// pigeon is an instance that remembers what it was given.
 type pigeon struct {
 	mu   sync.Mutex
 	err  error
@@ -38,7 +38,7 @@ func (p *pigeon) Send(ctx context.Context, m providers.Message) (providers.Sent,
 	return providers.Sent{IDs: []string{"1"}}, err
 }
 
-// silence is a carrier's that has the message and hasn't answered yet.
+// silence is an instance's that has the message and hasn't answered yet.
 func silence(ctx context.Context, lasts time.Duration) error {
 	if lasts == 0 {
 		return nil
@@ -67,15 +67,15 @@ func fails(kind providers.Kind) *pigeon {
 	return &pigeon{err: &providers.Error{Kind: kind, Err: errors.New("no")}}
 }
 
-// dispatcher returns one with carriers a, b, c …
-func dispatcher(s Settings, carriers ...*pigeon) *Dispatcher {
+// dispatcher returns one with instances a, b, c …
+func dispatcher(s Settings, instances ...*pigeon) *Dispatcher {
 	s.CallerWaits, s.Budget, s.Concurrency = 5*time.Second, 4*time.Second, 100
 	if s.Texts == nil {
 		s.Texts = texts(message.Settings{App: "Acme"})
 	}
-	var list []*race.Carrier
-	for i, c := range carriers {
-		list = append(list, race.NewCarrier(string(rune('a'+i)), c, nil, 100))
+	var list []*race.Instance
+	for i, c := range instances {
+		list = append(list, race.NewInstance(string(rune('a'+i)), c, nil, 100))
 	}
 	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}, Events{})
 }
@@ -145,7 +145,7 @@ func TestMessage(t *testing.T) {
 func TestResults(t *testing.T) {
 	for _, tt := range []struct {
 		name, number string
-		carriers     []*pigeon
+		instances    []*pigeon
 		want         Result
 		attempts     int
 		reason       string
@@ -157,7 +157,7 @@ func TestResults(t *testing.T) {
 		{"no number", "12", []*pigeon{{}}, BadNumber, 0, "the number has 2 digits, too few for a number with its calling code"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			outcome := dispatcher(Settings{}, tt.carriers...).Send(t.Context(), request(tt.number))
+			outcome := dispatcher(Settings{}, tt.instances...).Send(t.Context(), request(tt.number))
 			require.Equal(t, tt.want, outcome.Result)
 			require.Len(t, outcome.Attempts, tt.attempts)
 			if tt.reason == "" {
@@ -206,18 +206,18 @@ func TestTheThirdAttemptIsSent(t *testing.T) {
 	quick := func() *pigeon { return &pigeon{wait: 300 * time.Millisecond} }
 	silent := func() *pigeon { return &pigeon{wait: time.Hour} }
 	for _, tt := range []struct {
-		name     string
-		carriers []*pigeon
-		before   []time.Duration // attempts that were seen, and broke
-		spent    time.Duration   // of the third, as its timestamps say
+		name      string
+		instances []*pigeon
+		before    []time.Duration // attempts that were seen, and broke
+		spent     time.Duration   // of the third, as its timestamps say
 	}{
-		{"one carrier", []*pigeon{quick()}, nil, 4020 * time.Millisecond},
+		{"one instance", []*pigeon{quick()}, nil, 4020 * time.Millisecond},
 		{"behind a silent one", []*pigeon{silent(), quick()}, nil, 4020 * time.Millisecond},
 		{"of an Auth that doesn't say when it made the call", []*pigeon{fails(providers.Temporary), quick()}, []time.Duration{0, 2 * time.Second}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := dispatcher(Settings{}, tt.carriers...)
+				d := dispatcher(Settings{}, tt.instances...)
 				d.race.Unknown = race.FailUnknown
 				start := time.Now()
 				for _, at := range tt.before {
@@ -273,11 +273,11 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// tried names the carriers in the order in which they were tried.
+// tried names the instances in the order in which they were tried.
 func tried(o Outcome) string {
 	var names []string
 	for _, a := range o.Attempts {
-		names = append(names, a.Carrier)
+		names = append(names, a.Instance)
 	}
 	return strings.Join(names, " ")
 }

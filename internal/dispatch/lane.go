@@ -58,9 +58,9 @@ type lane struct {
 type lastMessage struct {
 	id         string
 	at         time.Time // of the request
-	carrier    string
+	instance   string
 	lastSignIn string
-	arrived    bool // as the carrier reports
+	arrived    bool // as the instance reports
 }
 
 const mostLast = 1 << 16
@@ -191,14 +191,14 @@ func (ls *lanes) leave(r Request, mine *lane, accepted bool) {
 	}
 }
 
-// took notes which carrier the message of a request went out by.
-func (ls *lanes) took(r Request, carrier string) {
+// took notes which instance the message of a request went out by.
+func (ls *lanes) took(r Request, instance string) {
 	if r.MFA {
 		return
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.last.put(r.flow(), lastMessage{id: r.ID, at: r.Arrived, carrier: carrier, lastSignIn: r.LastSignIn}, r.Arrived)
+	ls.last.put(r.flow(), lastMessage{id: r.ID, at: r.Arrived, instance: instance, lastSignIn: r.LastSignIn}, r.Arrived)
 }
 
 // arrived notes that the message of a request is on the phone.
@@ -210,17 +210,17 @@ func (ls *lanes) arrived(r Request) {
 	}
 }
 
-// lost returns the carrier that took the last message on the lane if that, it seems, never arrived: the user asks again, and
+// lost returns the instance that took the last message on the lane if that, it seems, never arrived: the user asks again, and
 // has not signed in since. To Auth, nothing else says so. No clocks are compared: the last sign-in is a mark, not a time. It
 // is empty if there is none.
-func (ls *lanes) lost(r Request) (carrier string) {
+func (ls *lanes) lost(r Request) (instance string) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	last := ls.unused(r, ls.resendWindow)
 	if last == nil || last.arrived {
 		return ""
 	}
-	return last.carrier
+	return last.instance
 }
 
 // valid reports whether the code of the last message on the lane can still be used, if a code lives that long: the user has

@@ -35,12 +35,12 @@ func TestParallelRequests(t *testing.T) {
 	slow := func() *pigeon { return &pigeon{wait: time.Second} }
 	slowNo := &pigeon{wait: time.Second, err: &providers.Error{Kind: providers.Temporary}}
 	for _, tt := range []struct {
-		name    string
-		carrier *pigeon
-		second  Request
-		want    Result
-		took    time.Duration
-		sent    int
+		name     string
+		instance *pigeon
+		second   Request
+		want     Result
+		took     time.Duration
+		sent     int
 	}{
 		{"the first is accepted: its code is the valid one", slow(), of("second"), JustSent, time.Second, 1},
 		{"the first fails: the second runs", slowNo, of("second"), Failed, 2 * time.Second, 2},
@@ -51,14 +51,14 @@ func TestParallelRequests(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := dispatcher(Settings{}, tt.carrier)
+				d := dispatcher(Settings{}, tt.instance)
 				go d.Send(t.Context(), of("first"))
 				synctest.Wait()
 				start := time.Now()
 				tt.second.Arrived = start
 				require.Equal(t, tt.want, d.Send(t.Context(), tt.second).Result)
 				require.Equal(t, tt.took, time.Since(start))
-				require.Equal(t, tt.sent, tt.carrier.sent())
+				require.Equal(t, tt.sent, tt.instance.sent())
 				require.NoError(t, d.Drain(t.Context()))
 			})
 		})
@@ -225,7 +225,7 @@ func TestNobodyWaitsInALaneBeyondHisTime(t *testing.T) {
 	})
 }
 
-func TestWhoAsksAgainGetsTheNextCarrier(t *testing.T) {
+func TestWhoAsksAgainGetsTheNextInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatcher(Settings{ResendWindow: 10 * time.Minute}, &pigeon{}, &pigeon{}, &pigeon{})
 		n := 0

@@ -56,7 +56,7 @@ var (
 )
 
 // once runs a call, or answers a repeat of one: like the first while that runs, and once it is settled. A failure settles
-// nothing, but which carriers were tried is remembered.
+// nothing, but which instances were tried is remembered.
 //
 // The run goes on as long as anybody waits for it: its context ends when the last of them has left.
 func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, *call) Outcome) Outcome {
@@ -169,16 +169,16 @@ func (c *call) end(outcome Outcome) Outcome {
 }
 
 func (c *call) note(attempt race.Attempt) {
-	if c.tried == nil && (attempt.Err != nil || attempt.Pending) { // most calls need none: the first carrier takes them
+	if c.tried == nil && (attempt.Err != nil || attempt.Pending) { // most calls need none: the first instance takes them
 		c.tried, c.pending = map[string]providers.Kind{}, map[string]bool{}
 	}
 	if attempt.Err != nil {
-		c.tried[attempt.Carrier] = attempt.Err.Kind
+		c.tried[attempt.Instance] = attempt.Err.Kind
 	}
 	if attempt.Pending {
-		c.pending[attempt.Carrier] = true
+		c.pending[attempt.Instance] = true
 	} else {
-		delete(c.pending, attempt.Carrier)
+		delete(c.pending, attempt.Instance)
 	}
 }
 
@@ -197,7 +197,7 @@ func (cs *calls) judged(c *call, judge func() policy.Verdict) policy.Verdict {
 	return verdict
 }
 
-// late returns what notes the attempts that end after the run under way. A carrier that took the message after all settles
+// late returns what notes the attempts that end after the run under way. An instance that took the message after all settles
 // the call, and a run that is under way by then has nothing left to do: the message must not be sent again.
 func (cs *calls) late(c *call) func(race.Attempt) {
 	cs.mu.Lock()
@@ -268,21 +268,21 @@ func repeated(o Outcome) Outcome {
 	return o
 }
 
-// untried puts the carriers in the order for a repeat: those not tried yet, then those that failed for a time.
-func (cs *calls) untried(c *call, route []*race.Carrier) []*race.Carrier {
+// untried puts the instances in the order for a repeat: those not tried yet, then those that failed for a time.
+func (cs *calls) untried(c *call, route []*race.Instance) []*race.Instance {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if len(c.tried) == 0 {
 		return route
 	}
-	var fresh, again []*race.Carrier
-	for _, carrier := range route {
-		kind, tried := c.tried[carrier.Name]
+	var fresh, again []*race.Instance
+	for _, instance := range route {
+		kind, tried := c.tried[instance.Name]
 		switch {
 		case !tried:
-			fresh = append(fresh, carrier)
+			fresh = append(fresh, instance)
 		case kind == providers.Temporary:
-			again = append(again, carrier)
+			again = append(again, instance)
 		}
 	}
 	return append(fresh, again...)

@@ -65,7 +65,7 @@ func TestARepeatJoinsTheFirst(t *testing.T) {
 	})
 }
 
-// Auth's connection breaks after each attempt, but the carrier has the message.
+// Auth's connection breaks after each attempt, but the instance has the message.
 func TestABrokenConnectionMakesNoDouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, next := &pigeon{wait: 3 * time.Second}, &pigeon{}
@@ -83,7 +83,7 @@ func TestABrokenConnectionMakesNoDouble(t *testing.T) {
 	})
 }
 
-// If nothing came of the first attempt, its repeat goes to the carriers not tried yet, and is answered in Auth's time.
+// If nothing came of the first attempt, its repeat goes to the instances not tried yet, and is answered in Auth's time.
 func TestARepeatGoesOnWhereTheFirstStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent, next := &pigeon{wait: time.Hour}, &pigeon{}
@@ -100,11 +100,11 @@ func TestARepeatGoesOnWhereTheFirstStopped(t *testing.T) {
 	})
 }
 
-// The only carrier has the message and takes its time: a repeat waits for that, as the first call would have.
+// The only instance has the message and takes its time: a repeat waits for that, as the first call would have.
 func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		takes   time.Duration // for the carrier to say yes
+		takes   time.Duration // for the instance to say yes
 		err     error         // or no
 		unknown race.Unknown
 		want    Result
@@ -135,7 +135,7 @@ func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 	}
 }
 
-// The first run's yes comes while the second run tries another carrier: the call is settled, for all who wait.
+// The first run's yes comes while the second run tries another instance: the call is settled, for all who wait.
 func TestALateYesEndsTheSecondRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, silent := &pigeon{wait: 3 * time.Second}, &pigeon{wait: time.Hour}

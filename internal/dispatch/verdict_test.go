@@ -93,7 +93,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A user is told that a code was just sent as long as it lives, whether or not a repeated request goes to another carrier.
+// A user is told that a code was just sent as long as it lives, whether or not a repeated request goes to another instance.
 func TestTheCodeThatWasSentIsPointedTo(t *testing.T) {
 	for _, window := range []time.Duration{0, 10 * time.Minute} {
 		for _, tt := range []struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// quick returns a stable whose carrier a is known to answer within 100 ms.
+// quick returns a stable whose instance a is known to answer within 100 ms.
 func quick(t *testing.T, others ...script) *stable {
 	s := newStable(append([]script{{takes: 100 * ms}}, others...)...)
 	for range enoughAnswers {
@@ -32,8 +32,8 @@ func (s *stable) several(t *testing.T, calls int, does func(n int) script) []Out
 	return outcomes
 }
 
-func (s *stable) does(carrier int, what script) {
-	c := s.carriers[carrier]
+func (s *stable) does(instance int, what script) {
+	c := s.instances[instance]
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.script = what
@@ -51,7 +51,7 @@ func TestTheNextStartsAfterTheLearnedPatience(t *testing.T) {
 	})
 }
 
-// What says something bad of a carrier at once isn't learned: a fast 500 doesn't make slow answers suspicious.
+// What says something bad of an instance at once isn't learned: a fast 500 doesn't make slow answers suspicious.
 func TestFailuresTeachNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStable(fails(providers.Temporary), script{takes: 800 * ms})
@@ -116,7 +116,7 @@ func TestDoubt(t *testing.T) {
 	}
 }
 
-// A doubt is no reason to cut a call short: the carrier is slow, perhaps, and the only one.
+// A doubt is no reason to cut a call short: the instance is slow, perhaps, and the only one.
 func TestDoubtDoesNotHurry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := quick(t)
@@ -149,7 +149,7 @@ func TestShortSharesAreNoDoubt(t *testing.T) {
 	})
 }
 
-// How quick it was before it failed says nothing about how a carrier comes back.
+// How quick it was before it failed says nothing about how an instance comes back.
 func TestATrialIsNotJudgedByWhatWasLearned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := quick(t, script{})

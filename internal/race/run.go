@@ -14,20 +14,20 @@ type run struct {
 	entry    Entry
 	deadline time.Time
 	trial    *verdict // of the first in the queue, if that is on trial
-	queue    []*Carrier
+	queue    []*Instance
 	flying   []*flight
 	landed   chan *flight
 	ended    []Attempt
 	bell     *time.Timer // rings when the patience of the newest attempt is over, and at the deadline
-	won      bool        // a carrier has accepted
+	won      bool        // an instance has accepted
 }
 
 // lineUp puts those that rest at the end, before them those that are in doubt, and one that has rested, if there is one, to the front: it needs a real message to
 // show that it is well again, and other messages in the meantime try it last.
 func (r *Runner) lineUp(e Entry) *run {
 	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), bell: time.NewTimer(time.Hour)}
-	run.queue = make([]*Carrier, 0, len(e.Route))
-	var rested, doubtful, sick []*Carrier
+	run.queue = make([]*Instance, 0, len(e.Route))
+	var rested, doubtful, sick []*Instance
 	for _, c := range e.Route {
 		switch state := c.State(); {
 		case state == Healthy && c.health.doubt.stands(run.Patience):
@@ -52,7 +52,7 @@ func (r *Runner) lineUp(e Entry) *run {
 }
 
 // hurry shortens the race to one patience: Auth holds a database connection while it waits, and where nothing works it isn't
-// made to wait for long. A single carrier has all the time where silence is a failure: it may just be slow.
+// made to wait for long. A single instance has all the time where silence is a failure: it may just be slow.
 func (run *run) hurry() {
 	if len(run.entry.Route) == 1 && run.Unknown == FailUnknown {
 		return
@@ -66,7 +66,7 @@ func (run *run) hurry() {
 	}
 }
 
-// next starts the next carrier, if there is one, time for it, and anybody who waits.
+// next starts the next instance, if there is one, time for it, and anybody who waits.
 func (run *run) next(ctx context.Context) {
 	left := time.Until(run.deadline)
 	if len(run.queue) == 0 || ctx.Err() != nil || left < leastTime/2 {
@@ -112,7 +112,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	case providers.Recipient:
 		run.queue = nil
 	case providers.Channel:
-		run.queue = slices.DeleteFunc(run.queue, func(c *Carrier) bool { return c.Channel() == f.carrier.Channel() })
+		run.queue = slices.DeleteFunc(run.queue, func(c *Instance) bool { return c.Channel() == f.instance.Channel() })
 	}
 	if newest { // an older one's failure starts nothing: its successor is under way
 		run.next(ctx)

@@ -14,13 +14,13 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// A simulation makes 25 calls a second. Carrier a is the first of two, and does what it does; b answers after 100 ms.
+// A simulation makes 25 calls a second. Instance a is the first of two, and does what it does; b answers after 100 ms.
 const (
 	callGap  = 40 * ms
 	bAnswers = 100 * ms
 )
 
-// phase is what carrier a does for some time.
+// phase is what instance a does for some time.
 type phase struct {
 	calls int
 	does  func(*rand.Rand) script
@@ -38,7 +38,7 @@ type seen struct {
 func simulate(t *testing.T, phases ...phase) []seen {
 	s := newStable(script{}, script{takes: bAnswers})
 	random := rand.New(rand.NewPCG(1, 2))
-	a := s.carriers[0]
+	a := s.instances[0]
 	var result []seen
 	for _, phase := range phases {
 		got := seen{calls: phase.calls}
@@ -84,12 +84,12 @@ func simulate(t *testing.T, phases ...phase) []seen {
 	return result
 }
 
-// takes is a carrier that always takes so long.
+// takes is an instance that always takes so long.
 func takes(d time.Duration) func(*rand.Rand) script {
 	return func(*rand.Rand) script { return script{takes: d} }
 }
 
-// logNormal is a carrier half of whose answers take less than the median, and 99 of 100 less than p99.
+// logNormal is an instance half of whose answers take less than the median, and 99 of 100 less than p99.
 func logNormal(median, p99 time.Duration) func(*rand.Rand) script {
 	sigma := math.Log(float64(p99)/float64(median)) / 2.3263
 	return func(r *rand.Rand) script {
@@ -97,7 +97,7 @@ func logNormal(median, p99 time.Duration) func(*rand.Rand) script {
 	}
 }
 
-// upTo is a carrier whose answers take anything up to most.
+// upTo is an instance whose answers take anything up to most.
 func upTo(most time.Duration) func(*rand.Rand) script {
 	return func(r *rand.Rand) script { return script{takes: time.Duration(r.Int64N(int64(most)))} }
 }
@@ -164,7 +164,7 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
-// stall is a carrier that answers nothing for some time, and then all that has come in.
+// stall is an instance that answers nothing for some time, and then all that has come in.
 func stall(whole time.Duration) phase {
 	waits := whole
 	return phase{int(whole / callGap), func(*rand.Rand) script {

@@ -23,12 +23,12 @@ import (
 type line struct {
 	http.ResponseWriter
 
-	status  int // 0 until the answer is on its way
-	id      string
-	carrier string            // that reports
-	reason  error             // why the call was refused; safe to log
-	outcome *dispatch.Outcome // nil if it got no further than the door
-	failure func() hook.Reply // the answer if the handler panics
+	status   int // 0 until the answer is on its way
+	id       string
+	instance string            // that reports
+	reason   error             // why the call was refused; safe to log
+	outcome  *dispatch.Outcome // nil if it got no further than the door
+	failure  func() hook.Reply // the answer if the handler panics
 }
 
 func (l *line) WriteHeader(status int) {
@@ -103,7 +103,7 @@ func (s *Server) count(l *line, r *http.Request, took time.Duration) {
 	case r.URL.Path == HookPath:
 		s.Metrics.HookRefused(refusals[l.status])
 	default:
-		s.Metrics.ReceiptRefused(l.carrier, l.status)
+		s.Metrics.ReceiptRefused(l.instance, l.status)
 	}
 	if o := l.outcome; o != nil {
 		s.countOutcome(o)
@@ -143,7 +143,7 @@ func (s *Server) write(l *line, r *http.Request, took time.Duration) {
 	times := 1
 	if l.reason != nil {
 		var ok bool
-		if times, ok = s.refusals.Take(l.carrier + ": " + l.reason.Error()); !ok {
+		if times, ok = s.refusals.Take(l.instance + ": " + l.reason.Error()); !ok {
 			return
 		}
 	}
@@ -151,8 +151,8 @@ func (s *Server) write(l *line, r *http.Request, took time.Duration) {
 	if l.id != "" {
 		event.Str("id", l.id)
 	}
-	if l.carrier != "" {
-		event.Str("carrier", l.carrier)
+	if l.instance != "" {
+		event.Str("instance", l.instance)
 	}
 	if l.reason != nil {
 		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
@@ -193,9 +193,9 @@ func Attempts(event *zerolog.Event, list []race.Attempt) {
 
 // Attempt adds to an event what came of one attempt, and returns it.
 func Attempt(event *zerolog.Event, a race.Attempt) *zerolog.Event {
-	event.Str("carrier", a.Carrier).Dur("took_ms", a.Took)
+	event.Str("instance", a.Instance).Dur("took_ms", a.Took)
 	if len(a.Sent.IDs) > 0 {
-		event.Strs("carrier_ids", a.Sent.IDs)
+		event.Strs("provider_ids", a.Sent.IDs)
 	}
 	if a.Err == nil {
 		return event

@@ -1,5 +1,5 @@
 // Package server is the front door: for Supabase Auth, whose call it reads, has verified and decoded, and dispatched, and gives
-// the answer; and for carriers, which report what became of messages.
+// the answer; and for instances, which report what became of messages.
 package server
 
 import (
@@ -38,7 +38,7 @@ type Server struct {
 // Keys are how callers prove themselves.
 type Keys struct {
 	Hook     hook.Secrets
-	Receipts receipt.Addresses // where carriers report; none if they are not to
+	Receipts receipt.Addresses // where instances report; none if they are not to
 	Unsigned []string          // the instances whose receipts are taken although no signature can be checked
 }
 
@@ -47,7 +47,7 @@ type Sentences struct {
 	JustSent string // another request was sent just before, and its code is valid
 	TooMany  string // a limit refused the message
 	Number   string // nobody will reach this number, or nobody is to
-	Failed   string // no carrier took the message
+	Failed   string // no instance took the message
 }
 
 // Handler returns the routes.

@@ -9,7 +9,7 @@ import (
 )
 
 // mostStrangers is how many connections may be open on which no signed call has come yet. Each takes some 20 KiB, and a file
-// descriptor: a quarter of those is for strangers, and the rest is for Auth, for the calls of carriers, and for files. Without one,
+// descriptor: a quarter of those is for strangers, and the rest is for Auth, for the calls of instances, and for files. Without one,
 // nothing can be sent.
 func mostStrangers(descriptors uint64) int { return int(min(1024, max(descriptors/4, 16))) }
 

@@ -94,7 +94,7 @@ func TestForgedCallsAreLoggedSeldom(t *testing.T) {
 		}
 		want := []float64{0, 0, 0, 0, 0, calls - firstRefusals + 1}
 		require.Equal(t, map[string][]float64{
-			"the signature matches none of our secrets":                              want,
+			"the signature matches none of our secrets": want,
 			"a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test": want,
 		}, told)
 		w := httptest.NewRecorder()

@@ -28,7 +28,7 @@ func TestVerdicts(t *testing.T) {
 			CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts,
 			Policy: policy.Settings{Limits: limits, Lists: policy.Lists{BlockedPrefixes: blocked}},
 		},
-		[]*race.Carrier{race.NewCarrier("pigeon", carrier(accepts), nil, 10)},
+		[]*race.Instance{race.NewInstance("pigeon", instance(accepts), nil, 10)},
 		&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 		dispatch.Events{},
 	)

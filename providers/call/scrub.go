@@ -15,10 +15,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// maxText is how many bytes of a carrier's text reach the log.
+// maxText is how many bytes of a provider's text reach the log.
 const maxText = 400
 
-// A scrubber takes out of a text the secrets it was made for, in every form in which carriers echo them. It rather takes
+// A scrubber takes out of a text the secrets it was made for, in every form in which providers echo them. It rather takes
 // out too much than too little. To make one costs nothing: most are never used.
 type scrubber struct {
 	message       providers.Message

@@ -144,7 +144,7 @@ func TestCleanLength(t *testing.T) {
 	}
 }
 
-// A carrier's text may be anything; a log is UTF-8.
+// A provider's text may be anything; a log is UTF-8.
 func TestCleanIsUTF8(t *testing.T) {
 	for _, text := range []string{"\xff", "caf\xe9", "a\xc3", strings.Repeat("\xff", maxText+1), strings.Repeat("x", maxText-1) + "é"} {
 		got := testScrubber().clean(text)

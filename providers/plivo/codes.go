@@ -24,7 +24,7 @@ var codes = providers.Codes{
 
 	// https://www.plivo.com/docs/messaging/concepts/geo-permissions
 	"450": providers.Rejected,  // destination country not enabled
-	"451": providers.Recipient, // over the threshold for the country: another carrier would only move the fraud there
+	"451": providers.Recipient, // over the threshold for the country: another provider would only move the fraud there
 
 	// https://support.plivo.com/support/solutions/articles/17000088423
 	"900": providers.Account, // insufficient credit

@@ -19,7 +19,7 @@ var hostileCounts = []any{
 
 // A count of segments is what users pay for by the metrics. Wherever one may stand in an answer, it comes through as 0 to
 // [providers.MostParts].
-func segmentCounts(t *testing.T, c Carrier) {
+func segmentCounts(t *testing.T, c Provider) {
 	decoder := json.NewDecoder(strings.NewReader(c.Accepted.Body))
 	decoder.UseNumber()
 	var body any

@@ -31,7 +31,7 @@ func Message() providers.Message {
 	}
 }
 
-// written returns the ways in which a carrier, or the net/http beneath it, writes a text.
+// written returns the ways in which a provider, or the net/http beneath it, writes a text.
 func written(text string) []string {
 	quoted, _ := json.Marshal(text) // a string always marshals
 	backwards := []rune(text)
@@ -64,7 +64,7 @@ func inScripts(text string) []string {
 	return forms
 }
 
-// Echoes returns what a carrier could say of the message that [Message] returns, each an answer's text of its own, as an
+// Echoes returns what a provider could say of the message that [Message] returns, each an answer's text of its own, as an
 // error's text may be cut after the first few.
 func Echoes(secrets []string) []string {
 	m := Message()

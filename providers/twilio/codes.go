@@ -75,7 +75,7 @@ var codes = providers.Codes{
 	"30034": providers.Rejected,  // US number not registered for A2P 10DLC
 	"30036": providers.Temporary, // validity period over
 	"30410": providers.Unknown,   // the network didn't answer
-	"30450": providers.Recipient, // stopped by the fraud guard: another carrier would only move the fraud there
+	"30450": providers.Recipient, // stopped by the fraud guard: another provider would only move the fraud there
 	"30453": providers.Recipient, // likewise, for hours
 
 	// WhatsApp

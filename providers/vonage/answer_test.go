@@ -207,7 +207,7 @@ func TestInvalidParameters(t *testing.T) {
 
 // WhatsApp would refuse it: no need to ask.
 func TestCodeTooLong(t *testing.T) {
-	f := providertest.NewFake(t, messagesCarrier().Accepted)
+	f := providertest.NewFake(t, messagesProvider().Accepted)
 	p, err := with(withWhatsApp)(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	_, err = p.Send(t.Context(), message(func(m *providers.Message) { m.Code = providers.NewSecret("ééééééééééééé16") }))

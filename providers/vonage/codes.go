@@ -132,7 +132,7 @@ var messagesCodes = providers.Codes{
 	"1451": providers.Rejected,  // invalid context
 	"1460": providers.Rejected,  // the day's limit, such as that of 10DLC
 	"1461": providers.Channel,   // withheld from this user by the channel's provider
-	"1470": providers.Recipient, // Fraud Defender's rules: another carrier would only move the fraud there
+	"1470": providers.Recipient, // Fraud Defender's rules: another provider would only move the fraud there
 	"1472": providers.Recipient, // Fraud Defender: burst
 	"1473": providers.Recipient, // Fraud Defender: artificially inflated traffic
 	"1474": providers.Rejected,  // Fraud Defender: country off

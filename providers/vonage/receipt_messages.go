@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// messageStates are the Messages API's statuses. Undeliverable means that Vonage didn't reach the channel's own carrier.
+// messageStates are the Messages API's statuses. Undeliverable means that Vonage didn't reach the channel's own provider.
 // https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
 var messageStates = map[string]providers.State{
 	"submitted":     providers.StateSent,

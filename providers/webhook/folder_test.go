@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOneFolderAndOneLine shows that a new carrier takes no more than the README says: in a copy of this module, a folder
+// TestOneFolderAndOneLine shows that a new provider takes no more than the README says: in a copy of this module, a folder
 // providers/solomobile, and a line in providers/all/all.go, with its import. All else is as it is.
 func TestOneFolderAndOneLine(t *testing.T) {
 	if testing.Short() {

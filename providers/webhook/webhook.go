@@ -29,7 +29,7 @@ type Settings struct {
 	ID            Places           `env:"ID" help:"where the answer has the message's id: messages[0].id, or in a text the group of a pattern, body=ID: (\\w+); without conditions in SUCCESS, it is the proof"`
 	ErrorCode     Places           `env:"ERROR_CODE" help:"where the answer has an error's code, for CODES; the first place of several that has one"`
 	ErrorText     Places           `env:"ERROR_TEXT" help:"where the answer has an error's text, for the log"`
-	Channel       string           `env:"CHANNEL" default:"sms" help:"how the messages travel: sms, whatsapp, telegram; a code that CODES calls channel lets carriers of other channels try"`
+	Channel       string           `env:"CHANNEL" default:"sms" help:"how the messages travel: sms, whatsapp, telegram; a code that CODES calls channel lets providers of other channels try"`
 	SigningSecret providers.Secret `env:"SIGNING_SECRET" help:"signs the body as Standard Webhooks has it, so that a service of your own knows us: v1,whsec_…, as smshook secret makes it"`
 }
 
@@ -40,7 +40,7 @@ func goodSender(from string) bool {
 	return strings.ContainsFunc(from, unicode.IsLetter) || number.MatchString(from)
 }
 
-// channelName keeps a channel comparable with those of other carriers.
+// channelName keeps a channel comparable with those of other providers.
 var channelName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
 var printable = regexp.MustCompile(`^[!-~]*$`)

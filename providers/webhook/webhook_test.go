@@ -103,8 +103,8 @@ var (
 	basicEnv = jsonEnv.with(env{"TOKEN": "", "USER": "me", "PASSWORD": testPassword})
 )
 
-func carrier(e env, secret string) providertest.Carrier {
-	c := providertest.Carrier{
+func provider(e env, secret string) providertest.Provider {
+	c := providertest.Provider{
 		Open:     e.open,
 		Secrets:  []string{secret},
 		Codes:    providers.Codes{"NO-SUCH-NUMBER": providers.Rejected, "17": providers.Rejected}, // CODES is applied by the race
@@ -116,7 +116,7 @@ func carrier(e env, secret string) providertest.Carrier {
 }
 
 func TestSuite(t *testing.T) {
-	c := carrier(jsonEnv, testToken)
+	c := provider(jsonEnv, testToken)
 	unicode := message(func(m *providers.Message) {
 		m.Text = providers.NewSecret("Ваш код: \"482913\"\n\\🔑&to=+15555550199\r\n\n@shop.example #482913")
 	})
@@ -135,13 +135,13 @@ func TestSuite(t *testing.T) {
 }
 
 func TestSuiteOfOtherForms(t *testing.T) {
-	t.Run("get", func(t *testing.T) { providertest.Run(t, carrier(getEnv, testKey)) })
-	t.Run("form", func(t *testing.T) { providertest.Run(t, carrier(formEnv, testToken)) })
-	t.Run("token placed", func(t *testing.T) { providertest.Run(t, carrier(placedEnv, testToken)) })
+	t.Run("get", func(t *testing.T) { providertest.Run(t, provider(getEnv, testKey)) })
+	t.Run("form", func(t *testing.T) { providertest.Run(t, provider(formEnv, testToken)) })
+	t.Run("token placed", func(t *testing.T) { providertest.Run(t, provider(placedEnv, testToken)) })
 	t.Run("basic, signed", func(t *testing.T) {
-		providertest.Run(t, carrier(basicEnv.with(env{"SIGNING_SECRET": testSigning}), testPassword))
+		providertest.Run(t, provider(basicEnv.with(env{"SIGNING_SECRET": testSigning}), testPassword))
 	})
-	t.Run("the id as proof", func(t *testing.T) { providertest.Run(t, carrier(jsonEnv.with(env{"SUCCESS": "200"}), testToken)) })
+	t.Run("the id as proof", func(t *testing.T) { providertest.Run(t, provider(jsonEnv.with(env{"SUCCESS": "200"}), testToken)) })
 }
 
 func send(t *testing.T, e env, answer providertest.Answer) (providers.Sent, error) {
