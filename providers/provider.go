@@ -133,8 +133,8 @@ func (s State) String() string { return stateNames[s] }
 // Failed reports whether the message won't arrive.
 func (s State) Failed() bool { return s == StateFailed || s == StateUndelivered }
 
-// Arrived reports whether the message is on the phone.
-func (s State) Arrived() bool { return s >= StateDelivered }
+// Delivered reports whether the message is on the phone.
+func (s State) Delivered() bool { return s >= StateDelivered }
 
 var (
 	// ErrForged is the error of a receipt or a challenge that the provider didn't make.

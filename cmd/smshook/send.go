@@ -54,10 +54,10 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	outcome := a.Dispatcher.Send(ctx, dispatch.Request{
-		ID:      hook.NewUUID(),
-		Phone:   providers.NewSecret(typed(flags.Arg(0))),
-		Code:    providers.NewSecret(*code),
-		Arrived: time.Now(),
+		ID:         hook.NewUUID(),
+		Phone:      providers.NewSecret(typed(flags.Arg(0))),
+		Code:       providers.NewSecret(*code),
+		ReceivedAt: time.Now(),
 	})
 	for _, attempt := range outcome.Attempts {
 		printAttempt(sh.stdout, attempt)

@@ -66,7 +66,7 @@ func (a *App) reported(r dispatch.Report) {
 	} else {
 		a.metrics.Receipt(r.Instance, country, r.Receipt.State.String())
 	}
-	if r.Arrived {
+	if r.Delivered {
 		a.metrics.Delivered(r.Instance, r.After)
 	}
 	level := zerolog.InfoLevel

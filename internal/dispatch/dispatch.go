@@ -30,7 +30,7 @@ type Request struct {
 	Proven     bool          // the account has shown before that the number is its own
 	LastSignIn string        // when the user last signed in; only compared with that of another request
 	Stored     string        // which messages the caller's record of the user knew of when it made the request; only compared
-	Arrived    time.Time     // the budget counts from here
+	ReceivedAt time.Time     // the budget counts from here
 	Spent      time.Duration // how long the caller had waited when the request arrived, if that is known
 }
 
@@ -154,13 +154,13 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 	d.open(r, number, message, route)
 	late := d.calls.late(c)
 	raced := d.race.Run(ctx, race.Entry{
-		Message:  message,
-		Route:    d.calls.untried(c, route),
-		Arrived:  r.Arrived,
-		Deadline: deadline,
-		Lost:     lost,
-		Begins:   func(instance string) { d.pending.begin(r.ID, instance) },
-		Late:     func(a race.Attempt) { late(a); d.pending.note(a) },
+		Message:    message,
+		Route:      d.calls.untried(c, route),
+		ReceivedAt: r.ReceivedAt,
+		Deadline:   deadline,
+		Lost:       lost,
+		Begins:     func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
+		Late:       func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
 	d.pending.noteAll(raced.Attempts)
 	if raced.Result == race.Accepted && ctx.Err() == nil {
@@ -207,12 +207,12 @@ const (
 // deadline is when the answer is due. A repeat has less time than the first attempt had. Auth's third attempt, which comes after
 // 4 s, has 0.8 s: enough for a provider that answers in 300 ms, also behind one that is silent.
 func (d *Dispatcher) deadline(r Request, c *call) time.Time {
-	sinceFirst := r.Arrived.Sub(c.first)
+	sinceFirst := r.ReceivedAt.Sub(c.first)
 	spent := sinceFirst + unseen
 	if r.Spent > 0 {
 		spent = max(r.Spent, sinceFirst)
 	}
-	return r.Arrived.Add(min(d.settings.Budget, d.settings.CallerWaits-spent-margin))
+	return r.ReceivedAt.Add(min(d.settings.Budget, d.settings.CallerWaits-spent-margin))
 }
 
 func (d *Dispatcher) message(r Request, number phone.Number, text message.Text) providers.Message {

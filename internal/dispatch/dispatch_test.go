@@ -90,12 +90,12 @@ func texts(s message.Settings) *message.Texts {
 
 func request(number string) Request {
 	return Request{
-		ID:      "an-id",
-		User:    "a-user",
-		Phone:   providers.NewSecret(number),
-		Code:    providers.NewSecret("028687"),
-		Locale:  "de",
-		Arrived: time.Now(),
+		ID:         "an-id",
+		User:       "a-user",
+		Phone:      providers.NewSecret(number),
+		Code:       providers.NewSecret("028687"),
+		Locale:     "de",
+		ReceivedAt: time.Now(),
 	}
 }
 

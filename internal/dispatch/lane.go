@@ -158,7 +158,7 @@ func (ls *lanes) take(r Request, waited bool) (mine, other *lane, err error) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	flow := r.flow()
-	if before := ls.accepted.get(flow, r.Arrived); before != nil && *before == r.known() {
+	if before := ls.accepted.get(flow, r.ReceivedAt); before != nil && *before == r.known() {
 		return nil, nil, errJustSent
 	}
 	other = ls.busy[flow]
@@ -198,7 +198,7 @@ func (ls *lanes) took(r Request, instance string) {
 	}
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
-	ls.last.put(r.flow(), lastMessage{id: r.ID, at: r.Arrived, instance: instance, lastSignIn: r.LastSignIn}, r.Arrived)
+	ls.last.put(r.flow(), lastMessage{id: r.ID, at: r.ReceivedAt, instance: instance, lastSignIn: r.LastSignIn}, r.ReceivedAt)
 }
 
 // arrived notes that the message of a request is on the phone.
@@ -237,8 +237,8 @@ func (ls *lanes) unused(r Request, age time.Duration) *lastMessage {
 	if r.MFA {
 		return nil
 	}
-	last := ls.last.get(r.flow(), r.Arrived)
-	if last == nil || r.Arrived.Sub(last.at) >= age || last.lastSignIn != r.LastSignIn {
+	last := ls.last.get(r.flow(), r.ReceivedAt)
+	if last == nil || r.ReceivedAt.Sub(last.at) >= age || last.lastSignIn != r.LastSignIn {
 		return nil
 	}
 	return last

@@ -55,7 +55,7 @@ func TestParallelRequests(t *testing.T) {
 				go d.Send(t.Context(), of("first"))
 				synctest.Wait()
 				start := time.Now()
-				tt.second.Arrived = start
+				tt.second.ReceivedAt = start
 				require.Equal(t, tt.want, d.Send(t.Context(), tt.second).Result)
 				require.Equal(t, tt.took, time.Since(start))
 				require.Equal(t, tt.sent, tt.instance.sent())

@@ -133,14 +133,14 @@ func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 // find returns the call that r is an attempt at, or nil if that is over: it came to nothing and its caller has long given up, or
 // it has been forgotten. Who makes such a call again has captured it. cs.mu is held.
 func (cs *calls) find(r Request) *call {
-	c := cs.recent.get(r.ID, r.Arrived)
-	if c != nil && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
+	c := cs.recent.get(r.ID, r.ReceivedAt)
+	if c != nil && (c.settled || c.running != nil || r.ReceivedAt.Sub(c.first) < cs.callerWaits) {
 		return c
 	}
-	if !cs.seen.add(r.ID, r.Arrived) {
+	if !cs.seen.add(r.ID, r.ReceivedAt) {
 		return nil
 	}
-	return cs.recent.put(r.ID, call{first: r.Arrived}, r.Arrived)
+	return cs.recent.put(r.ID, call{first: r.ReceivedAt}, r.ReceivedAt)
 }
 
 func (cs *calls) run(ctx context.Context, c *call, run func(context.Context, *call) Outcome) (outcome Outcome) {

@@ -85,7 +85,7 @@ func (t *try) dead() bool { return t.over && !t.accepted || t.failed() }
 
 // arrived reports whether the whole message is on the phone.
 func (t *try) arrived() bool {
-	return len(t.parts) > 0 && !slices.ContainsFunc(t.parts, func(p part) bool { return !p.state.Arrived() })
+	return len(t.parts) > 0 && !slices.ContainsFunc(t.parts, func(p part) bool { return !p.state.Delivered() })
 }
 
 // mayArrive reports whether the try is out and nothing bad is known of it. Of one that ended in silence nothing will ever be
@@ -109,11 +109,11 @@ func newPendings(events Events) *pendings {
 func (ps *pendings) open(r Request, number phone.Number, m providers.Message, route []*race.Instance, life time.Duration) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if ps.byID.get(r.ID, r.Arrived) != nil {
+	if ps.byID.get(r.ID, r.ReceivedAt) != nil {
 		return
 	}
 	r.Code = providers.Secret{}
-	p := ps.byID.put(r.ID, pending{request: r, number: number, message: &m, life: life, tries: make([]try, len(route))}, r.Arrived)
+	p := ps.byID.put(r.ID, pending{request: r, number: number, message: &m, life: life, tries: make([]try, len(route))}, r.ReceivedAt)
 	for i, instance := range route {
 		p.tries[i].instance = instance
 	}
@@ -124,7 +124,7 @@ func (ps *pendings) open(r Request, number phone.Number, m providers.Message, ro
 }
 
 // lives is how long the code will live.
-func (p *pending) lives() time.Duration { return time.Until(p.request.Arrived.Add(p.life)) }
+func (p *pending) lives() time.Duration { return time.Until(p.request.ReceivedAt.Add(p.life)) }
 
 // wipe drops the messages whose codes have died, and comes again for the others.
 func (ps *pendings) wipe(life time.Duration) {
@@ -253,7 +253,7 @@ func (ps *pendings) answer(r Request) {
 	switch {
 	case newest == nil || newest == p:
 		ps.newest[flow] = p
-	case p.request.Arrived.Before(newest.request.Arrived): // a late repeat
+	case p.request.ReceivedAt.Before(newest.request.ReceivedAt): // a late repeat
 		p.void()
 	default:
 		newest.void()
@@ -333,8 +333,8 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 		Number:    p.number,
 		Instance:  n.instance,
 		Receipt:   receipt,
-		After:     time.Since(p.request.Arrived),
-		Arrived:   t.arrived() && !before,
+		After:     time.Since(p.request.ReceivedAt),
+		Delivered: t.arrived() && !before,
 	})
 	if t.arrived() && !before {
 		p.void()

@@ -95,7 +95,7 @@ func newStage(change func([]*post, *Settings), channels ...string) *stage {
 			if r.Receipt.State.Failed() {
 				what += " " + r.Receipt.Kind.String()
 			}
-			if r.Arrived {
+			if r.Delivered {
 				what += " arrived"
 			}
 			s.add(what)

@@ -24,7 +24,7 @@ type Report struct {
 	Number    phone.Number // likewise
 	Instance  string
 	Receipt   providers.Receipt
-	Arrived   bool          // with this, and not before, the whole message is on the phone
+	Delivered bool          // with this, and not before, the whole message is on the phone
 	After     time.Duration // since the request arrived
 }
 
@@ -82,12 +82,12 @@ func (d *Dispatcher) fallBack(ctx context.Context, p *pending, m providers.Messa
 			defer func() { <-d.slots }()
 			now := time.Now()
 			f.Outcome = d.race.Run(ctx, race.Entry{
-				Message:  m,
-				Route:    route,
-				Arrived:  now,
-				Deadline: now.Add(d.settings.Budget),
-				Begins:   func(instance string) { d.pending.begin(m.ID, instance) },
-				Late:     d.pending.note,
+				Message:    m,
+				Route:      route,
+				ReceivedAt: now,
+				Deadline:   now.Add(d.settings.Budget),
+				Begins:     func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
+				Late:       d.pending.note,
 			})
 		default:
 			f.Reason = errBusy

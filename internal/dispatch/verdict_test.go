@@ -46,7 +46,7 @@ func TestRefusals(t *testing.T) {
 			func(r *Request) { r.Phone = providers.NewSecret("77011234567") }, BadNumber, policy.BlockedCountry, "refused by blocked_countries", 1},
 		{"a limit", limited(policy.Limits{Phone: one}), func(r *Request) { r.User = "another" },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
-		{"a limit, while the user has a code", limited(policy.Limits{Phone: one}), func(r *Request) { r.Arrived = r.Arrived.Add(-61 * time.Second) },
+		{"a limit, while the user has a code", limited(policy.Limits{Phone: one}), func(r *Request) { r.ReceivedAt = r.ReceivedAt.Add(-61 * time.Second) },
 			JustSent, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit, and the user has used the code", limited(policy.Limits{Phone: one}), func(r *Request) { r.LastSignIn = "since" },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
@@ -138,7 +138,7 @@ func TestRepeatsAreChargedOnce(t *testing.T) {
 		first := numbered("1", nil)
 		for range 3 {
 			require.Equal(t, Failed, d.Send(t.Context(), first).Result)
-			first.Arrived = first.Arrived.Add(time.Second)
+			first.ReceivedAt = first.ReceivedAt.Add(time.Second)
 		}
 		require.Equal(t, Failed, d.Send(t.Context(), numbered("2", nil)).Result, "there was one left")
 		require.Equal(t, TooMany, d.Send(t.Context(), numbered("3", nil)).Result)

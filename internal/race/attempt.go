@@ -16,6 +16,7 @@ import (
 // Attempt is one instance's try at a message.
 type Attempt struct {
 	MessageID string
+	BegunAt   time.Time
 	Instance  string
 	Took      time.Duration
 	Sent      providers.Sent   // what the instance said when it accepted
@@ -56,8 +57,8 @@ type flight struct {
 
 // fly begins an attempt. Its context is its own: it goes on when the race, or the call that it is for, is over. The result
 // comes on landed, which must have room for it.
-func fly(m providers.Message, c *Instance, v *verdict, p patiences, landed chan<- *flight) *flight {
-	f := &flight{instance: c, began: time.Now(), verdict: v}
+func fly(m providers.Message, began time.Time, c *Instance, v *verdict, p patiences, landed chan<- *flight) *flight {
+	f := &flight{instance: c, began: began, verdict: v}
 	ctx, cancel := context.WithTimeout(context.Background(), maxAttempt)
 	ctx, f.watched = call.Watch(ctx)
 	f.cancel = cancel
@@ -140,6 +141,7 @@ func (f *flight) pending(m providers.Message) Attempt {
 	return Attempt{
 		MessageID: m.ID,
 		Instance:  f.instance.Name,
+		BegunAt:   f.began,
 		Took:      time.Since(f.began),
 		Err:       unclassified(errors.New("no answer yet"), f.watched),
 		Pending:   true,
@@ -147,7 +149,7 @@ func (f *flight) pending(m providers.Message) Attempt {
 }
 
 func (f *flight) send(ctx context.Context, m providers.Message) (a Attempt) {
-	a = Attempt{MessageID: m.ID, Instance: f.instance.Name}
+	a = Attempt{MessageID: m.ID, Instance: f.instance.Name, BegunAt: f.began}
 	defer func() {
 		if value := recover(); value != nil {
 			a.Panic = newPanic(value)

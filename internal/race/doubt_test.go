@@ -137,7 +137,7 @@ func TestShortSharesAreNoDoubt(t *testing.T) {
 		for range 2 * badWords {
 			go func() {
 				start := time.Now()
-				s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(leastTime)})
+				s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start.Add(leastTime)})
 			}()
 		}
 		time.Sleep(280 * ms) // 30 ms after all of them had company

@@ -151,7 +151,7 @@ func TestATrialTooLateIsGivenBack(t *testing.T) {
 		s := resting(t, script{})
 		time.Sleep(rest + ms)
 		start := time.Now()
-		s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start})
+		s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start})
 		s.instances[0].script = script{}
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, "a:ok", describe(outcome.Attempts))
@@ -257,7 +257,7 @@ func TestNoTrialForWhoLostTheLast(t *testing.T) {
 		s := resting(t, script{})
 		time.Sleep(rest + ms)
 		start := time.Now()
-		outcome := s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(budget), Lost: "a"})
+		outcome := s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start.Add(budget), Lost: "a"})
 		require.Equal(t, "b:ok", describe(outcome.Attempts))
 	})
 }

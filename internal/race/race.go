@@ -116,13 +116,13 @@ type Runner struct {
 
 // Entry is one message in its race.
 type Entry struct {
-	Message  providers.Message
-	Route    []*Instance // in the order in which they are tried while all are healthy
-	Arrived  time.Time
-	Deadline time.Time
-	Lost     string                // the instance that seems to have lost the last message: it isn't put first for a trial; may be empty
-	Begins   func(instance string) // called before an attempt begins, so before anything can leave; must not block; may be nil
-	Late     func(Attempt)         // called, after Ended, for each attempt that ends when the race is over; may be nil
+	Message    providers.Message
+	Route      []*Instance // in the order in which they are tried while all are healthy
+	ReceivedAt time.Time
+	Deadline   time.Time
+	Lost       string        // the instance that seems to have lost the last message: it isn't put first for a trial; may be empty
+	Begins     func(Attempt) // called before an attempt begins, so before anything can leave; may be nil
+	Late       func(Attempt) // called, after Ended, for each attempt that ends when the race is over; may be nil
 }
 
 // leastTime is what a race needs to be worth beginning: a message that leaves too late carries a dead code. An instance that

@@ -126,7 +126,7 @@ func (s *stable) run(ctx context.Context) (Outcome, time.Duration) {
 // call is for calls that are made at once.
 func (s *stable) call(ctx context.Context) Outcome {
 	start := time.Now()
-	return s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget)})
+	return s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, ReceivedAt: start, Deadline: start.Add(budget)})
 }
 
 // drained waits for all that is under way and returns how many messages have left, by instance.
@@ -263,7 +263,7 @@ func TestTheCallerLeaves(t *testing.T) {
 				var late []Attempt
 				start := time.Now()
 				outcome := s.Run(ctx, Entry{
-					Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget),
+					Message: providers.Message{ID: "m"}, Route: s.route, ReceivedAt: start, Deadline: start.Add(budget),
 					Late: func(a Attempt) { late = append(late, a) },
 				})
 				require.Equal(t, Failed, outcome.Result)
@@ -290,7 +290,7 @@ func TestNothingIsStartedTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStable(script{})
 		start := time.Now()
-		outcome := s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(leastTime - ms)})
+		outcome := s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start.Add(leastTime - ms)})
 		require.Equal(t, Outcome{}, outcome)
 		require.Equal(t, "a0", s.drained(t))
 	})
@@ -370,7 +370,7 @@ func TestPanicsOfThoseWhoAreTold(t *testing.T) {
 				}
 				start := time.Now()
 				outcome := s.Run(t.Context(), Entry{
-					Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget),
+					Message: providers.Message{ID: "m"}, Route: s.route, ReceivedAt: start, Deadline: start.Add(budget),
 					Late: func(Attempt) { late++; panic(errors.New("028687")) },
 				})
 				s.drained(t)

@@ -57,7 +57,7 @@ func (run *run) hurry() {
 	if len(run.entry.Route) == 1 && run.Unknown == FailUnknown {
 		return
 	}
-	deadline := run.entry.Arrived.Add(run.Patience)
+	deadline := run.entry.ReceivedAt.Add(run.Patience)
 	if least := time.Now().Add(2 * leastTime); deadline.Before(least) {
 		deadline = least // a patience that is short must not leave too little to begin anything
 	}
@@ -84,11 +84,12 @@ func (run *run) next(ctx context.Context) {
 	} else {
 		v = c.health.ask()
 	}
+	began := time.Now()
 	if run.entry.Begins != nil {
-		run.entry.Begins(c.Name)
+		run.entry.Begins(Attempt{MessageID: run.entry.Message.ID, Instance: c.Name, BegunAt: began, Pending: true})
 	}
 	// However soon the next one starts, this one is judged by its whole patience: a share of what is left says nothing.
-	run.flying = append(run.flying, fly(run.entry.Message, c, v, p, run.landed))
+	run.flying = append(run.flying, fly(run.entry.Message, began, c, v, p, run.landed))
 	run.bell.Reset(min(share, p.learned))
 }
 

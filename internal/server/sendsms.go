@@ -58,7 +58,7 @@ func request(p hook.Payload, id string, header http.Header, arrived time.Time) d
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Stored:     p.User.Stored(),
-		Arrived:    arrived,
+		ReceivedAt: arrived,
 		Spent:      p.Spent(header, arrived),
 	}
 }
