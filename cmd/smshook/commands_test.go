@@ -388,13 +388,13 @@ warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 numbers   are checked: shape
-limit     a number: 5 at once, then one every 2m
-limit     an account: 10 at once, then one every 6m
-limit     an IP address: off
-limit     a prefix: off
-limit     a country: off
-limit     in total: off
-limit     in all, confirmed numbers too: off
+limit     one number: 5 at once, then one every 2m
+limit     one account: 10 at once, then one every 6m
+limit     one IP address: off
+limit     one prefix: off
+limit     one country: off
+limit     all messages but those to confirmed numbers: off
+limit     all messages: off
 route     \*: twilio, away
 instance   twilio: ok
 instance   away: temporary: not reached: dial tcp \S+: connect: connection refused

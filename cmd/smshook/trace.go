@@ -3,46 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"net/netip"
 	"strings"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/policy"
 )
-
-// printPolicy prints who may be texted, and how often.
-func printPolicy(w io.Writer, settings config.Config) {
-	fmt.Fprintf(w, "numbers   are checked: %v\n", settings.PhoneCheck)
-	for _, list := range []struct{ what, entries string }{
-		{"only in", settings.Countries.String()},
-		{"not in", settings.BlockedCountries.String()},
-		{"not with", settings.BlockedPrefixes.String()},
-		{"not of type", settings.BlockedTypes.String()},
-	} {
-		if list.entries != "" {
-			fmt.Fprintf(w, "numbers   %s %s\n", list.what, list.entries)
-		}
-	}
-	note := ""
-	if settings.Policy == "observe" {
-		note = " (only observed)"
-	}
-	for _, l := range []struct {
-		what  string
-		limit policy.Limit
-	}{
-		{"a number", settings.LimitPhone},
-		{"an account", settings.LimitUser},
-		{"an IP address", settings.LimitIP},
-		{"a prefix", settings.LimitPrefix},
-		{"a country", settings.LimitCountry},
-		{"in total", settings.LimitTotal},
-		{"in all, confirmed numbers too", settings.LimitAll},
-	} {
-		fmt.Fprintf(w, "limit     %s: %s%s\n", l.what, l.limit.Words(), note)
-	}
-}
 
 // trace prints what would become of a message to a phone.
 func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, phone, ip string) int {
