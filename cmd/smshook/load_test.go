@@ -79,7 +79,7 @@ func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duratio
 // TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
 // arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
 func TestFallback(t *testing.T) {
-	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
+	working := providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay}
 	failing := func(status int) providertest.Answer {
 		return providertest.Answer{Status: status, Delay: 10 * time.Millisecond}
 	}
@@ -97,44 +97,44 @@ func TestFallback(t *testing.T) {
 		slowest time.Duration // at most
 		doubles int           // at most
 	}{
-		{"healthy", 5000, always(well), nil, wellAfter, wellAfter, 0},
-		{"500", 1000, always(failing(500)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
-		{"429", 1000, always(failing(429)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
-		{"refused", 1000, always(well), func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
-			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
+		{"healthy", 5000, always(working), nil, normalDelay, normalDelay, 0},
+		{"500", 1000, always(failing(500)), nil, normalDelay + 20*time.Millisecond, normalDelay + 20*time.Millisecond, 0},
+		{"429", 1000, always(failing(429)), nil, normalDelay + 20*time.Millisecond, normalDelay + 20*time.Millisecond, 0},
+		{"refused", 1000, always(working), func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
+			normalDelay + 20*time.Millisecond, normalDelay + 20*time.Millisecond, 0},
 		// 1.5 s at 25 a second are 38 calls on their way when the first five words are in; then a trial every 30 s.
-		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
+		{"hangs", 5000, always(hanging), nil, normalDelay + 20*time.Millisecond, patience + normalDelay, 38 + 5 + 7},
 		// Its patience is 300 ms by then: 8 calls on their way when the first is over, and 4 more until five are.
 		{"hangs, and was quick before", 750, func(_ int, at time.Duration) providertest.Answer {
 			if at < 20*time.Second {
-				return well
+				return working
 			}
 			return hanging
-		}, nil, 300*time.Millisecond + wellAfter, 300*time.Millisecond + wellAfter, 12},
+		}, nil, 300*time.Millisecond + normalDelay, 300*time.Millisecond + normalDelay, 12},
 		{"becomes slow, and was quick before", 5000, func(_ int, at time.Duration) providertest.Answer {
 			if at < 100*time.Second {
-				return well
+				return working
 			}
 			return providertest.Answer{Status: 201, Body: accepted, Delay: 1200 * time.Millisecond}
 		}, nil, 1200 * time.Millisecond, 1200 * time.Millisecond, 25},
-		{"SYN dropped", 5000, always(well), func(ctx context.Context, _, _ string) (net.Conn, error) {
+		{"SYN dropped", 5000, always(working), func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}, wellAfter + 20*time.Millisecond, patience + wellAfter, 0},
+		}, normalDelay + 20*time.Millisecond, patience + normalDelay, 0},
 		{"hangs for a fifth of the calls", 2500, func(n int, _ time.Duration) providertest.Answer {
 			if n%5 == 0 {
 				return hanging
 			}
-			return well
-		}, nil, patience + wellAfter, patience + wellAfter, 500},
+			return working
+		}, nil, patience + normalDelay, patience + normalDelay, 500},
 		{"answers after 3 s", 5000, always(providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}), nil,
-			wellAfter + 20*time.Millisecond, patience + wellAfter, 45 + 7},
+			normalDelay + 20*time.Millisecond, patience + normalDelay, 45 + 7},
 		{"comes and goes every 5 s", 2500, func(_ int, at time.Duration) providertest.Answer {
 			if int(at/(5*time.Second))%2 == 0 {
-				return well
+				return working
 			}
 			return hanging
-		}, nil, patience + wellAfter, patience + wellAfter, 100},
+		}, nil, patience + normalDelay, patience + normalDelay, 100},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -142,7 +142,7 @@ func TestFallback(t *testing.T) {
 				if tt.dial != nil {
 					dialling(primary, tt.dial)
 				}
-				secondary := providertest.NewPipeFake(t, well)
+				secondary := providertest.NewPipeFake(t, working)
 				s := newStage(t, race.AcceptUnknown, primary, secondary)
 				got := s.play(t, tt.calls, func(n int, at time.Duration) { primary.Answer(tt.primary(n, at)) })
 

@@ -21,7 +21,7 @@ import (
 // The calls that matter come around the moment when the port closes, a second after SIGTERM. Those just before are the last to be
 // answered, and so decide how long nobody listens. Those just after are refused twice, and have a second left at the third time.
 func TestRestart(t *testing.T) {
-	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
+	working := providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay}
 	hangs := providertest.Answer{Fault: providertest.Hang}
 	slow := providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}
 	for _, tt := range []struct {
@@ -29,8 +29,8 @@ func TestRestart(t *testing.T) {
 		instances []providertest.Answer
 		delivered int // by which instance
 	}{
-		{"well", []providertest.Answer{well}, 0},
-		{"the first hangs", []providertest.Answer{hangs, well}, 1},
+		{"working", []providertest.Answer{working}, 0},
+		{"the first hangs", []providertest.Answer{hangs, working}, 1},
 		{"takes 3 s", []providertest.Answer{slow}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

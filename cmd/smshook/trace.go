@@ -10,7 +10,7 @@ import (
 	"github.com/smshook/smshook/internal/policy"
 )
 
-// trace prints what would become of a message to a phone.
+// trace prints what would happen to a message to a phone, if no rate limit were reached.
 func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, phone, ip string) int {
 	var from netip.Addr
 	if ip != "" {
@@ -32,7 +32,7 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	fmt.Fprintf(sh.stdout, "number    %v, calling code +%d, country %s, type %s\n", number, number.CallingCode(),
 		cmp.Or(number.Country(), "unknown"), cmp.Or(number.Type(), "unknown"))
 	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
-		fmt.Fprintln(sh.stdout, "ip        no public address: the limit for an IP address is not for it")
+		fmt.Fprintln(sh.stdout, "ip        not a public address: LIMIT_IP doesn't count it")
 	}
 	_, verdict := rules.Ask(policy.Subject{Number: number, IP: from})
 	if !verdict.Allow {
@@ -43,6 +43,6 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	if instances == nil {
 		instances = instanceNames(settings)
 	}
-	fmt.Fprintf(sh.stdout, "verdict   may be texted\nroute     %s\n", strings.Join(instances, ", "))
+	fmt.Fprintf(sh.stdout, "verdict   allowed\nroute     %s\n", strings.Join(instances, ", "))
 	return exitOK
 }

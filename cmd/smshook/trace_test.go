@@ -22,12 +22,12 @@ func TestCheckTracesANumber(t *testing.T) {
 		want string
 	}{
 		{"-phone +447400123456 -ip 203.0.113.7", exitOK, `number    +4474*****456, calling code +44, country GB, type mobile
-verdict   may be texted
+verdict   allowed
 route     british
 `},
 		{"-phone 15555550100 -ip 10.0.0.1", exitOK, `number    +1555****100, calling code +1, country unknown, type unknown
-ip        no public address: the limit for an IP address is not for it
-verdict   may be texted
+ip        not a public address: LIMIT_IP doesn't count it
+verdict   allowed
 route     twilio, british
 `},
 		{"-phone +919876543210 -ip 203.0.113.7", exitFail, `number    +9198*****210, calling code +91, country IN, type mobile
@@ -51,16 +51,16 @@ answer    422 "This number cannot receive codes."
 	} {
 		require.Equal(t, result{code: exitUsage, stderr: want}, smshook(t, "", env, append([]string{"check"}, strings.Fields(args)...)...))
 	}
-	require.Empty(t, twilio.Requests(), "nothing is sent, nor asked")
+	require.Empty(t, twilio.Requests(), "no request is made")
 }
 
-// Each rule refuses, in the whole program, what its setting says.
-func TestPolicySettingsReachTheirPlace(t *testing.T) {
+// Each rule refuses what its setting says, in the whole program.
+func TestPolicySettingsTakeEffect(t *testing.T) {
 	const number, neighbour, other = "447400120001", "447400120002", "447400990001"
 	for _, tt := range []struct {
 		settings      []string
 		first, second string
-		user          string // who asks second; a asks first
+		user          string // who makes the second request; a makes the first
 		want          string
 	}{
 		{nil, number, neighbour, "b", "sees a success"},
@@ -97,7 +97,7 @@ func TestPolicySettingsReachTheirPlace(t *testing.T) {
 	}
 }
 
-// Who develops asks often for one number.
+// Developers often ask for many codes to one number.
 func TestDevOnlyObserves(t *testing.T) {
 	t.Chdir(t.TempDir())
 	p := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS="+hookSecret, "SMSHOOK_LOG_FORMAT=json")
@@ -108,6 +108,6 @@ func TestDevOnlyObserves(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))
 	}
-	p.stop() // the log is whole then
+	p.stop() // then the log is complete
 	require.Contains(t, p.stderr.String(), "not refused by limit_phone (5/10m) since the policy only observes")
 }
