@@ -24,9 +24,10 @@ type patience struct {
 type activeAttempt struct {
 	instance *Instance
 	begunAt  time.Time
-	watched  *call.Watched
-	cancel   context.CancelFunc
-	overdue  bool // the hedge timer fired before the attempt ended; only the race's goroutine may use it
+
+	watched *call.Watched
+	cancel  context.CancelFunc
+	overdue bool // the hedge timer fired before the attempt ended; only the race's goroutine may use it
 
 	report       *breakerReport
 	notCounted   atomic.Bool // the end of the attempt says nothing about the instance
@@ -38,10 +39,9 @@ type activeAttempt struct {
 	result Attempt // only valid when the attempt has ended
 }
 
-// startAttempt starts an attempt. The attempt has a context of its own, because it goes on after the race and after the call.
-// It is sent to finished when it ends: that channel must have room for it.
-func startAttempt(m providers.Message, at time.Time, i *Instance, report *breakerReport, p patience, finished chan<- *activeAttempt) *activeAttempt {
-	a := &activeAttempt{instance: i, begunAt: at, report: report}
+// start starts the attempt. Its context is its own, because it goes on after the race and after Auth's call. It is sent to
+// finished when it has ended: that channel must have room for it.
+func (a *activeAttempt) start(m providers.Message, p patience, finished chan<- *activeAttempt) {
 	ctx, cancel := context.WithTimeout(context.Background(), maxAttempt)
 	ctx, a.watched = call.Watch(ctx)
 	a.cancel = cancel
@@ -56,7 +56,6 @@ func startAttempt(m providers.Message, at time.Time, i *Instance, report *breake
 		a.reportEnd()
 		finished <- a
 	}()
-	return a
 }
 
 // growStack grows the goroutine's stack to the size that an HTTP request needs. The runtime copies a stack to grow it: at the

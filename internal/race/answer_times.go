@@ -20,7 +20,7 @@ const (
 	minAnswers = 50
 )
 
-// The learned patience is patienceFactor times what 99 of 100 answers take at most, and not less than minPatience: a message
+// The learned patience is patienceFactor times what 99 of 100 answers take at most. It is not less than minPatience: a message
 // that is sent twice costs more than a short wait.
 const (
 	patienceFactor = 3

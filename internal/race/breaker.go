@@ -15,8 +15,8 @@ const (
 	openTime       = 30 * time.Second // from open to half-open
 )
 
-// breaker is the circuit breaker of one instance. An open one moves its instance to the end of the route, and never removes the
-// instance: when all others fail, it is tried too.
+// breaker is the circuit breaker of one instance. An open one moves its instance to the end of the route. The instance is never
+// removed: when all others fail, it is tried too.
 //
 // gobreaker's two-step kind is used because an attempt without an answer must count when the patience is over, not when the
 // attempt ends. It has two properties to know. A trial that is never reported keeps the breaker half-open forever. A breaker
@@ -87,8 +87,8 @@ func (r *breakerReport) done(result error) {
 	}
 }
 
-// breakerResult returns what an answer means for the breaker. An error that depends on the destination is a success: any
-// person may choose a destination, and must not be able to open the breaker for all others.
+// breakerResult returns what an answer means for the breaker. An error that depends on the destination is a success: users
+// choose the destination, and one user must not be able to open the breaker for all.
 func breakerResult(err *providers.Error) error {
 	if err == nil {
 		return nil

@@ -34,8 +34,8 @@ func (i *Instance) Provider() providers.Provider { return *i.provider.Load() }
 // they started with.
 func (i *Instance) Replace(p providers.Provider) { i.provider.Store(&p) }
 
-// Patience is how long the next instance waits for an answer of this one: at most the given time, less if this instance
-// usually answers sooner.
+// Patience is how long the next instance waits for an answer of this one. It is at most the given time, and shorter if this
+// instance usually answers sooner.
 func (i *Instance) Patience(most time.Duration) time.Duration { return i.times.patience(most) }
 
 // State returns the state of the instance's circuit breaker.

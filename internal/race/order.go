@@ -13,7 +13,13 @@ import (
 //  4. those with an open circuit breaker, and half-open ones that have their trial in another race. They are last, but never
 //     left out.
 func (r *Runner) newRun(e Entry) *run {
-	run := &run{Runner: r, entry: e, deadline: e.Deadline, finished: make(chan *activeAttempt, len(e.Route)), hedge: time.NewTimer(time.Hour)}
+	run := &run{
+		Runner:   r,
+		entry:    e,
+		deadline: e.Deadline,
+		finished: make(chan *activeAttempt, len(e.Route)),
+		hedge:    time.NewTimer(time.Hour), // startNext sets the real time
+	}
 	closed := make([]*Instance, 0, len(e.Route))
 	var trial, slow, open []*Instance
 	for _, i := range e.Route {

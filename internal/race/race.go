@@ -46,9 +46,9 @@ type Entry struct {
 // the race may have half of it.
 const minTime = 500 * time.Millisecond
 
-// Run returns at the first of these: an instance has accepted the message, no instance will accept it, the deadline is over, or
-// ctx has ended, which means that the caller has left. Attempts whose request has been sent go on after that: [Runner.Drain]
-// waits for them.
+// Run returns when an instance has accepted the message, when no instance is left that could, or at the deadline. It returns
+// earlier if ctx ends, which means that the caller has left. Attempts whose request has been sent go on after that:
+// [Runner.Drain] waits for them.
 func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 	run := r.newRun(e)
 	defer run.hedge.Stop()

@@ -36,11 +36,12 @@ func (run *run) startNext(ctx context.Context) {
 	instance := run.queue[0]
 	run.queue = run.queue[1:]
 	report, p := run.admit(instance)
-	startedAt := time.Now()
+	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}
 	if run.entry.Starting != nil {
-		run.entry.Starting(Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: startedAt, Pending: true})
+		run.entry.Starting(Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: a.begunAt, Pending: true})
 	}
-	run.active = append(run.active, startAttempt(run.entry.Message, startedAt, instance, report, p, run.finished))
+	a.start(run.entry.Message, p, run.finished)
+	run.active = append(run.active, a)
 	// A short share starts the next instance early. It doesn't count against this one, which is judged by its full patience.
 	run.hedge.Reset(min(share, p.learned))
 }

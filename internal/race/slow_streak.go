@@ -8,10 +8,10 @@ import (
 // slowToReorder is how many attempts in a row must be slow before the instance is tried after the others.
 const slowToReorder = 5
 
-// slowStreak counts the attempts in a row that were slow: without an answer within the learned patience. It makes an instance
-// slow until the instance answers, and for one configured patience after the last slow attempt at most: by then the circuit
-// breaker has counted that attempt too. So an instance that became slower is soon tried first again, and one that hangs delays
-// few messages. A slowStreak may be used concurrently.
+// slowStreak counts the attempts in a row that were slow: without an answer within the learned patience. After slowToReorder of
+// them, the instance is slow until it answers. It is slow for one configured patience after the last of them at most: by then
+// the circuit breaker has counted that attempt too. So an instance that became slower is soon tried first again, and one that
+// hangs delays few messages. A slowStreak may be used concurrently.
 type slowStreak struct {
 	mu         sync.Mutex
 	count      int
