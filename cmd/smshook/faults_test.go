@@ -21,7 +21,7 @@ import (
 type fault struct {
 	name   string
 	answer providertest.Answer
-	dial   broken
+	dial   dialFunc
 	tls    bool // the address is https
 
 	sends  bool          // a message is sent, and the provider may have accepted it
@@ -83,7 +83,7 @@ func faults() []fault {
 func (f fault) fake(t *testing.T) *providertest.Fake {
 	fake := providertest.NewPipeFake(t, f.answer)
 	if f.dial != nil {
-		dialling(fake, f.dial)
+		withDial(fake, f.dial)
 	}
 	if f.tls {
 		fake.URL = strings.Replace(fake.URL, "http:", "https:", 1)
@@ -194,7 +194,7 @@ func TestSmshookIsDownForTwoSeconds(t *testing.T) {
 			if time.Now().Before(up) {
 				return nil, syscall.ECONNREFUSED
 			}
-			return s.door.Dial(ctx, network, address)
+			return s.hook.Dial(ctx, network, address)
 		}
 		seen := s.call(t, 1)
 		require.Equal(t, ok, userLine(seen))

@@ -17,14 +17,14 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// tally is what came of many calls.
+// tally has the results of many calls.
 type tally struct {
 	calls, accepted int
 	took            []time.Duration // by call, in the order in which they were made
-	messages        []int           // by instance, of those that the instance has taken or may have
+	messages        []int           // by instance: those that the instance has accepted, or may have accepted
 }
 
-// doubles are the messages beyond one for each call.
+// doubles returns the number of messages beyond one for each call.
 func (t tally) doubles() int {
 	sum := 0
 	for _, n := range t.messages {
@@ -41,7 +41,7 @@ func (t tally) p99() time.Duration {
 	return sorted[len(sorted)*99/100]
 }
 
-// play makes calls at 25 a second, each of its own user for a number of its own. before is called before each.
+// play makes 25 calls a second, each with its own user and number. It calls before, which may be nil, before each of them.
 func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duration)) tally {
 	result := tally{calls: calls, took: make([]time.Duration, calls)}
 	var mu sync.Mutex
@@ -92,7 +92,7 @@ func TestFallback(t *testing.T) {
 		name    string
 		calls   int
 		primary func(n int, at time.Duration) providertest.Answer
-		dial    broken        // another way to the primary
+		dial    dialFunc      // of the primary
 		p99     time.Duration // at most
 		slowest time.Duration // at most
 		doubles int           // at most
@@ -140,7 +140,7 @@ func TestFallback(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				primary := providertest.NewPipeFake(t)
 				if tt.dial != nil {
-					dialling(primary, tt.dial)
+					withDial(primary, tt.dial)
 				}
 				secondary := providertest.NewPipeFake(t, working)
 				s := newStage(t, race.AcceptUnknown, primary, secondary)

@@ -23,19 +23,19 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// stage is the whole way of a call between Auth and the instances, over pipes: built inside a synctest bubble, its hours take
-// no time. The instances are Twilio accounts a, b, c …, each with a fake of its own.
+// stage has all parts between Auth and the providers, connected by pipes. Made inside a synctest bubble, it runs in virtual time. The
+// instances are Twilio accounts a, b, c …, each with its own fake.
 type stage struct {
 	dispatcher *dispatch.Dispatcher
 	auth       hook.Caller
 	fakes      []*providertest.Fake
-	door       *providertest.Pipes
+	hook       *providertest.Pipes
 	ended      func(race.Attempt)
 }
 
-// newStage opens a stage on which each fake is one instance.
+// newStage makes a stage with one instance for each fake.
 func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *stage {
-	s := &stage{fakes: fakes, door: providertest.NewPipes()}
+	s := &stage{fakes: fakes, hook: providertest.NewPipes()}
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
 	var names []string
 	for i, fake := range fakes {
@@ -65,8 +65,8 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	}
 	front.Keys.Store(&server.Keys{Hook: settings.Secrets})
 	srv := front.HTTP(front.Handler())
-	go srv.Serve(s.door)
-	transport := &http.Transport{DialContext: s.door.Dial, MaxIdleConnsPerHost: 100}
+	go srv.Serve(s.hook)
+	transport := &http.Transport{DialContext: s.hook.Dial, MaxIdleConnsPerHost: 100}
 	s.auth = hook.Caller{HTTP: &http.Client{Transport: transport}, Secrets: settings.Secrets}
 	t.Cleanup(func() {
 		require.NoError(t, s.dispatcher.Drain(context.Background()))
@@ -76,7 +76,7 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	return s
 }
 
-// call makes one call of Auth's, of a user and for a number of its own.
+// call makes a call of Auth. Each n has its own user and number.
 func (s *stage) call(t *testing.T, n int) hook.Seen {
 	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%06d","phone":"1555%07d"}}`,
 		hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n, n)
@@ -85,11 +85,11 @@ func (s *stage) call(t *testing.T, n int) hook.Seen {
 	return seen
 }
 
-// broken is what can go wrong before a connection stands.
-type broken func(ctx context.Context, network, address string) (net.Conn, error)
+// dialFunc replaces the function that makes connections.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialling gives a fake's client another way to its connections.
-func dialling(fake *providertest.Fake, dial broken) *providertest.Fake {
+// withDial replaces the function by which a fake's client makes connections.
+func withDial(fake *providertest.Fake, dial dialFunc) *providertest.Fake {
 	fake.Client().Transport.(*http.Transport).DialContext = dial
 	return fake
 }
