@@ -25,14 +25,14 @@ func closed(conn net.Conn) chan bool {
 	return ended
 }
 
-// Ten times as many slow strangers as there may be don't keep Auth out, nor close the connection that it has.
-func TestStrangersMakeRoom(t *testing.T) {
+// Ten times the allowed number of slow connections don't keep Auth out, and don't close the connection that Auth already has.
+func TestSlowConnectionsAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const most = 5
 		s, _ := newServer(t, accepts)
 		server := s.HTTP(s.Handler())
-		watched := newStrangers(most)
-		watched.watch(server)
+		unauthenticated := newUnauthenticated(most)
+		unauthenticated.track(server)
 		listener := pipeListener{make(chan net.Conn)}
 		go server.Serve(listener)
 		dial := func() net.Conn {
@@ -65,18 +65,18 @@ func TestStrangersMakeRoom(t *testing.T) {
 		call(auth)
 		another := dial()
 		call(another)
-		require.Equal(t, most-1, watched.byAge.Len(), "who came last crowded out one, and was introduced")
+		require.Equal(t, most-1, unauthenticated.connections.byAge.Len(), "the last connection closed one more, and has authenticated")
 
 		close(listener.conns)
 		require.NoError(t, server.Close())
 		synctest.Wait()
-		require.Zero(t, watched.byAge.Len())
-		require.Empty(t, watched.places)
+		require.Zero(t, unauthenticated.connections.byAge.Len())
+		require.Empty(t, unauthenticated.connections.elements)
 	})
 }
 
-// Who calls with a signature, or with the token of an address, is no stranger any more.
-func TestIntroductions(t *testing.T) {
+// A signed call, or a receipt with the right token, authenticates a connection.
+func TestWhatAuthenticatesAConnection(t *testing.T) {
 	s, _, _, path := newReceiver(t)
 	for _, tt := range []struct {
 		name    string
@@ -86,18 +86,18 @@ func TestIntroductions(t *testing.T) {
 		{"a signed call", signed(s, newCall), true},
 		{"an unsigned call", httptest.NewRequest("POST", HookPath, strings.NewReader(newCall)), false},
 		{"a receipt", httptest.NewRequest("POST", path("a"), strings.NewReader("good")), true},
-		{"a receipt with another's token", httptest.NewRequest("POST", path("d"), strings.NewReader("good")), false},
+		{"a receipt with another instance's token", httptest.NewRequest("POST", path("d"), strings.NewReader("good")), false},
 		{"a probe", httptest.NewRequest("GET", "/healthz", nil), false},
 	} {
-		introduced := false
-		ctx := context.WithValue(t.Context(), introducedKey{}, func() { introduced = true })
+		authenticated := false
+		ctx := context.WithValue(t.Context(), authenticatedKey{}, func() { authenticated = true })
 		s.Handler().ServeHTTP(httptest.NewRecorder(), tt.request.WithContext(ctx))
-		require.Equal(t, tt.want, introduced, tt.name)
+		require.Equal(t, tt.want, authenticated, tt.name)
 	}
 }
 
-// Of long bodies, only so many are read at once. Who is slow makes room: Auth's long calls go through all the same.
-func TestLongBodiesMakeRoom(t *testing.T) {
+// Only some large bodies are read at once. A slow connection is closed to make room for Auth's large calls.
+func TestSlowLargeBodiesAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(t, accepts)
 		server := s.HTTP(s.Handler())
@@ -109,7 +109,7 @@ func TestLongBodiesMakeRoom(t *testing.T) {
 			return ours
 		}
 		var slow []chan bool
-		for range 2 * longBodies {
+		for range 2 * maxLargeBodies {
 			conn := dial()
 			io.WriteString(conn, "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"+
 				"Webhook-Id: x\r\nWebhook-Timestamp: 1\r\nWebhook-Signature: v1,x\r\n\r\n"+strings.Repeat(" ", usualBody+1))
@@ -129,24 +129,24 @@ func TestLongBodiesMakeRoom(t *testing.T) {
 		}
 		synctest.Wait()
 		for i, ended := range slow {
-			require.Equal(t, i < longBodies+1, len(ended) == 1, i)
+			require.Equal(t, i < maxLargeBodies+1, len(ended) == 1, i)
 		}
-		require.Equal(t, longBodies-1, len(s.long.slots))
+		require.Equal(t, maxLargeBodies-1, len(s.largeBodies.slots))
 
 		close(listener.conns)
 		require.NoError(t, server.Close())
 		synctest.Wait()
-		require.Zero(t, len(s.long.slots))
+		require.Zero(t, len(s.largeBodies.slots))
 	})
 }
 
-func TestStrangersLeaveDescriptors(t *testing.T) {
+func TestUnauthenticatedConnectionsLeaveDescriptors(t *testing.T) {
 	for _, tt := range []struct {
 		descriptors uint64
 		want        int
 	}{
 		{20, 16}, {256, 64}, {1024, 256}, {4096, 1024}, {1 << 20, 1024}, {math.MaxUint64, 1024},
 	} {
-		require.Equal(t, tt.want, mostStrangers(tt.descriptors))
+		require.Equal(t, tt.want, maxUnauthenticated(tt.descriptors))
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 )
 
-// A sign-up repeats user_metadata in the identity.
-func TestMetadataTwice(t *testing.T) {
+// A sign-up has user_metadata twice: in the user and in the identity.
+func TestMetadataOfOneMiBIsAccepted(t *testing.T) {
 	s, _ := newServer(t, accepts)
 	metadata := `{"picture":"` + strings.Repeat("x", 1<<20-20) + `"}`
 	body := strings.Replace(newCall, `"user":{}`, fmt.Sprintf(`"user":{"user_metadata":%s,"identities":[{"identity_data":%s}]}`, metadata, metadata), 1)
@@ -24,8 +24,8 @@ func TestMetadataTwice(t *testing.T) {
 	require.Equal(t, "200 "+head(2)+" {}", answer(s.Handler(), signed(s, body)))
 }
 
-// A long body is in memory once, from its beginning until it is judged, however it is sent.
-func TestLongBodiesAreNotCopied(t *testing.T) {
+// A large body is in memory only once until its signature is verified, with and without a Content-Length.
+func TestLargeBodiesAreNotCopied(t *testing.T) {
 	s, _ := newServer(t, accepts)
 	handler := s.Handler()
 	body := newCall + strings.Repeat(" ", hook.MaxBody-len(newCall))
@@ -40,25 +40,25 @@ func TestLongBodiesAreNotCopied(t *testing.T) {
 	}
 }
 
-// The place of a long body is taken until nobody needs the body any more, and only whoever is still sending is crowded out.
-func TestLongBodyHasItsPlace(t *testing.T) {
+// A large body keeps its slot until the body is released. Only connections that are still sending are closed to make room.
+func TestLargeBodyKeepsItsSlot(t *testing.T) {
 	s, _ := newServer(t, accepts)
-	s.long = newLong(1)
+	s.largeBodies = newLargeBodies(1)
 	ours, theirs := net.Pipe()
 	defer ours.Close()
 	r := httptest.NewRequest("POST", HookPath, strings.NewReader(strings.Repeat("x", usualBody+1)))
-	body, drop, err := s.readBody(r.WithContext(context.WithValue(t.Context(), connKey{}, theirs)), hook.MaxBody)
+	body, release, err := s.readBody(r.WithContext(context.WithValue(t.Context(), connectionKey{}, theirs)), hook.MaxBody)
 	require.NoError(t, err)
 	require.Len(t, body, usualBody+1)
-	require.Len(t, s.long.slots, 1)
-	require.Zero(t, s.long.reading.byAge.Len())
-	drop()
-	drop()
-	require.Empty(t, s.long.slots)
+	require.Len(t, s.largeBodies.slots, 1)
+	require.Zero(t, s.largeBodies.sending.byAge.Len())
+	release()
+	release()
+	require.Empty(t, s.largeBodies.slots)
 
 	cut := httptest.NewRequest("POST", HookPath, io.MultiReader(strings.NewReader(strings.Repeat("x", usualBody+1)), errorReader{}))
-	_, _, err = s.readBody(cut.WithContext(context.WithValue(t.Context(), connKey{}, theirs)), hook.MaxBody)
+	_, _, err = s.readBody(cut.WithContext(context.WithValue(t.Context(), connectionKey{}, theirs)), hook.MaxBody)
 	require.Equal(t, errCutOff, err)
-	require.Empty(t, s.long.slots)
-	require.Zero(t, s.long.reading.byAge.Len())
+	require.Empty(t, s.largeBodies.slots)
+	require.Zero(t, s.largeBodies.sending.byAge.Len())
 }
