@@ -106,7 +106,7 @@ func TestReloadKeepsTheOldSecret(t *testing.T) {
 	a, err := New(load(old), "v1", zerolog.Nop(), nil)
 	require.NoError(t, err)
 	require.EqualError(t, a.Reload(t.Context(), load(fresh[:41])),
-		"SMSHOOK_SECRETS: secret 1: is shorter than those before, as if its file were half written; if it is whole, that takes a restart")
+		"SMSHOOK_SECRETS: secret 1: is shorter than the old secrets, as if its file were half written; if the secret is complete, restart to use it")
 	require.Len(t, a.Server.Keys.Load().Hook, 1)
 	require.NoError(t, a.Reload(t.Context(), load(fresh)))
 	require.Len(t, a.Server.Keys.Load().Hook, 2)

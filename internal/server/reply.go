@@ -24,6 +24,7 @@ func writeProblem(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, text)
 }
 
+// writeJSON sends head and body in one write, as hook.Reply needs it.
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

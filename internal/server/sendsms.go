@@ -34,19 +34,21 @@ func (s *Server) sendSMS(w *response, r *http.Request) {
 		return
 	}
 	// From here on, Auth understands the answer to a panic too.
-	w.onPanic = func(w *response) { s.reply(payload, dispatch.Failed).WriteTo(w) }
+	w.onPanic = func(w *response) { writeReply(w, s.reply(payload, dispatch.Failed)) }
 	w.id = payload.ID(body)
 	release()
 	outcome := s.Dispatcher.Send(r.Context(), request(payload, w.id, r.Header, receivedAt))
 	w.outcome = &outcome
-	s.reply(payload, outcome.Result).WriteTo(w)
+	writeReply(w, s.reply(payload, outcome.Result))
 }
 
 // refuseHook answers a call that isn't dispatched, with the reason.
 func refuseHook(w *response, status int, reason error) {
 	w.reason = reason
-	hook.Problem(status, reason.Error()).WriteTo(w)
+	writeReply(w, hook.Problem(status, reason.Error()))
 }
+
+func writeReply(w *response, r hook.Reply) { writeJSON(w, r.Status, r.Body) }
 
 func request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
 	return dispatch.Request{
