@@ -1,7 +1,7 @@
 // Package metrics counts for Prometheus.
 //
-// The values of labels are bounded: the configured instances, ISO 3166-1 codes of countries ("" if unknown), and fixed words, which the
-// help text of each metric lists. No metric has a phone number, a code or an address.
+// The values of labels are bounded: the configured instances, ISO 3166-1 codes of countries ("" if unknown), and fixed words. No metric
+// has a phone number, a code or an address.
 package metrics
 
 import (
@@ -78,7 +78,7 @@ func New(version string) *Metrics {
 	m.receiptsUnknown = counters("receipts_unknown_total", "Delivery receipts for messages that are unknown, or no longer known.", instanceLabel)
 	m.deliverySeconds = histograms("delivery_seconds", "Time from receiving a call of the hook to the receipt that says that its message was delivered.", deliverySeconds, instanceLabel)
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
-	m.forgotten = counter("messages_forgotten_total", "Messages whose receipts will be unknown, for lack of room.")
+	m.forgotten = counter("messages_forgotten_total", "Messages that were forgotten for lack of room: their receipts will be unknown.")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
