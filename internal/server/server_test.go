@@ -1,17 +1,14 @@
 package server
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -238,84 +235,6 @@ func TestSecondOfTwoRequestsIsJustSent(t *testing.T) {
 	})
 }
 
-func TestAdmin(t *testing.T) {
-	s, _ := newServer(t, func(context.Context, providers.Message) (providers.Sent, error) {
-		return providers.Sent{}, &providers.Error{Kind: providers.Temporary, Err: io.ErrUnexpectedEOF}
-	})
-	get := func(path string) string {
-		w := httptest.NewRecorder()
-		s.Admin().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		return fmt.Sprintf("%d %s", w.Code, w.Body)
-	}
-	require.Equal(t, `200 {"draining":false,"instances":[{"name":"pigeon","state":"healthy"}]}`, get("/readyz"))
-	for i := range 5 {
-		answer(s.Handler(), signed(s, strings.Replace(newCall, "17b0fe8e", fmt.Sprintf("%08d", i), 1)))
-	}
-	require.Equal(t, `200 {"draining":false,"instances":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"), "an open circuit breaker does not make the server unready")
-	s.Drain()
-	require.Equal(t, `503 {"draining":true,"instances":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"))
-	require.Equal(t, `200 {}`, get("/healthz"))
-	require.Equal(t, `404 {"error":{"http_code":404,"message":"no such path; there are /healthz, /readyz and /metrics"}}`, get("/hooks/send-sms"))
-}
-
-// Refused calls have their own results, and are not in the histogram of durations.
-func TestRefusedCallsAreCountedApart(t *testing.T) {
-	s, _ := newServer(t, accepts)
-	handler := s.Handler()
-	forged := signed(s, newCall)
-	forged.Body = io.NopCloser(strings.NewReader(oldCall))
-	for _, r := range []*http.Request{
-		signed(s, newCall), signed(s, "no JSON"), forged, httptest.NewRequest("POST", HookPath, nil),
-		httptest.NewRequest("GET", HookPath, nil), httptest.NewRequest("POST", "/", nil),
-	} {
-		answer(handler, r)
-	}
-	w := httptest.NewRecorder()
-	s.Metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	counted := regexp.MustCompile(`(?m)^smshook_(hook.*_count|hooks_total.*|.*refused_total.*) .*$`).FindAllString(w.Body.String(), -1)
-	require.Equal(t, []string{
-		"smshook_hook_duration_seconds_count 1",
-		`smshook_hooks_total{result="accepted"} 1`,
-		`smshook_hooks_total{result="failed"} 0`,
-		`smshook_hooks_total{result="forged"} 2`,
-		`smshook_hooks_total{result="unreadable"} 1`,
-	}, counted)
-}
-
-// panicking is a context that panics when the dispatcher asks it.
-type panicking struct{ context.Context }
-
-func (panicking) Err() error { panic("028687") }
-
-// The value of a panic may quote the call: the log has only its type, and the number of panics since the start.
-func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
-	s, written := newServer(t, accepts)
-	handler := s.Handler()
-	refusal := `{"error":{"http_code":422,"message":"not sent"}}`
-	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall).WithContext(panicking{t.Context()})))
-	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall).WithContext(panicking{t.Context()})))
-	s.Dispatcher = nil
-	require.Contains(t, answer(handler, signed(s, newCall)), refusal)
-
-	var panics []string
-	for line := range strings.Lines(written.String()) {
-		var entry struct {
-			Message, Type, Error, Stack string
-			Panics                      int
-		}
-		require.NoError(t, json.Unmarshal([]byte(line), &entry))
-		if entry.Message == "panic" {
-			panics = append(panics, fmt.Sprint(entry.Panics, " ", entry.Type, " ", entry.Error))
-			require.Contains(t, entry.Stack, "sendSMS")
-		}
-	}
-	require.Equal(t, []string{
-		"1 string ", "2 string ",
-		"3 runtime.errorString runtime error: invalid memory address or nil pointer dereference",
-	}, panics)
-	require.NotContains(t, written.String(), "028687")
-}
-
 func TestLog(t *testing.T) {
 	fails := func(err providers.Error) instance {
 		return func(context.Context, providers.Message) (providers.Sent, error) { return providers.Sent{}, &err }
@@ -379,115 +298,4 @@ func TestLog(t *testing.T) {
 			require.JSONEq(t, tt.want, string(got))
 		})
 	}
-}
-
-// countingConn counts the writes of the server.
-type countingConn struct {
-	net.Conn
-	writes *int
-}
-
-func (c countingConn) Write(p []byte) (int, error) {
-	*c.writes++
-	return c.Conn.Write(p)
-}
-
-// pipeListener accepts the server's ends of pipes.
-type pipeListener struct{ conns chan net.Conn }
-
-func (l pipeListener) Accept() (net.Conn, error) {
-	conn, ok := <-l.conns
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return conn, nil
-}
-func (l pipeListener) Close() error   { return nil }
-func (l pipeListener) Addr() net.Addr { return &net.TCPAddr{} }
-
-// overPipe serves one connection inside a bubble and returns the client's end.
-func overPipe(t *testing.T, s *Server, writes *int) net.Conn {
-	client, server := net.Pipe()
-	listener := pipeListener{make(chan net.Conn, 1)}
-	listener.conns <- countingConn{server, writes}
-	srv := s.HTTP(s.Handler())
-	go srv.Serve(listener)
-	t.Cleanup(func() {
-		close(listener.conns)
-		srv.Close()
-		client.Close()
-	})
-	return client
-}
-
-// Auth shows the app's user an internal error if the body comes after the head.
-func TestHeadAndBodyAreOneWrite(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newServer(t, accepts)
-		writes := 0
-		client := overPipe(t, s, &writes)
-		for _, body := range []string{newCall, strings.Replace(newCall, "15555550100", "12", 1), "{"} {
-			writes = 0
-			request := signed(s, body)
-			request.Host = "hook.example"
-			go request.Write(client)
-			response, err := http.ReadResponse(bufio.NewReader(client), request)
-			require.NoError(t, err)
-			_, err = io.ReadAll(response.Body)
-			require.NoError(t, err)
-			require.Equal(t, 1, writes, response.Status)
-		}
-	})
-}
-
-func TestSlowClientsAreDisconnected(t *testing.T) {
-	for _, tt := range []struct {
-		name, sends string
-		after       time.Duration
-	}{
-		{"in the head", "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nX-Slow: ", 2 * time.Second},
-		{"in the body", "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{", 5 * time.Second},
-		{"in the body, signed", "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n" +
-			"Webhook-Id: x\r\nWebhook-Timestamp: 1\r\nWebhook-Signature: v1,x\r\n\r\n{", 5 * time.Second},
-		{"before anything", "", 2 * time.Second},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, _ := newServer(t, accepts)
-				start, writes := time.Now(), 0
-				client := overPipe(t, s, &writes)
-				_, err := io.WriteString(client, tt.sends)
-				require.NoError(t, err)
-				_, err = io.ReadAll(client)
-				require.NoError(t, err)
-				require.InDelta(t, tt.after, time.Since(start), float64(time.Second)) // net/http lingers half a second
-			})
-		})
-	}
-}
-
-// A client that doesn't read the answers is disconnected after 6 s. It can't delay shutdown, which waits 7 s for running calls.
-func TestClientThatDoesNotReadIsDisconnected(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newServer(t, accepts)
-		start, writes := time.Now(), 0
-		client := overPipe(t, s, &writes)
-		for err := error(nil); err == nil; {
-			_, err = io.WriteString(client, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-		}
-		require.Equal(t, 6*time.Second, time.Since(start).Truncate(time.Second))
-	})
-}
-
-func TestHeadersAreBounded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newServer(t, accepts)
-		writes := 0
-		client := overPipe(t, s, &writes)
-		go io.WriteString(client, "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nX: "+strings.Repeat("x", 64<<10)+"\r\n\r\n")
-		response, err := http.ReadResponse(bufio.NewReader(client), nil)
-		require.NoError(t, err)
-		require.Equal(t, http.StatusRequestHeaderFieldsTooLarge, response.StatusCode)
-		time.Sleep(time.Second) // net/http lingers half a second
-	})
 }

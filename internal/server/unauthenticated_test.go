@@ -96,50 +96,6 @@ func TestWhatAuthenticatesAConnection(t *testing.T) {
 	}
 }
 
-// Only some large bodies are read at once. A slow connection is closed to make room for Auth's large calls.
-func TestSlowLargeBodiesAreClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := newServer(t, accepts)
-		server := s.HTTP(s.Handler())
-		listener := pipeListener{make(chan net.Conn)}
-		go server.Serve(listener)
-		dial := func() net.Conn {
-			ours, theirs := net.Pipe()
-			listener.conns <- theirs
-			return ours
-		}
-		var slow []chan bool
-		for range 2 * maxLargeBodies {
-			conn := dial()
-			io.WriteString(conn, "POST /hooks/send-sms HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n"+
-				"Webhook-Id: x\r\nWebhook-Timestamp: 1\r\nWebhook-Signature: v1,x\r\n\r\n"+strings.Repeat(" ", usualBody+1))
-			slow = append(slow, closed(conn))
-			synctest.Wait()
-		}
-		auth := dial()
-		for range 2 {
-			request := signed(s, newCall+strings.Repeat(" ", usualBody))
-			request.Host = "hook.example"
-			go request.Write(auth)
-			response, err := http.ReadResponse(bufio.NewReader(auth), request)
-			require.NoError(t, err)
-			_, err = io.ReadAll(response.Body)
-			require.NoError(t, err)
-			require.Equal(t, http.StatusOK, response.StatusCode)
-		}
-		synctest.Wait()
-		for i, ended := range slow {
-			require.Equal(t, i < maxLargeBodies+1, len(ended) == 1, i)
-		}
-		require.Equal(t, maxLargeBodies-1, len(s.largeBodies.slots))
-
-		close(listener.conns)
-		require.NoError(t, server.Close())
-		synctest.Wait()
-		require.Zero(t, len(s.largeBodies.slots))
-	})
-}
-
 func TestUnauthenticatedConnectionsLeaveDescriptors(t *testing.T) {
 	for _, tt := range []struct {
 		descriptors uint64
