@@ -173,7 +173,7 @@ func (m *Metrics) Limits(noSource, forgotten func() uint64) {
 // BreakerState adds one state of an instance's circuit breaker. in is called at each scrape.
 func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "smshook_circuit_breaker_state", Help: "1 for the current state of an instance's circuit breaker, 0 for the other states.",
+		Name: "smshook_circuit_breaker_state", Help: "1 for the state of an instance's circuit breaker (closed, half-open or open), 0 for the others.",
 		ConstLabels: prometheus.Labels{instanceLabel: instance, "state": state},
 	}, func() float64 {
 		if in() {
@@ -183,10 +183,10 @@ func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	}))
 }
 
-// InstancePatience adds the patience with an instance. patience is called at each scrape.
+// InstancePatience adds how long an instance has to answer before the next one starts. patience is called at each scrape.
 func (m *Metrics) InstancePatience(instance string, patience func() time.Duration) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "smshook_patience_seconds", Help: "How long an instance may take before the next one starts too: learned from its last answers, or SMSHOOK_PATIENCE.",
+		Name: "smshook_patience_seconds", Help: "How long an instance has to answer before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
 		ConstLabels: prometheus.Labels{instanceLabel: instance},
 	}, func() float64 { return patience().Seconds() }))
 }

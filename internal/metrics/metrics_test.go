@@ -41,7 +41,7 @@ func TestMetrics(t *testing.T) {
 	m, shown := all()
 	state := "closed"
 	m.Instance("twilio")
-	for _, one := range []string{"closed", "open"} {
+	for _, one := range []string{"closed", "half-open", "open"} {
 		m.BreakerState("twilio", one, func() bool { return state == one })
 	}
 	m.InstancePatience("twilio", func() time.Duration { return 300 * time.Millisecond })
@@ -60,6 +60,7 @@ smshook_attempts_total{kind="accepted",provider="twilio"} 2
 smshook_attempts_total{kind="temporary",provider="twilio"} 1
 smshook_calls_without_source_total 7
 smshook_circuit_breaker_state{provider="twilio",state="closed"} 1
+smshook_circuit_breaker_state{provider="twilio",state="half-open"} 0
 smshook_circuit_breaker_state{provider="twilio",state="open"} 0
 smshook_delivery_seconds_count{provider="twilio"} 1
 smshook_delivery_seconds_sum{provider="twilio"} 3
