@@ -6,12 +6,14 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/policy"
 )
 
 // trace prints what would happen to a message to a phone, if no rate limit were reached.
-func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, phone, ip string) int {
+func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip string) int {
 	var from netip.Addr
 	if ip != "" {
 		var err error
@@ -26,18 +28,16 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	}
 	number, err := settings.PhoneCheck.Parse(phone)
 	if err != nil {
-		fmt.Fprintf(sh.stdout, "verdict   refused: the number %v\nanswer    422 %q\n", err, settings.TextNumber)
-		return exitFail
+		return sh.traceRefusal(a, fmt.Errorf("refused: the number %w", err))
 	}
 	fmt.Fprintf(sh.stdout, "number    %v, calling code +%d, country %s, type %s\n", number, number.CallingCode(),
 		cmp.Or(number.Country(), "unknown"), cmp.Or(number.Type(), "unknown"))
 	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
 		fmt.Fprintln(sh.stdout, "ip        not a public address: LIMIT_IP doesn't count it")
 	}
-	_, verdict := rules.Ask(policy.Subject{Number: number, IP: from})
+	_, verdict := a.Dispatcher.Policy.Ask(policy.Subject{Number: number, IP: from})
 	if !verdict.Allow {
-		fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    422 %q\n", verdict.Reason(), settings.TextNumber)
-		return exitFail
+		return sh.traceRefusal(a, verdict.Reason())
 	}
 	instances := settings.Routes.Lookup(number.CallingCode(), number.Country)
 	if instances == nil {
@@ -45,4 +45,12 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	}
 	fmt.Fprintf(sh.stdout, "verdict   allowed\nroute     %s\n", strings.Join(instances, ", "))
 	return exitOK
+}
+
+// traceRefusal prints why no message would be sent, and the answer to Auth. The number is the reason: no limit refuses the first
+// message.
+func (sh *shell) traceRefusal(a *app.App, reason error) int {
+	status, sentence := a.Server.Sentences.Answer(dispatch.BadNumber)
+	fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    %d %q\n", reason, status, sentence)
+	return exitFail
 }
