@@ -383,7 +383,7 @@ func TestCheckCommand(t *testing.T) {
 	r := smshook(t, "", env, "check")
 	require.Equal(t, exitFail, r.code)
 	require.Empty(t, r.stderr)
-	require.Regexp(t, `^warning   SMSHOOK_MESSAGE: not in GSM-7, so that a segment holds 70 characters instead of 160: ’ \(U\+2019\)
+	require.Regexp(t, `^warning   SMSHOOK_MESSAGE: not in GSM-7, and a segment then has 70 characters and not 160: ’ \(U\+2019\)
 warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2

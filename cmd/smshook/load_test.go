@@ -76,8 +76,8 @@ func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duratio
 	return result
 }
 
-// TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
-// arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
+// The first of two instances is down or slow, always or sometimes. Every code is still sent in time. The times are virtual: the test is
+// about waiting, not about speed.
 func TestFallback(t *testing.T) {
 	working := providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay}
 	failing := func(status int) providertest.Answer {

@@ -97,7 +97,7 @@ func (c Config) Validate() error {
 	}
 	if c.Budget > 0 && c.Patience > c.Budget { // a setting that can't be read is 0
 		problems = append(problems, providers.Problem{Setting: "PATIENCE",
-			Want: fmt.Sprintf("want at most the %v of %sBUDGET: no other provider would be tried in time", c.Budget, Prefix)})
+			Want: fmt.Sprintf("want at most %v, the value of %sBUDGET: otherwise no other instance would be tried", c.Budget, Prefix)})
 	}
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {

@@ -203,7 +203,7 @@ func TestProblems(t *testing.T) {
 			"PIGEON_FROM: still contains replace_me from the example: put your own value there",
 		}},
 		{"patience longer than the budget", good("SMSHOOK_BUDGET=1200ms"), []string{
-			"SMSHOOK_PATIENCE: want at most the 1.2s of SMSHOOK_BUDGET: no other provider would be tried in time",
+			"SMSHOOK_PATIENCE: want at most 1.2s, the value of SMSHOOK_BUDGET: otherwise no other instance would be tried",
 		}},
 		{"value and file", good("PIGEON_TOKEN_FILE=" + missing), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
 		{"unsigned receipts of no instance", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
@@ -369,7 +369,7 @@ func TestTexts(t *testing.T) {
 	}
 	c, err = Load(good("SMSHOOK_MESSAGE=It’s {{ .Code }}"), drivers(), false, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"SMSHOOK_MESSAGE: not in GSM-7, so that a segment holds 70 characters instead of 160: ’ (U+2019)"}, c.Warnings)
+	require.Equal(t, []string{"SMSHOOK_MESSAGE: not in GSM-7, and a segment then has 70 characters and not 160: ’ (U+2019)"}, c.Warnings)
 }
 
 func TestPort(t *testing.T) {

@@ -111,7 +111,7 @@ func TestTranslationsRefuse(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	const instead = "not in GSM-7, so that a segment holds 70 characters instead of 160: "
+	const instead = "not in GSM-7, and a segment then has 70 characters and not 160: "
 	long := strings.Repeat("a", 151) + "{{ .Code }}"
 	for _, tt := range []struct {
 		name     string

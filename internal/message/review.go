@@ -102,5 +102,5 @@ func notInGSM(list []rune) string {
 	if len(list) > enough {
 		names = append(names, "…")
 	}
-	return "not in GSM-7, so that a segment holds 70 characters instead of 160: " + strings.Join(names, ", ")
+	return "not in GSM-7, and a segment then has 70 characters and not 160: " + strings.Join(names, ", ")
 }

@@ -1,5 +1,5 @@
-// Package policy says which numbers may get a message, and how often. It is there against SMS pumping: somebody asks for codes to
-// ranges of numbers because they get a share of what each message to these numbers costs.
+// Package policy says which numbers may get a message, and how often. It is a protection against SMS pumping: an attacker
+// asks for codes to ranges of numbers, and gets a share of what each message to these numbers costs.
 // https://www.twilio.com/docs/glossary/what-is-sms-pumping-fraud
 package policy
 
@@ -44,7 +44,7 @@ func (l Limits) List() []Limited {
 	}
 }
 
-// Subject is what the policy judges: the message that somebody asks for.
+// Subject is what the policy judges: a message that an account asks for.
 type Subject struct {
 	Number phone.Number
 	User   string     // the account that asks; where it is empty, LIMIT_USER doesn't apply
