@@ -10,17 +10,10 @@ import (
 // printPolicy prints which numbers may get messages, and how many.
 func printPolicy(w io.Writer, settings config.Config) {
 	fmt.Fprintf(w, "numbers   are checked: %v\n", settings.PhoneCheck)
-	for _, list := range []struct{ what, entries string }{
-		{"only in", settings.Countries.String()},
-		{"not in", settings.BlockedCountries.String()},
-		{"not with", settings.BlockedPrefixes.String()},
-		{"not of type", settings.BlockedTypes.String()},
-	} {
-		if list.entries != "" {
-			fmt.Fprintf(w, "numbers   %s %s\n", list.what, list.entries)
-		}
-	}
 	rules := settings.PolicySettings()
+	for _, list := range rules.Lists.Words() {
+		fmt.Fprintf(w, "numbers   %s\n", list)
+	}
 	note := ""
 	if rules.Observe {
 		note = " (only observed)"

@@ -21,6 +21,22 @@ type Lists struct {
 	BlockedTypes Types
 }
 
+// Words describes each list that isn't empty in English, in the order of the rules.
+func (l Lists) Words() []string {
+	var words []string
+	for _, list := range []struct{ what, entries string }{
+		{"only in", l.Countries.String()},
+		{"not in", l.BlockedCountries.String()},
+		{"not with", l.BlockedPrefixes.String()},
+		{"not of type", l.BlockedTypes.String()},
+	} {
+		if list.entries != "" {
+			words = append(words, list.what+" "+list.entries)
+		}
+	}
+	return words
+}
+
 // countries reports whether the number's country matters.
 func (l Lists) countries() bool { return len(l.Countries) > 0 || len(l.BlockedCountries) > 0 }
 

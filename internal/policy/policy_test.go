@@ -122,6 +122,12 @@ func TestLists(t *testing.T) {
 	}
 }
 
+func TestListsInWords(t *testing.T) {
+	require.Equal(t, []string{"only in GB, IE", "not in CU", "not with +4470", "not of type voip"}, lists(t, "IE,GB", "CU", "4470", "voip").Words())
+	require.Equal(t, []string{"not in CU"}, lists(t, "", "CU", "", "").Words())
+	require.Empty(t, Lists{}.Words())
+}
+
 func TestListsAreRead(t *testing.T) {
 	const (
 		country = "want a country's ISO code in capitals, such as GB"
