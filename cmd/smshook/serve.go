@@ -43,7 +43,7 @@ func serve(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, listenError("ADDR", err))
 	}
-	go debug.FreeOSMemory() // the start has allocated 2 MB that are no longer in use
+	go debug.FreeOSMemory() // 2 MB are left over from the start
 	if err := sh.serve(ctx, settings, sh.loader(false, nil), listener, linger); err != nil {
 		return sh.fail(c, err)
 	}
