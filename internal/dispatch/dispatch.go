@@ -78,6 +78,7 @@ type Settings struct {
 type Dispatcher struct {
 	Instances []*race.Instance // in the order in which they are tried where no route says otherwise
 	Policy    *policy.Policy
+	Counter   *policy.Memory
 
 	settings Settings
 	race     *race.Runner
@@ -93,7 +94,8 @@ func New(s Settings, instances []*race.Instance, runner *race.Runner, events Eve
 	waiting := make(chan struct{}, s.Concurrency)
 	d := &Dispatcher{
 		Instances: instances,
-		Policy:    policy.New(s.Policy, policy.NewMemory()),
+		Policy:    policy.New(s.Policy),
+		Counter:   policy.NewMemory(),
 		settings:  s,
 		race:      runner,
 		calls:     newCalls(s.CallerWaits, waiting),
@@ -159,7 +161,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		ReceivedAt: r.ReceivedAt,
 		Deadline:   deadline,
 		Lost:       lost,
-		Begins:     func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
+		Starting:   func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
 		Late:       func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
 	d.pending.noteAll(raced.Attempts)

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"time"
 
 	"github.com/smshook/smshook/internal/phone"
@@ -12,7 +13,12 @@ import (
 // in the order in which they arrived.
 func (d *Dispatcher) judge(r Request, c *call, number phone.Number) policy.Verdict {
 	return d.calls.judged(c, func() policy.Verdict {
-		return d.Policy.Judge(policy.Call{Number: number, User: r.User, IP: r.IP, Proven: r.Proven, At: time.Now()})
+		charges, verdict := d.Policy.Ask(policy.Subject{Number: number, User: r.User, IP: r.IP, Proven: r.Proven})
+		if !verdict.Allow {
+			return verdict
+		}
+		over, after, _ := d.Counter.Take(context.Background(), time.Now(), charges) // a policy.Memory returns no error
+		return d.Policy.Verdict(charges, over, after)
 	})
 }
 
