@@ -144,9 +144,9 @@ func TestCleanLength(t *testing.T) {
 	}
 }
 
-// Only the beginning of a long text is searched. Here a secret, in every form, is at the place where the text is cut. The result must be
-// the beginning of what a search of the whole text gives. The text before the secret is masked as one, because otherwise the place
-// would be behind maxText.
+// Only the beginning of a long text is searched. Here a secret, in every form, is at one of the two places where the text is cut. The
+// result must be the beginning of what a search of the whole text gives. The text before the secret is masked as one, because
+// otherwise the place would be behind maxText.
 func TestCleanSecretWhereTheSearchEnds(t *testing.T) {
 	s := testScrubber()
 	parts := []string{"0" + testNumber[3:], "+44 (0)7700 900123", "4 - 8 - 2 - 9 - 1 - 3"}
@@ -155,13 +155,15 @@ func TestCleanSecretWhereTheSearchEnds(t *testing.T) {
 	}
 	masked := base64.RawStdEncoding.EncodeToString([]byte("code 482913.")) + " "
 	after := strings.Repeat(" no secret, and no end", 150)
-	for _, part := range parts {
-		for within := 0; within <= len(part); within += 1 + len(part)/6 {
-			text := strings.Repeat("a", maxSearched-len(masked)-within) + masked + part + after
-			got, cutOff := strings.CutSuffix(s.clean(text), "…")
-			require.True(t, cutOff)
-			require.True(t, strings.HasPrefix(got, "[secret] ") && strings.HasPrefix(s.newMask().apply(text), got),
-				"%q, of which %d bytes are before the cut, became %q", part, within, got)
+	for _, end := range []int{maxSearched, maxSearched + s.reach()} {
+		for _, part := range parts {
+			for within := 0; within <= len(part); within += 1 + len(part)/6 {
+				text := strings.Repeat("a", end-len(masked)-within) + masked + part + after
+				got, cutOff := strings.CutSuffix(s.clean(text), "…")
+				require.True(t, cutOff)
+				require.True(t, strings.HasPrefix(s.newMask().apply(text), got), "%q, of which %d bytes are before the cut, became %q", part, within, got)
+				require.True(t, strings.HasPrefix(got, "[secret] ") || end > maxSearched, got)
+			}
 		}
 	}
 }
