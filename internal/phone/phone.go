@@ -58,20 +58,6 @@ func (n Number) E164() providers.Secret { return n.e164 }
 // CallingCode returns the country's calling code, such as 44.
 func (n Number) CallingCode() int { return n.callingCode }
 
-// Country returns the ISO 3166-1 code of the number's country. Where several share a calling code and the number is in no
-// range known to be one's, it is empty, and finding out costs some 20 µs.
-func (n Number) Country() string {
-	regions := phonenumbers.GetRegionCodesForCountryCode(n.callingCode)
-	if len(regions) == 1 {
-		return country(regions[0])
-	}
-	parsed, err := n.parsed()
-	if err != nil {
-		return ""
-	}
-	return country(phonenumbers.GetRegionCodeForNumber(parsed))
-}
-
 // FromAbroad returns the number as its country is called from abroad. It is another one only if there is a trunk prefix in it,
 // as in +44 07…, which libphonenumber forgives, and so may a carrier. That takes some 12 µs.
 func (n Number) FromAbroad() providers.Secret {
@@ -85,14 +71,6 @@ func (n Number) FromAbroad() providers.Secret {
 // parsed is the number as libphonenumber has it. That takes some 12 µs.
 func (n Number) parsed() (*phonenumbers.PhoneNumber, error) {
 	return phonenumbers.Parse(n.e164.Reveal(), "")
-}
-
-// country drops what libphonenumber gives to numbers of no country, such as +800.
-func country(region string) string {
-	if region == "ZZ" || region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {
-		return ""
-	}
-	return region
 }
 
 // Masked shows enough of a number to recognise it in a log, and not enough to call it: "+4477*****123".

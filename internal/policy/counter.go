@@ -1,6 +1,9 @@
 package policy
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Charge is one message that counts towards one limit.
 type Charge struct {
@@ -14,8 +17,8 @@ type Counter interface {
 	// Take makes all the charges, or, if one of them goes over its limit, none. Then it returns the place of that charge in the
 	// list, of several the one that has to wait longest, and how long that is; else the place is -1.
 	//
-	// No two charges are of one rule, and they are in the order of the rules.
-	Take(now time.Time, charges []Charge) (over int, after time.Duration)
+	// No two charges are of one rule, and they are in the order of the rules. An error means that nothing could be counted.
+	Take(ctx context.Context, now time.Time, charges []Charge) (over int, after time.Duration, err error)
 	// Forgotten returns how many keys were forgotten before their time, for lack of room.
 	Forgotten() uint64
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,7 @@ func newMemory(most int) *Memory {
 func (m *Memory) Forgotten() uint64 { return m.forgotten.Load() }
 
 // Take is described at [Counter].
-func (m *Memory) Take(at time.Time, charges []Charge) (over int, after time.Duration) {
+func (m *Memory) Take(_ context.Context, at time.Time, charges []Charge) (over int, after time.Duration, err error) {
 	now := at.Sub(m.start)
 	// Everybody locks in the order of the rules, so nobody waits for one who waits for him.
 	var locked [rules]*shard // of each charge
@@ -73,7 +74,7 @@ func (m *Memory) Take(at time.Time, charges []Charge) (over int, after time.Dura
 		}
 	}
 	if over >= 0 {
-		return over, after
+		return over, after, nil
 	}
 	for i, c := range charges {
 		s := locked[i]
@@ -81,7 +82,7 @@ func (m *Memory) Take(at time.Time, charges []Charge) (over int, after time.Dura
 			m.forgotten.Add(1)
 		}
 	}
-	return -1, 0
+	return -1, 0, nil
 }
 
 func (m *Memory) shard(c Charge) *shard {

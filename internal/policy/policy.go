@@ -3,6 +3,7 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"sync/atomic"
@@ -93,7 +94,7 @@ func (p *Policy) Judge(c Call) Verdict {
 		return Verdict{Rule: rule}
 	}
 	charges := p.charges(c, country)
-	over, after := p.counter.Take(c.At, charges)
+	over, after, _ := p.counter.Take(context.TODO(), c.At, charges)
 	if over < 0 {
 		return Verdict{Allow: true}
 	}
