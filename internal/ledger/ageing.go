@@ -5,47 +5,64 @@ import (
 	"time"
 )
 
-// messages are the records by their age.
+// messages are the records, also in the order of their age.
 type messages struct {
-	byID           map[string]*record
-	oldest, newest *record
+	byID   map[string]*record
+	byAge  []*record             // the oldest first; nil for one that was replaced
+	oldest int                   // the place of the first in byAge, counted from the start of the program
+	wiped  map[time.Duration]int // the place up to which contents are wiped, by the life of the code: those of one life expire in order
+}
+
+func newMessages() messages {
+	return messages{byID: map[string]*record{}, wiped: map[time.Duration]int{}}
 }
 
 func (ms *messages) get(id string) *record { return ms.byID[id] }
 
 func (ms *messages) add(r *record) {
-	r.older = ms.newest
-	if ms.newest == nil {
-		ms.oldest = r
-	} else {
-		ms.newest.newer = r
-	}
-	ms.newest = r
 	ms.byID[r.ID] = r
+	ms.byAge = append(ms.byAge, r)
+	if _, known := ms.wiped[r.Life]; !known {
+		ms.wiped[r.Life] = ms.oldest + len(ms.byAge) - 1
+	}
 }
 
-func (ms *messages) remove(r *record) {
-	delete(ms.byID, r.ID)
-	if r.older == nil {
-		ms.oldest = r.newer
-	} else {
-		r.older.newer = r.newer
+// expired returns the records whose code has expired and that were not returned before, and reports whether there are any whose
+// code has not.
+func (ms *messages) expired(now Time) (expired []*record, more bool) {
+	for life, place := range ms.wiped {
+		place = max(place, ms.oldest)
+		for place < ms.oldest+len(ms.byAge) {
+			r := ms.byAge[place-ms.oldest]
+			if r.Life == life {
+				if r.ExpiresAt() > now {
+					break
+				}
+				expired = append(expired, r)
+			}
+			place++
+		}
+		if ms.wiped[life] = place; place == ms.oldest+len(ms.byAge) {
+			delete(ms.wiped, life)
+		} else {
+			more = true
+		}
 	}
-	if r.newer == nil {
-		ms.newest = r.older
-	} else {
-		r.newer.older = r.older
-	}
-	r.older, r.newer = nil, nil
+	return expired, more
 }
 
 // trim forgets the records that are older than they are kept, and the oldest where there are too many.
-func (m *Memory) trim(now time.Time) {
-	for m.messages.oldest != nil {
-		oldest := m.messages.oldest
+func (m *Memory) trim(now Time) {
+	for len(m.messages.byAge) > 0 {
+		oldest := m.messages.byAge[0]
 		old := now.Sub(oldest.ReceivedAt) >= m.keep
-		if !old && len(m.messages.byID) <= maxMessages {
+		if !old && len(m.messages.byAge) <= maxMessages {
 			return
+		}
+		m.messages.byAge[0], m.messages.byAge = nil, m.messages.byAge[1:]
+		m.messages.oldest++
+		if m.messages.get(oldest.ID) != oldest { // it was replaced
+			continue
 		}
 		if !old {
 			m.forgotten++
@@ -56,29 +73,20 @@ func (m *Memory) trim(now time.Time) {
 
 // forget drops a record, and what leads to it.
 func (m *Memory) forget(r *record) {
-	m.messages.remove(r)
+	delete(m.messages.byID, r.ID)
 	r.Contents = nil
 	for i := range r.Attempts {
 		for _, part := range r.Attempts[i].Parts {
 			delete(m.names, m.hash(name{r.Attempts[i].Instance, part.ID}))
 		}
 	}
-	if f := m.flows[r.flow]; f != nil {
-		f.drop(r)
-		if *f == (flow{}) {
-			delete(m.flows, r.flow)
-		}
+	if m.sending[r.flow] == r {
+		delete(m.sending, r.flow)
 	}
-	m.wake(r)
-}
-
-func (f *flow) drop(r *record) {
-	if f.sending == r {
-		f.sending = nil
+	if m.newest[r.flow] == r {
+		delete(m.newest, r.flow)
 	}
-	if f.newest == r {
-		f.newest = nil
-	}
+	m.changed(r)
 }
 
 // Sweep is described at [Ledger].
@@ -87,22 +95,10 @@ func (m *Memory) Sweep(context.Context) (more bool, news News, err error) {
 	defer m.mu.Unlock()
 	now := m.now()
 	m.trim(now)
-	m.wipe(now, &news)
-	news.Reports = append(news.Reports, m.early.old(now)...)
-	return len(m.expiring) > 0 || len(m.early.byAge) > 0, news, nil
-}
-
-// wipe drops the contents of the messages whose codes have expired.
-func (m *Memory) wipe(now time.Time, news *News) {
-	for life, queue := range m.expiring { // there are as many as a code may have lives
-		for len(queue) > 0 && !queue[0].ExpiresAt().After(now) {
-			m.void(queue[0], news)
-			queue[0], queue = nil, queue[1:]
-		}
-		if len(queue) == 0 {
-			delete(m.expiring, life)
-		} else {
-			m.expiring[life] = queue
-		}
+	expired, more := m.messages.expired(now)
+	for _, r := range expired {
+		m.void(r, &news)
 	}
+	news.Reports = append(news.Reports, m.early.old(now)...)
+	return more || len(m.early.byAge) > 0, news, nil
 }

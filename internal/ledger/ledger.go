@@ -21,7 +21,8 @@ import (
 type Ledger interface {
 	// Begin asks for the right to send a message now. It answers at once, except for a repeat of a call, or a call of a flow,
 	// whose message is just being sent: then it waits until that message has ended, until c.Deadline, or until ctx ends. The
-	// error is then [ErrNoTime], or that of ctx. If it answers [Go], the caller must call End.
+	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait. If the answer is to go, the caller
+	// must call End.
 	Begin(ctx context.Context, c Call) (Begun, error)
 
 	// Attempt notes that an instance is about to be called. It must return before anything can leave: whoever takes the
@@ -58,7 +59,8 @@ type Call struct {
 	Number     string // masked
 	Country    string // ISO 3166-1; empty if it can't be told
 	LastSignIn string // when the user last signed in, as the caller writes it; it is only compared
-	ReceivedAt time.Time
+	Stored     string // which messages the caller knew of when it made the call; it is only compared
+	ReceivedAt Time
 	Deadline   time.Time       // for waiting
 	Life       time.Duration   // of the code, from ReceivedAt
 	Charges    []policy.Charge // of the rate limits
@@ -84,6 +86,8 @@ type Begun struct {
 	// there is none. After is how long that limit goes on.
 	Over  int
 	After time.Duration
+
+	FirstAt Time // when the call, or the call that it repeats, was received
 
 	Tried []Attempt // at this message, for earlier calls
 	Lost  string    // the instance that took the flow's last message, if that message seems to be lost
@@ -120,8 +124,8 @@ type Ended struct {
 // News is what the ledger has learnt that somebody else must know.
 type News struct {
 	Reports []Report
-	Resend  *Resend // a message that is to be sent again, by the one who is told
-	Void    string  // the ID of a message whose resending must stop; empty if there is none
+	Resend  *Resend  // a message that is to be sent again, by the one who is told
+	Void    []string // IDs of messages whose resending must stop
 }
 
 // Report is a receipt, and the message it is about.
@@ -147,4 +151,6 @@ type Resend struct {
 var (
 	// ErrNoTime means that the deadline came before the other message of the flow had ended.
 	ErrNoTime = errors.New("no time left behind another request for the same number")
+	// ErrCrowded means that too many calls wait for others.
+	ErrCrowded = errors.New("too many requests wait behind others for the same number")
 )

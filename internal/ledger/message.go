@@ -14,30 +14,30 @@ type Message struct {
 	ID         string
 	Number     string // masked
 	Country    string // ISO 3166-1; empty if it can't be told
-	ReceivedAt time.Time
+	ReceivedAt Time
+	AnsweredAt Time          // when a caller was there to hear that it was accepted; zero if none was
 	Life       time.Duration // of the code, from ReceivedAt
 
-	Sending  bool // a race is under way
-	Charged  bool // the rate limits have counted it
-	Answered bool // a caller was there to hear that it was accepted
-	Left     bool // nobody waited any more for the end of the last race
-	Result   Result
-	Instance string // that accepted the message, or may have; of several the last
-	Lost     string // the instance that seemed to have lost the message before
-	Attempts []Attempt
+	Sending   bool // a race is under way
+	Charged   bool // the rate limits have counted it
+	Left      bool // nobody waited any more for the end of the last race
+	Resending bool // it is being sent again because of a receipt
+	MFA       bool
+	Result    Result
+	Instance  string // that accepted the message, or may have; of several the last
+	Lost      string // the instance that seemed to have lost the message before
+	Attempts  []Attempt
 
-	// Contents are wiped when the code is void: the message must not be sent again.
-	Contents  *providers.Message
-	Resending bool // because of a receipt
+	// Contents are wiped when the code is void, and nil where nothing is ever sent again.
+	Contents *providers.Message
 }
 
 // Attempt is one instance's attempt at a message.
 type Attempt struct {
 	Instance string
-	Channel  string
-	BegunAt  time.Time
+	BegunAt  Time
 	State    AttemptState
-	Kind     providers.Kind // why it failed, at once or as a receipt said
+	Kind     providers.Kind // why it failed, at once or as a receipt said; while it is pending, what it is taken for
 	Parts    []Part         // of an accepted message, and of one whose instance has reported before it has answered
 }
 
@@ -64,8 +64,8 @@ func (a *Attempt) failed() bool {
 	return slices.ContainsFunc(a.Parts, func(p Part) bool { return p.State.Failed() })
 }
 
-// over reports whether the attempt has failed, at once or later.
-func (a *Attempt) over() bool { return a.State == AttemptFailed || a.failed() }
+// Over reports whether the attempt has failed, at once or later.
+func (a *Attempt) Over() bool { return a.State == AttemptFailed || a.failed() }
 
 // delivered reports whether the whole message is on the phone.
 func (a *Attempt) delivered() bool {
@@ -91,7 +91,7 @@ func (a *Attempt) part(name string) *Part {
 func (m *Message) Settled() bool { return !m.Sending && m.Result != Failed }
 
 // ExpiresAt is when the code expires.
-func (m *Message) ExpiresAt() time.Time { return m.ReceivedAt.Add(m.Life) }
+func (m *Message) ExpiresAt() Time { return m.ReceivedAt.Add(m.Life) }
 
 // Delivered reports whether the whole message is on the phone.
 func (m *Message) Delivered() bool {
@@ -120,7 +120,7 @@ func (m *Message) begin(n Attempt) *Attempt {
 		m.Attempts = append(m.Attempts, Attempt{Instance: n.Instance})
 		a = &m.Attempts[len(m.Attempts)-1]
 	}
-	a.Channel, a.BegunAt, a.State = n.Channel, n.BegunAt, Pending
+	a.BegunAt, a.State = n.BegunAt, Pending
 	return a
 }
 
@@ -146,10 +146,13 @@ func (m *Message) note(n Attempt) *Attempt {
 	if a == nil {
 		a = m.begin(n)
 	}
-	if n.BegunAt.Before(a.BegunAt) && n.State != AttemptAccepted {
+	if n.BegunAt < a.BegunAt && n.State != AttemptAccepted {
 		return a
 	}
 	if n.State == Pending {
+		if a.State == Pending {
+			a.Kind = n.Kind
+		}
 		return a
 	}
 	a.State = n.State
@@ -190,14 +193,14 @@ const leastLife = 15 * time.Second
 
 // undelivered returns the attempt of which a receipt says that it failed, if the message has to be sent again because of that.
 // It hasn't if another attempt may still deliver it, if nobody will reach the number, or if the code is void or nearly expired.
-func (m *Message) undelivered(now time.Time) *Attempt {
-	if m.Contents == nil || !m.Answered || m.Resending || m.ExpiresAt().Sub(now) < leastLife {
+func (m *Message) undelivered(now Time) *Attempt {
+	if m.Contents == nil || m.AnsweredAt == 0 || m.Resending || m.ExpiresAt().Sub(now) < leastLife {
 		return nil
 	}
 	var failed *Attempt
 	for i := range m.Attempts {
 		a := &m.Attempts[i]
-		if a.mayDeliver() || a.over() && a.Kind == providers.Recipient {
+		if a.mayDeliver() || a.Over() && a.Kind == providers.Recipient {
 			return nil
 		}
 		if a.failed() {

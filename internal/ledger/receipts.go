@@ -20,7 +20,7 @@ type name struct{ instance, id string }
 // early are the receipts for one name that no message is known by yet.
 type early struct {
 	name     name
-	at       time.Time
+	at       Time
 	receipts map[providers.State]providers.Receipt
 }
 
@@ -31,7 +31,7 @@ type earlyReceipts struct {
 }
 
 // keep keeps a receipt, and reports whether there is room.
-func (e *earlyReceipts) keep(n name, r providers.Receipt, now time.Time) bool {
+func (e *earlyReceipts) keep(n name, r providers.Receipt, now Time) bool {
 	known := e.byName[n]
 	if known == nil {
 		if len(e.byName) == maxEarly {
@@ -56,7 +56,7 @@ func (e *earlyReceipts) take(n name) map[providers.State]providers.Receipt {
 }
 
 // old returns the receipts that have waited long enough. They wait no longer.
-func (e *earlyReceipts) old(now time.Time) (reports []Report) {
+func (e *earlyReceipts) old(now Time) (reports []Report) {
 	for len(e.byAge) > 0 && now.Sub(e.byAge[0].at) >= keepEarly {
 		oldest := e.byAge[0]
 		e.byAge[0], e.byAge = nil, e.byAge[1:]

@@ -28,7 +28,7 @@ func repeats(d *desk) {
 		d.end(ledger.Ended{ID: c.Message.ID, Result: result})
 		for range 2 {
 			d.clock.Move(2 * time.Second)
-			c.ReceivedAt = d.clock.Now()
+			c.ReceivedAt = ledger.At(d.clock.Now())
 			require.Equal(d, repeat(result), d.begin(c))
 		}
 	}
@@ -60,11 +60,16 @@ func repeatAfterFailure(d *desk) {
 	tried := []ledger.Attempt{d.failed("a", providers.Temporary), d.pending("b")}
 	d.fail(d.call("1"), tried...)
 	d.clock.Move(2 * time.Second)
-	again := d.begin(d.call("1"))
-	for i := range again.Tried {
-		again.Tried[i].BegunAt = again.Tried[i].BegunAt.UTC()
-	}
-	require.Equal(d, ledger.Begun{Go: true, Over: -1, Tried: tried}, again)
+	require.Equal(d, ledger.Begun{Go: true, Over: -1, Tried: tried}, d.begin(d.call("1")))
+}
+
+func firstAt(d *desk) {
+	first := ledger.At(d.clock.Now())
+	d.fail(d.call("1"), d.failed("a", providers.Temporary))
+	d.clock.Move(4 * time.Second)
+	begun, err := d.Begin(d.Context(), d.call("1"))
+	require.NoError(d, err)
+	require.Equal(d, first, begun.FirstAt)
 }
 
 func failureForgotten(d *desk) {
@@ -129,10 +134,43 @@ func callerLeft(d *desk) {
 	}
 }
 
+// Auth reads the user's record before it waits for its transaction: a second tap doesn't know of the first.
+func secondTap(d *desk) {
+	d.send(d.call("1"), "a", "SM1")
+	d.clock.Move(999 * time.Millisecond)
+	require.Equal(d, refused(ledger.JustSent), d.begin(d.call("2")))
+	require.True(d, d.begin(d.call("3", signedIn)).Go)
+	d.end(ledger.Ended{ID: "3", Result: ledger.Failed})
+	require.True(d, d.begin(d.call("4", func(c *ledger.Call) { c.Stored = "message 1" })).Go, "Auth knew of the first message")
+	d.end(ledger.Ended{ID: "4", Result: ledger.Failed})
+	d.clock.Move(time.Millisecond)
+	require.True(d, d.begin(d.call("5")).Go)
+}
+
+func crowded(d *desk) {
+	require.True(d, d.begin(d.call("1")).Go)
+	errs := make(chan error, 40)
+	ctx, cancel := context.WithCancel(d.Context())
+	for i := range cap(errs) {
+		go func() {
+			_, err := d.Begin(ctx, d.call(fmt.Sprint("waits ", i)))
+			errs <- err
+		}()
+	}
+	for range cap(errs) - 16 {
+		require.ErrorIs(d, <-errs, ledger.ErrCrowded)
+	}
+	cancel()
+	for range 16 {
+		require.ErrorIs(d, <-errs, context.Canceled)
+	}
+	require.True(d, d.begin(d.call("of another", otherFlow)).Go)
+}
+
 func flowRush(d *desk) {
 	var sent atomic.Int64
 	var all sync.WaitGroup
-	for i := range 20 {
+	for i := range 16 {
 		all.Go(func() {
 			id := fmt.Sprint(i)
 			begun, err := d.Begin(d.Context(), d.call(id))
@@ -155,7 +193,7 @@ func repeatRush(d *desk) {
 	var sent atomic.Int64
 	var all sync.WaitGroup
 	c := d.call("1")
-	for range 20 {
+	for range 16 {
 		all.Go(func() {
 			begun, err := d.Begin(d.Context(), c)
 			switch {

@@ -15,7 +15,7 @@ import (
 )
 
 // Settings are those that a ledger under test is opened with.
-var Settings = ledger.Settings{CallerWaits: 5 * time.Second, ResendWindow: 10 * time.Minute, CodeLife: time.Minute}
+var Settings = ledger.Settings{CallerWaits: 5 * time.Second, ResendWindow: 10 * time.Minute, CodeLife: time.Minute, MaxWaiting: 100, LateFallback: true}
 
 // Clock is the time that a ledger under test lives by. It stands still until it is moved. It may be used concurrently.
 type Clock struct {
@@ -50,6 +50,7 @@ func Run(t *testing.T, open Open) {
 		{"a repeat is answered like the call before", repeats},
 		{"a repeat waits for the race of the call before", repeatWaits},
 		{"a repeat of a failed call is told what was tried", repeatAfterFailure},
+		{"a repeat is told when the call was first received", firstAt},
 		{"a failed call is forgotten when its caller has given up", failureForgotten},
 		{"a call that nobody waits for is taken over by its repeat", takenOver},
 		{"a second call of a flow waits, and is refused if the first is accepted", flowAccepted},
@@ -58,6 +59,8 @@ func Run(t *testing.T, open Open) {
 		{"flows don't wait for each other", flowsApart},
 		{"a call doesn't wait longer than it has time", noTime},
 		{"a call doesn't wait for a caller who has left", callerLeft},
+		{"a second tap just after the first was accepted is refused", secondTap},
+		{"waiting calls are bounded", crowded},
 		{"of many calls of a flow at once, one is sent", flowRush},
 		{"of many repeats at once, one is sent", repeatRush},
 		{"a user who asks again is told which instance lost the message", lost},
@@ -110,7 +113,7 @@ func (d *desk) call(id string, change ...func(*ledger.Call)) ledger.Call {
 		Number:     "+4477*****123",
 		Country:    "GB",
 		LastSignIn: "2026-01-02T03:04:05Z",
-		ReceivedAt: d.clock.Now(),
+		ReceivedAt: ledger.At(d.clock.Now()),
 		Deadline:   time.Now().Add(time.Minute),
 		Life:       time.Minute,
 	}
@@ -125,9 +128,11 @@ func otherNumber(c *ledger.Call) { c.Flow.Number = "447700900124" }
 func mfa(c *ledger.Call)         { c.Flow.MFA = true }
 func signedIn(c *ledger.Call)    { c.LastSignIn = "since then" }
 
+// begin returns the answer to a call, without FirstAt.
 func (d *desk) begin(c ledger.Call) ledger.Begun {
 	begun, err := d.Begin(d.Context(), c)
 	require.NoError(d, err)
+	begun.FirstAt = 0
 	return begun
 }
 
@@ -139,6 +144,7 @@ func (d *desk) beginning(c ledger.Call) <-chan ledger.Begun {
 		if err != nil {
 			d.Error(err)
 		}
+		b.FirstAt = 0
 		begun <- b
 	}()
 	return begun
@@ -146,11 +152,11 @@ func (d *desk) beginning(c ledger.Call) <-chan ledger.Begun {
 
 // try begins an attempt.
 func (d *desk) try(id, instance string) {
-	require.NoError(d, d.Attempt(d.Context(), id, ledger.Attempt{Instance: instance, Channel: "sms", BegunAt: d.clock.Now()}))
+	require.NoError(d, d.Attempt(d.Context(), id, ledger.Attempt{Instance: instance, BegunAt: ledger.At(d.clock.Now())}))
 }
 
 func (d *desk) accepted(instance string, names ...string) ledger.Attempt {
-	a := ledger.Attempt{Instance: instance, Channel: "sms", BegunAt: d.clock.Now(), State: ledger.AttemptAccepted}
+	a := ledger.Attempt{Instance: instance, BegunAt: ledger.At(d.clock.Now()), State: ledger.AttemptAccepted}
 	for _, name := range names {
 		a.Parts = append(a.Parts, ledger.Part{ID: name})
 	}
@@ -158,11 +164,11 @@ func (d *desk) accepted(instance string, names ...string) ledger.Attempt {
 }
 
 func (d *desk) failed(instance string, kind providers.Kind) ledger.Attempt {
-	return ledger.Attempt{Instance: instance, Channel: "sms", BegunAt: d.clock.Now(), State: ledger.AttemptFailed, Kind: kind}
+	return ledger.Attempt{Instance: instance, BegunAt: ledger.At(d.clock.Now()), State: ledger.AttemptFailed, Kind: kind}
 }
 
 func (d *desk) pending(instance string) ledger.Attempt {
-	return ledger.Attempt{Instance: instance, Channel: "sms", BegunAt: d.clock.Now(), Kind: providers.Unknown}
+	return ledger.Attempt{Instance: instance, BegunAt: ledger.At(d.clock.Now()), Kind: providers.Unknown}
 }
 
 func (d *desk) end(e ledger.Ended) (ledger.Result, ledger.News) {
