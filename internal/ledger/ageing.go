@@ -61,9 +61,6 @@ func (m *Memory) trim(now Time) {
 		}
 		m.messages.byAge[0], m.messages.byAge = nil, m.messages.byAge[1:]
 		m.messages.oldest++
-		if m.messages.get(oldest.ID) != oldest { // it was replaced
-			continue
-		}
 		if !old {
 			m.forgotten++
 		}

@@ -21,7 +21,7 @@ import (
 type Ledger interface {
 	// Begin asks for the right to send a message now. It answers at once, except for a repeat of a call, or a call of a flow,
 	// whose message is just being sent: then it waits until that message has ended, until c.Deadline, or until ctx ends. The
-	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait. If the answer is to go, the caller
+	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait, and [ErrReplayed] for a call that its caller has long given up. If the answer is to go, the caller
 	// must call End.
 	Begin(ctx context.Context, c Call) (Begun, error)
 
@@ -151,6 +151,8 @@ type Resend struct {
 var (
 	// ErrNoTime means that the deadline came before the other message of the flow had ended.
 	ErrNoTime = errors.New("no time left behind another request for the same number")
+	// ErrReplayed means that the call is an old one, which its caller has long given up.
+	ErrReplayed = errors.New("an old call, played again: it may have been captured")
 	// ErrCrowded means that too many calls wait for others.
 	ErrCrowded = errors.New("too many requests wait behind others for the same number")
 )

@@ -45,6 +45,7 @@ type Memory struct {
 
 	mu        sync.Mutex
 	messages  messages
+	seen      *seen
 	sending   map[uint64]*record // by flow: the message that is being sent
 	newest    map[uint64]*record // by flow: the message whose code is the valid one, as far as is known
 	names     map[uint64]*record // by the hash of instance and name
@@ -70,6 +71,7 @@ func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memo
 		seed:     maphash.MakeSeed(),
 		keep:     max(leastKeep, s.ResendWindow, s.CodeLife),
 		messages: newMessages(),
+		seen:     newSeen(maxSeen),
 		sending:  map[uint64]*record{},
 		newest:   map[uint64]*record{},
 		names:    map[uint64]*record{},
@@ -121,7 +123,10 @@ func wait(ctx context.Context, deadline time.Time, changed <-chan struct{}) erro
 func (m *Memory) begin(ctx context.Context, c Call, waitedFor *record) (begun Begun, other *record, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.find(c)
+	r, err := m.find(c)
+	if err != nil {
+		return Begun{}, nil, nil, err
+	}
 	switch {
 	case r.Sending:
 		other = r
@@ -179,15 +184,18 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 	return begun, nil
 }
 
-// find returns the record of a call. Once its caller has long given up, a call that came to nothing is forgotten: whoever makes
-// it again means it.
-func (m *Memory) find(c Call) *record {
+// find returns the record of a call. It returns [ErrReplayed] for a call that came to nothing and whose caller has long given up,
+// and for one whose record is forgotten: whoever makes such a call has captured it.
+func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
-	if r != nil && (r.Sending || r.Settled() || c.ReceivedAt.Sub(r.ReceivedAt) < m.settings.CallerWaits) {
-		return r
-	}
 	if r != nil {
-		m.forget(r)
+		if !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
+			return nil, ErrReplayed
+		}
+		return r, nil
+	}
+	if !m.seen.add(c.Message.ID, c.ReceivedAt) {
+		return nil, ErrReplayed
 	}
 	r = &record{
 		Message:    Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
@@ -201,7 +209,7 @@ func (m *Memory) find(c Call) *record {
 	}
 	m.messages.add(r)
 	m.trim(c.ReceivedAt)
-	return r
+	return r, nil
 }
 
 // refuse ends a call that is not sent.

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,27 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	require.InDelta(t, each, float64(heap()-before)/maxMessages, 64)
 	require.EqualValues(t, maxMessages, l.Forgotten())
+}
+
+// A user's id may be as long as a call.
+func TestLongTextsAreNotRemembered(t *testing.T) {
+	const calls, long = 100, 200 << 10
+	l := ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), time.Now)
+	before := heap()
+	for i := range calls {
+		begun, err := l.Begin(t.Context(), ledger.Call{
+			Message:    providers.Message{ID: fmt.Sprint(i)},
+			Flow:       ledger.Flow{User: strings.Repeat("u", long) + fmt.Sprint(i)},
+			LastSignIn: strings.Repeat("l", long),
+			Stored:     strings.Repeat("s", long),
+			ReceivedAt: ledger.At(time.Now()),
+		})
+		require.NoError(t, err)
+		require.True(t, begun.Go, "each is another user")
+	}
+	grown := heap() - before
+	runtime.KeepAlive(l)
+	require.Less(t, grown, uint64(calls*long/4))
 }
 
 func heap() uint64 {

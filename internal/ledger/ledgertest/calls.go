@@ -72,10 +72,16 @@ func firstAt(d *desk) {
 	require.Equal(d, first, begun.FirstAt)
 }
 
-func failureForgotten(d *desk) {
+// Auth makes a call for 5 s. Whoever makes it later has captured it.
+func replayed(d *desk) {
 	d.fail(d.call("1"), d.failed("a", providers.Temporary))
 	d.clock.Move(Settings.CallerWaits)
-	require.Equal(d, sendIt, d.begin(d.call("1")))
+	for range 2 {
+		_, err := d.Begin(d.Context(), d.call("1"))
+		require.ErrorIs(d, err, ledger.ErrReplayed)
+		d.clock.Move(10*time.Minute - 6*time.Second)
+		d.sweep()
+	}
 }
 
 func takenOver(d *desk) {

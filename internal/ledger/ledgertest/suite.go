@@ -51,7 +51,7 @@ func Run(t *testing.T, open Open) {
 		{"a repeat waits for the race of the call before", repeatWaits},
 		{"a repeat of a failed call is told what was tried", repeatAfterFailure},
 		{"a repeat is told when the call was first received", firstAt},
-		{"a failed call is forgotten when its caller has given up", failureForgotten},
+		{"a failed call is not sent once its caller has given up", replayed},
 		{"a call that nobody waits for is taken over by its repeat", takenOver},
 		{"a second call of a flow waits, and is refused if the first is accepted", flowAccepted},
 		{"a second call of a flow waits, and is sent if the first fails", flowFailed},
