@@ -63,6 +63,7 @@ func (m *Memory) trim(now Time) {
 		m.messages.oldest++
 		if !old {
 			m.forgotten++
+			m.seen.add(oldest.ID, now)
 		}
 		m.forget(oldest)
 	}

@@ -194,7 +194,7 @@ func (m *Memory) find(c Call) (*record, error) {
 		}
 		return r, nil
 	}
-	if !m.seen.add(c.Message.ID, c.ReceivedAt) {
+	if m.seen.has(c.Message.ID, c.ReceivedAt) {
 		return nil, ErrReplayed
 	}
 	r = &record{

@@ -29,7 +29,11 @@ func TestSeen(t *testing.T) {
 		{"c", time.Hour, true},
 		{"a", time.Hour, true},
 	} {
-		require.Equal(t, tt.first, s.add(tt.id, start.Add(tt.after)), "%s after %v", tt.id, tt.after)
+		at := start.Add(tt.after)
+		require.Equal(t, tt.first, !s.has(tt.id, at), "%s after %v", tt.id, tt.after)
+		if tt.first {
+			s.add(tt.id, at)
+		}
 	}
 	require.Equal(t, 2, s.size)
 }
@@ -39,16 +43,16 @@ func TestSeenIsBounded(t *testing.T) {
 	s := newSeen(100)
 	start := At(time.Now())
 	for i := range 250 { // ten a minute
-		require.True(t, s.add(strconv.Itoa(i), start.Add(time.Duration(i)*6*time.Second)))
+		s.add(strconv.Itoa(i), start.Add(time.Duration(i)*6*time.Second))
 		require.LessOrEqual(t, s.size, 100)
 	}
 	now := start.Add(249 * 6 * time.Second)
-	require.False(t, s.add("160", now))
-	require.True(t, s.add("100", now))
+	require.True(t, s.has("160", now))
+	require.False(t, s.has("100", now))
 
 	s = newSeen(3)
 	for i := range 10 {
-		require.True(t, s.add(strconv.Itoa(i), start))
+		s.add(strconv.Itoa(i), start)
 		require.LessOrEqual(t, s.size, 3)
 	}
 }

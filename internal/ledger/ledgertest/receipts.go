@@ -230,7 +230,7 @@ func forgotten(d *desk) {
 	d.clock.Move(10*time.Minute - time.Microsecond)
 	d.sweep()
 	require.Equal(d, repeat(ledger.Accepted), d.begin(d.call("1")))
-	d.clock.Move(time.Minute + time.Microsecond)
+	d.clock.Move(time.Microsecond)
 	d.sweep()
 	require.Equal(d, sendIt, d.begin(d.call("1")), "no signature is valid for so long")
 	require.Zero(d, d.Forgotten())
