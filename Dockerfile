@@ -1,4 +1,5 @@
-# The program alone on an empty image: a static binary, the certificates of the public CAs, and a user without rights.
+# The program alone on an empty image: a static binary, the certificates of the public CAs, and a user without rights. The time
+# zones are in the binary (timetzdata, 0.4 MB), so that TZ works.
 FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -6,9 +7,10 @@ RUN go mod download
 COPY cmd cmd
 COPY internal internal
 COPY providers providers
+COPY testdata/hook testdata/hook
 ARG TARGETOS TARGETARCH VERSION
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /smshook ./cmd/smshook
+    go build -tags timetzdata -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /smshook ./cmd/smshook
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

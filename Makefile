@@ -27,18 +27,18 @@ build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/smshook ./cmd/smshook
 
 lint:
-	@unformatted="$$(gofmt -l cmd internal providers)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@unformatted="$$(gofmt -l cmd internal providers testdata)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
 
 # What a hook costs beside the least that could be called a hook server, what the program weighs and how soon it answers, and
-# how long users wait when a carrier fails.
+# how long users wait when an instance fails.
 bench:
 	go test -run '^$$' -bench . -benchtime 5s ./...
 
 # Load, faults, forgeries and restarts for SOAK, and what came of them.
 soak:
-	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryCarrierHangs)$$' -count 1 -timeout 20m -v ./cmd/smshook
+	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryInstanceHangs)$$' -count 1 -timeout 20m -v ./cmd/smshook
 
 # Every fuzz target there is, each for FUZZ.
 fuzz:

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Callback is where a carrier reports what becomes of the messages of one instance. The zero value is nowhere: no receipts
+// Callback is where a provider reports what becomes of the messages of one instance. The zero value is nowhere: no receipts
 // are wanted.
 type Callback struct{ address Secret }
 
@@ -13,7 +13,7 @@ type Callback struct{ address Secret }
 func NewCallback(address string) Callback { return Callback{NewSecret(address)} }
 
 // MessageParam is the parameter of the address that names the message: a receipt may come before Send has returned and told
-// the carrier's own name for it.
+// the provider's own name for it.
 const MessageParam = "m"
 
 // For returns the address for the receipts of one message, or nothing if there is none.
@@ -24,10 +24,10 @@ func (c Callback) For(m Message) string {
 	return c.address.Reveal() + "?" + MessageParam + "=" + url.QueryEscape(m.ID)
 }
 
-// Whole returns the address without a message, to be entered at the carrier.
+// Whole returns the address without a message, to be entered at the provider.
 func (c Callback) Whole() string { return c.address.Reveal() }
 
-// Token is the end of the address, the part that must not be seen where a carrier quotes it.
+// Token is the end of the address, the part that must not be seen where a provider quotes it.
 func (c Callback) Token() Secret {
 	address := c.address.Reveal()
 	return NewSecret(address[strings.LastIndex(address, "/")+1:])

@@ -6,7 +6,7 @@ import (
 	"net/http"
 )
 
-// Driver makes Providers of one carrier from settings.
+// Driver makes Providers of one provider from settings.
 type Driver struct {
 	Name  string // as in SMSHOOK_PROVIDERS; in capitals, the prefix of its settings
 	Title string // as people write it
@@ -16,18 +16,18 @@ type Driver struct {
 	//
 	// The struct is flat. A field has the tags env (the setting's name without prefix), help, and where they apply
 	// default, required, oneof, min and max. If it has a method Validate() error, that is called once all fields are
-	// read; it names settings by [Problem].
+	// read; it names settings by [Problem]. If it has a method Warnings() []Problem, that tells what can be used and is odd.
 	New func() (settings any, open func(Deps) (Provider, error))
 }
 
-// Deps is what a carrier is given besides its settings.
+// Deps is what a provider is given besides its settings.
 type Deps struct {
 	HTTP     *http.Client // for all its calls, through providers/call
-	Out      io.Writer    // where a carrier that sends nothing shows its messages
-	Callback Callback     // where the carrier reports what becomes of the messages; nowhere if receipts are off
+	Out      io.Writer    // where a provider that sends nothing shows its messages
+	Callback Callback     // where the provider reports what becomes of the messages; nowhere if receipts are off
 }
 
-// NewDriver returns the Driver of a carrier whose settings are a C and whose constructor is open.
+// NewDriver returns the Driver of a provider whose settings are a C and whose constructor is open.
 func NewDriver[C any, P Provider](name, title string, open func(C, Deps) (P, error)) Driver {
 	return Driver{
 		Name:  name,
@@ -53,7 +53,7 @@ func (d Driver) DevOnly() Driver {
 
 // Problem is a setting that can't be used. Several are joined by errors.Join.
 type Problem struct {
-	Setting string // its name, without prefix if a carrier's Validate returns it
+	Setting string // its name, without prefix if a provider's Validate returns it
 	Want    string // what it should be. It never quotes the value: a misplaced secret would reach the log
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// able is a carrier that can do everything that a carrier may be able to.
+// able is a provider that can do everything that a provider may be able to.
 type able struct {
 	settings ableSettings
 	deps     providers.Deps
@@ -40,6 +40,7 @@ func (*able) Receipts(*http.Request, []byte) ([]providers.Receipt, error) {
 	return nil, providers.ErrForged
 }
 func (*able) Challenge(url.Values) (string, error) { return "challenge", nil }
+func (*able) Credentials() []string                { return nil }
 func (*able) Check(context.Context) error          { return nil }
 func (*able) Channel() string                      { return "pigeon" }
 
@@ -73,7 +74,7 @@ func TestDriverOpenFails(t *testing.T) {
 	require.True(t, p == nil, "what came with an error is not used")
 }
 
-// One carrier may be set up twice, with two accounts.
+// One provider may be set up twice, with two accounts.
 func TestDriverSettingsAreIndependent(t *testing.T) {
 	d := providers.NewDriver("able", "Able", openAble)
 	first, openFirst := d.New()

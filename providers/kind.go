@@ -11,21 +11,21 @@ type Kind int
 
 const (
 	// Unknown is silence after the request was written, an answer broken off, or a success that can't be read: the
-	// message may have been sent. The next carrier is tried. It is the zero value, because it is the cautious one.
+	// message may have been sent. The next provider is tried. It is the zero value, because it is the cautious one.
 	Unknown Kind = iota
 	// Temporary means that it was not sent, and the reason will pass: any answered 408, 429 or 5xx, a refused
-	// connection, a request that never left. The next carrier is tried.
+	// connection, a request that never left. The next provider is tried.
 	Temporary
-	// Account means that an operator must act: credentials, balance, a suspended account. The next carrier is tried.
+	// Account means that an operator must act: credentials, balance, a suspended account. The next provider is tried.
 	Account
-	// Rejected means that this carrier won't take this message: destination not enabled, sender or template not for
-	// it, too many to this number, a request they call malformed. The next carrier is tried. It says nothing about the
-	// carrier's health, since it depends on the destination, which anyone can choose.
+	// Rejected means that this provider won't take this message: destination not enabled, sender or template not for
+	// it, too many to this number, a request they call malformed. The next provider is tried. It says nothing about the
+	// provider's health, since it depends on the destination, which anyone can choose.
 	Rejected
-	// Channel means that this person isn't on this channel (no WhatsApp). Carriers of other channels are tried.
+	// Channel means that this person isn't on this channel (no WhatsApp). Providers of other channels are tried.
 	Channel
-	// Recipient means that nobody will reach this number, that its owner opted out, or that the carrier's fraud guard
-	// stopped it. No other carrier is tried.
+	// Recipient means that nobody will reach this number, that its owner opted out, or that the provider's fraud guard
+	// stopped it, or may have stopped it: see [Codes.OfReceipt]. No other provider is tried.
 	Recipient
 )
 
@@ -48,10 +48,10 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Codes gives a carrier's own codes their Kind.
+// Codes gives a provider's own codes their Kind.
 type Codes map[string]Kind
 
-// UnmarshalText reads pairs such as "21610=account, 30007=temporary": an operator's changes to a carrier's own table.
+// UnmarshalText reads pairs such as "21610=account, 30007=temporary": an operator's changes to a provider's own table.
 func (c *Codes) UnmarshalText(text []byte) error {
 	codes := Codes{}
 	for i, pair := range strings.Split(string(text), ",") {
@@ -67,19 +67,22 @@ func (c *Codes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// OfReceipt returns the Kind of a failure that a receipt reports. Without a code that is known it is Temporary: it is certain that
-// the message failed, and nothing says that nobody can reach the number. Another carrier may.
-func (c Codes) OfReceipt(code string) Kind {
+// OfReceipt returns the Kind of a failure that a receipt reports, and otherwise for a code that isn't in c, or is empty.
+//
+// Otherwise is [Temporary] where the message has failed on its way: it is certain that it failed, and nothing says that nobody can
+// reach the number, so another provider may. It is [Recipient] where the provider itself has refused the message: the reason may be
+// its guard against fraud, and a second message would move the fraud to the next provider.
+func (c Codes) OfReceipt(code string, otherwise Kind) Kind {
 	if kind, known := c[code]; known {
 		return kind
 	}
-	return Temporary
+	return otherwise
 }
 
 // Error is a failed attempt.
 type Error struct {
 	Kind Kind
-	Code string // the carrier's own code; empty if it gave none
+	Code string // the provider's own code; empty if it gave none
 	Err  error  // what the operator reads
 }
 

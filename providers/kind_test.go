@@ -84,6 +84,15 @@ func TestCodesUnreadable(t *testing.T) {
 	}
 }
 
+func TestOfReceipt(t *testing.T) {
+	codes := providers.Codes{"50": providers.Rejected, "0": providers.Unknown}
+	for _, otherwise := range []providers.Kind{providers.Temporary, providers.Recipient} {
+		for code, want := range map[string]providers.Kind{"50": providers.Rejected, "0": providers.Unknown, "51": otherwise, "": otherwise} {
+			require.Equal(t, want, codes.OfReceipt(code, otherwise), code)
+		}
+	}
+}
+
 func TestError(t *testing.T) {
 	cause := errors.New("answer 400: no")
 	for _, test := range []struct {

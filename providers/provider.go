@@ -1,6 +1,6 @@
-// Package providers is the contract between smshook and the carriers that send its messages.
+// Package providers is the contract between smshook and the providers that send its messages.
 //
-// A carrier is one folder below this one and one line in providers/all. It implements [Provider] and whichever of the
+// A provider is one folder below this one and one line in providers/all. It implements [Provider] and whichever of the
 // optional interfaces ([Receiver], [Challenger], [Checker], [Channeler]) it can. Callers find an ability by a type
 // assertion, so a Provider is never wrapped in another Provider: the abilities would vanish.
 package providers
@@ -13,42 +13,42 @@ import (
 	"time"
 )
 
-// Provider sends messages through one account of one carrier.
+// Provider sends messages through one account of one provider.
 type Provider interface {
-	// Send makes one attempt and returns when the carrier has answered or ctx has ended. It does not retry, fall back
+	// Send makes one attempt and returns when the provider has answered or ctx has ended. It does not retry, fall back
 	// or log: the caller does. It may be called concurrently.
 	//
-	// A nil error means that the carrier has accepted the message. Any other error should be an [*Error], whose Kind
+	// A nil error means that the provider has accepted the message. Any other error should be an [*Error], whose Kind
 	// says what the caller may do next; one that is not is taken as [Temporary] if the request never left this machine,
 	// and as [Unknown] if it did. No error text may hold the number, the code, the text or a credential.
 	Send(ctx context.Context, m Message) (Sent, error)
 }
 
-// Receiver is a Provider whose carrier reports what became of a message.
+// Receiver is a Provider whose provider reports what became of a message.
 type Receiver interface {
 	Provider
-	// Receipts authenticates a call of the carrier and returns what it reports, oldest first; none is a valid answer.
-	// The body has been read whole and is passed apart. r.URL is the whole address as the carrier was given it, with the
+	// Receipts authenticates a call of the provider and returns what it reports, oldest first; none is a valid answer.
+	// The body has been read whole and is passed apart. r.URL is the whole address as the provider was given it, with the
 	// query that it called: r.Host and the like are a stranger's words. The token in the path has been checked. Receipts may
 	// be called concurrently.
 	//
-	// The error is [ErrForged] if the call is not the carrier's, [ErrUnsigned] if it may be but has to come again signed,
+	// The error is [ErrForged] if the call is not the provider's, [ErrUnsigned] if it may be but has to come again signed,
 	// and anything else if it can't be read. No error text may quote the call.
 	Receipts(r *http.Request, body []byte) ([]Receipt, error)
 	// Setup says what is left to the operator.
 	Setup() ReceiptSetup
 }
 
-// ReceiptSetup is what an operator has to know, or to do at the carrier, for receipts to come and to be trusted.
+// ReceiptSetup is what an operator has to know, or to do at the provider, for receipts to come and to be trusted.
 type ReceiptSetup struct {
-	// Enter says where at the carrier the address must be entered. It is empty if each message tells it.
+	// Enter says where at the provider the address must be entered. It is empty if each message tells it.
 	Enter string
-	// Unsigned says why the carrier's signature can't be checked, so that the token in the path alone proves a receipt. It
+	// Unsigned says why the provider's signature can't be checked, so that the token in the path alone proves a receipt. It
 	// is empty if it is checked, and then a receipt without one is refused.
 	Unsigned string
 }
 
-// Challenger is a Receiver whose carrier checks the receipt address by a GET before it uses it.
+// Challenger is a Receiver whose provider checks the receipt address by a GET before it uses it.
 type Challenger interface {
 	Receiver
 	// Challenge returns the text to answer with, or [ErrForged].
@@ -58,9 +58,11 @@ type Challenger interface {
 // Checker is a Provider that can try its credentials without sending a message and without cost.
 type Checker interface {
 	Provider
-	// Check returns nil if the carrier knows the account, and otherwise an error of the same classes as Send, so that a
+	// Check returns nil if the provider knows the account, and otherwise an error of the same classes as Send, so that a
 	// wrong token ([Account]) and an unreachable host ([Temporary]) can be told apart.
 	Check(ctx context.Context) error
+	// Credentials names the settings that Check tries, without prefix, such as AUTH_TOKEN: for who has to correct them.
+	Credentials() []string
 }
 
 // Channeler is a Provider whose messages don't travel as plain SMS.
@@ -72,22 +74,34 @@ type Channeler interface {
 
 // Message is one text for one phone.
 type Message struct {
-	ID       string        // names the message in our log; the same for every carrier that tries it
+	ID       string        // names the message in our log; the same for every provider that tries it
 	To       Secret        // the number in E.164 form, with its "+"
+	National Secret        // the number without "+" and its country's calling code
 	Locale   string        // the language the user asked for, as a BCP 47 tag; empty if unknown
 	Text     Secret        // the whole text
-	Code     Secret        // the one-time code in it, for carriers that send templates of their own
+	Code     Secret        // the one-time code in it, for providers that send templates of their own
 	Unicode  bool          // the text has a character outside GSM-7
 	Segments int           // SMS segments the text takes, 1 or more
-	Life     time.Duration // how long the code stays valid; 0 if not known, and then the carrier's own default applies
+	Life     time.Duration // how long the code stays valid; 0 if not known, and then the provider's own default applies
 }
 
-// Sent is what a carrier says when it accepts a message.
+// Sent is what a provider says when it accepts a message.
 type Sent struct {
-	// IDs are the carrier's names for the message, more than one if it names the parts; receipts refer to them. They reach
-	// the log: a carrier passes on only what has the shape of its names.
+	// IDs are the provider's names for the message, more than one if it names the parts; receipts refer to them. They reach
+	// the log: a provider passes on only what has the shape of its names.
 	IDs   []string
-	Parts int // segments the carrier counted; 0 if it didn't say
+	Parts int // segments the provider counted, up to MostParts, see [Parts]; 0 if it didn't say
+}
+
+// MostParts is how many segments a provider may count. A text that holds a code is far shorter.
+const MostParts = 16
+
+// Parts returns a provider's count of segments as [Sent] has it: 0 if no provider can mean it. What is counted becomes a metric.
+func Parts(count int) int {
+	if count < 0 || count > MostParts {
+		return 0
+	}
+	return count
 }
 
 // Receipt is one report about one message.
@@ -95,8 +109,8 @@ type Receipt struct {
 	ID    string // one of [Sent.IDs]
 	State State
 	Kind  Kind      // why it failed; meaningless in the other states
-	Code  string    // the carrier's own code, if any
-	At    time.Time // the carrier's clock; zero if it didn't say
+	Code  string    // the provider's own code, if any
+	At    time.Time // the provider's clock; zero if it didn't say
 }
 
 // State is how far a message has come. Reports come late, twice and out of order, so a message keeps the highest state that
@@ -104,7 +118,7 @@ type Receipt struct {
 type State int
 
 const (
-	StateQueued      State = iota // the carrier has it
+	StateQueued      State = iota // the provider has it
 	StateSent                     // handed to the network
 	StateFailed                   // never handed over
 	StateUndelivered              // handed over, and not delivered
@@ -119,13 +133,13 @@ func (s State) String() string { return stateNames[s] }
 // Failed reports whether the message won't arrive.
 func (s State) Failed() bool { return s == StateFailed || s == StateUndelivered }
 
-// Arrived reports whether the message is on the phone.
-func (s State) Arrived() bool { return s >= StateDelivered }
+// Delivered reports whether the message is on the phone.
+func (s State) Delivered() bool { return s >= StateDelivered }
 
 var (
-	// ErrForged is the error of a receipt or a challenge that the carrier didn't make.
-	ErrForged = errors.New("not signed by the carrier")
-	// ErrUnsigned is the error of a receipt without the signature that is due, from a carrier that forgets it at times and
+	// ErrForged is the error of a receipt or a challenge that the provider didn't make.
+	ErrForged = errors.New("not signed by the provider")
+	// ErrUnsigned is the error of a receipt without the signature that is due, from a provider that forgets it at times and
 	// signs when it is asked again.
 	ErrUnsigned = errors.New("not signed, though a signature is due")
 )

@@ -32,15 +32,15 @@ import (
 )
 
 // The benchmarks run the server in a process of its own, so that its CPU time and its allocations can be told from those of
-// the load and of the carrier. The floor is the least that could be called a hook server.
+// the load and of the instance. The floor is the least that could be called a hook server.
 
 // benchServer is the variable that makes a server of this test binary, and says which.
 const benchServer = "BENCH_SERVER"
 
 const benchKey = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
 
-// floor verifies the HMAC, reads two fields, posts the form with a keep-alive client and decodes the carrier's answer.
-func floor(carrier string) http.Handler {
+// floor verifies the HMAC, reads two fields, posts the form with a keep-alive client and decodes the instance's answer.
+func floor(instance string) http.Handler {
 	key, _ := base64.StdEncoding.DecodeString(benchKey)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func floor(carrier string) http.Handler {
 			return
 		}
 		form := url.Values{"To": {"+" + call.SMS.Phone}, "From": {"+15005550006"}, "Body": {"Your code is " + call.SMS.OTP}}
-		request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, carrier, strings.NewReader(form.Encode()))
+		request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, instance, strings.NewReader(form.Encode()))
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
@@ -233,19 +233,19 @@ func (l *load) run(b *testing.B, url string, n, workers int) {
 	working.Wait()
 }
 
-// benchCarrier is a carrier that takes every message at once.
-func benchCarrier(b *testing.B) string {
-	carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// benchInstance is an instance that takes every message at once.
+func benchInstance(b *testing.B) string {
+	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, accepted)
 	}))
-	b.Cleanup(carrier.Close)
-	return carrier.URL
+	b.Cleanup(instance.Close)
+	return instance.URL
 }
 
-// benchEnv is the settings of a server with all that a careful operator turns on: two carriers, receipts, the log, and the
+// benchEnv is the settings of a server with all that a careful operator turns on: two instances, receipts, the log, and the
 // limits that don't need a number's country. Those that the load has in common are wide.
 func benchEnv(first, second string) []string {
 	return append(serveEnv(first), "SMSHOOK_LOG_LEVEL=info", "SMSHOOK_PROVIDERS=twilio,b=twilio",
@@ -254,12 +254,12 @@ func benchEnv(first, second string) []string {
 		"SMSHOOK_LIMIT_PHONE=5/10m", "SMSHOOK_LIMIT_IP=100/1h", "SMSHOOK_LIMIT_PREFIX=1000000/1h", "SMSHOOK_LIMIT_TOTAL=1000000/1h")
 }
 
-// BenchmarkHook is the cost of a hook beside the floor's: 32 connections, a carrier that answers at once, both servers in
+// BenchmarkHook is the cost of a hook beside the floor's: 32 connections, an instance that answers at once, both servers in
 // turn. The figures are the medians of the turns, since whatever else runs on the machine disturbs some of them.
 func BenchmarkHook(b *testing.B) {
 	const connections, batch = 32, 2000
-	carrier := benchCarrier(b)
-	floor, smshook := startBench(b, "floor", "TWILIO_BASE_URL="+carrier), startBench(b, "smshook", benchEnv(carrier, carrier)...)
+	instance := benchInstance(b)
+	floor, smshook := startBench(b, "floor", "TWILIO_BASE_URL="+instance), startBench(b, "smshook", benchEnv(instance, instance)...)
 	l := newLoad(b, connections)
 	turn := func(p *process) (cpu, mallocs float64) {
 		before := p.usage(b)
@@ -302,13 +302,13 @@ func BenchmarkStart(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	carrier := benchCarrier(b)
+	instance := benchInstance(b)
 	l := newLoad(b, 8)
 	var first, idle, used []float64
 	for b.Loop() {
 		address := freeAddress(b)
 		program := exec.Command(binary)
-		program.Env = append(benchEnv(carrier, carrier), "SMSHOOK_ADDR="+address)
+		program.Env = append(benchEnv(instance, instance), "SMSHOOK_ADDR="+address)
 		start := time.Now()
 		if err := program.Start(); err != nil {
 			b.Fatal(err)
@@ -363,18 +363,18 @@ func resident(b *testing.B, pid int) float64 {
 	return kib * 1024 / 1e6
 }
 
-// BenchmarkFallback is how long users wait when the first of two carriers fails at once: 25 hooks a second, for ten seconds
-// each, the carriers answering at once.
+// BenchmarkFallback is how long users wait when the first of two instances fails at once: 25 hooks a second, for ten seconds
+// each, the instances answering at once.
 func BenchmarkFallback(b *testing.B) {
 	failing := func(status int) string {
-		carrier := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			w.WriteHeader(status)
 		}))
-		b.Cleanup(carrier.Close)
-		return carrier.URL
+		b.Cleanup(instance.Close)
+		return instance.URL
 	}
-	well := benchCarrier(b)
+	well := benchInstance(b)
 	for _, tt := range []struct {
 		name string
 		env  []string

@@ -2,17 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
-	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
@@ -20,10 +21,10 @@ import (
 var checkCommand = command{
 	name:    "check",
 	args:    "[-phone PHONE [-ip ADDRESS]]",
-	summary: "check the settings and the carriers' credentials",
+	summary: "check the settings and the instances' credentials",
 	help: `
 Reads the settings as serve does and reports every problem, prints the texts that phones get, who may be texted and the order
-of the carriers, and tries each carrier's credentials, which costs nothing. It exits with 1 if anything is wrong.
+of the instances, and tries each instance's credentials, which costs nothing. It exits with 1 if anything is wrong.
 
 With -phone it says instead what would become of a message to a number, as if it were the first today. Nothing is sent, and
 no limit of a running server is used up.`,
@@ -49,7 +50,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a.Dispatcher.Policy, *phone, *ip)
+		return sh.trace(c, settings, a.Dispatcher.Policy, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	printTexts(sh.stdout, settings)
@@ -57,20 +58,20 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	printRoutes(sh.stdout, settings)
 
 	code := exitOK
-	for _, carrier := range a.Dispatcher.Carriers {
-		found, err := checkCarrier(ctx, carrier)
-		if err != nil {
-			found, code = err.Error(), exitFail
+	for _, instance := range a.Dispatcher.Instances {
+		found, ok := checkInstance(ctx, instance)
+		if !ok {
+			code = exitFail
 		}
-		fmt.Fprintf(sh.stdout, "carrier   %s: %s\n", carrier.Name, found)
+		fmt.Fprintf(sh.stdout, "instance   %s: %s\n", instance.Name, found)
 	}
-	printReceipts(sh.stdout, settings.Addresses(), a.Dispatcher.Carriers)
+	printReceipts(sh.stdout, settings, a.Dispatcher.Instances)
 	return code
 }
 
-// printRoutes prints the order of the carriers for each destination that the settings name, and for all others.
+// printRoutes prints the order of the instances for each destination that the settings name, and for all others.
 func printRoutes(w io.Writer, settings config.Config) {
-	anywhere := route.Route{Instances: carrierNames(settings)}
+	anywhere := route.Route{Instances: instanceNames(settings)}
 	for _, r := range settings.Routes.Routes() {
 		if r.To == anywhere.To {
 			anywhere = r
@@ -81,37 +82,55 @@ func printRoutes(w io.Writer, settings config.Config) {
 	fmt.Fprintf(w, "route     %v\n", anywhere)
 }
 
-// checkCarrier tries a carrier's credentials, if there is a way to do so without sending.
-func checkCarrier(ctx context.Context, carrier *race.Carrier) (found string, err error) {
-	checker, ok := carrier.Provider().(providers.Checker)
-	if !ok {
-		return "not tried: that takes a message (smshook send)", nil
+// checkInstance tries an instance's credentials, if there is a way to do so without sending.
+func checkInstance(ctx context.Context, instance *race.Instance) (found string, ok bool) {
+	checker, able := instance.Provider().(providers.Checker)
+	if !able {
+		return "not tried: that takes a message (smshook send)", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	return "ok", checker.Check(ctx)
+	err := checker.Check(ctx)
+	if err == nil {
+		return "ok", true
+	}
+	var refused *providers.Error
+	if !errors.As(err, &refused) || refused.Kind != providers.Account {
+		return err.Error(), false
+	}
+	var names []string
+	for _, name := range checker.Credentials() {
+		names = append(names, strings.ToUpper(instance.Name)+"_"+name)
+	}
+	return fmt.Sprintf("%v (tried with %s)", err, strings.Join(names, ", ")), false
 }
 
-// printReceipts prints how each carrier reports what becomes of messages, and what is left to do for that.
-func printReceipts(w io.Writer, addresses receipt.Addresses, carriers []*race.Carrier) {
+// printReceipts prints how each instance reports what becomes of messages, and what is left to do for that.
+func printReceipts(w io.Writer, settings config.Config, instances []*race.Instance) {
+	addresses := settings.Addresses()
 	if !addresses.On() {
 		fmt.Fprintf(w, "receipts  off: they need %sPUBLIC_URL and %sRECEIPT_SECRET\n", config.Prefix, config.Prefix)
 		return
 	}
-	for _, carrier := range carriers {
-		receiver, ok := carrier.Provider().(providers.Receiver)
+	for _, instance := range instances {
+		receiver, ok := instance.Provider().(providers.Receiver)
 		if !ok {
-			fmt.Fprintf(w, "receipts  %s: none\n", carrier.Name)
+			fmt.Fprintf(w, "receipts  %s: none\n", instance.Name)
 			continue
 		}
 		setup := receiver.Setup()
-		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(carrier.Name)+"_$0")
-		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(carrier.Name)+"_$0")
-		fmt.Fprintf(w, "receipts  %s: %s\n", carrier.Name, receiptSetup(setup, addresses.Of(carrier.Name)))
+		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(instance.Name)+"_$0")
+		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(instance.Name)+"_$0")
+		if setup.Unsigned != "" && !slices.Contains(settings.Unsigned, instance.Name) {
+			fmt.Fprintf(w, "receipts  %s: refused, since no signature can be checked: %s; to take them all the same, have %s in %sUNSIGNED_RECEIPTS\n",
+				instance.Name, setup.Unsigned, instance.Name, config.Prefix)
+			continue
+		}
+		fmt.Fprintf(w, "receipts  %s: %s\n", instance.Name, receiptSetup(setup, addresses.Of(instance.Name)))
 	}
 }
 
-// settingName is what a carrier calls one of its settings: it doesn't know the instance's prefix.
+// settingName is what an instance calls one of its settings: it doesn't know the instance's prefix.
 var settingName = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b`)
 
 func receiptSetup(setup providers.ReceiptSetup, address providers.Callback) string {

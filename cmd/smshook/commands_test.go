@@ -97,8 +97,12 @@ func TestVersionCommand(t *testing.T) {
 }
 
 func TestDemoCommand(t *testing.T) {
-	r := smshook(t, "", nil, "demo", "-dir", calls)
+	calls, err := filepath.Abs(calls)
+	require.NoError(t, err)
+	t.Chdir(t.TempDir()) // the calls are in the program
+	r := smshook(t, "", nil, "demo")
 	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
+	require.Equal(t, r.stdout, smshook(t, "", nil, "demo", "-dir", calls).stdout)
 	require.Contains(t, r.stdout, "to +15555219512 text Your code is 210432")
 	require.Contains(t, r.stdout, "(no message)")
 	require.Regexp(t, `\nall \d+ flows as they should be\n$`, r.stdout)
@@ -119,7 +123,7 @@ func TestDemoCommand(t *testing.T) {
 
 	r = smshook(t, "", nil, "demo", "-dir", t.TempDir())
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stderr, "there are no calls in ")
+	require.Contains(t, r.stderr, "there are no calls (*.json) in ")
 }
 
 func TestSignCommand(t *testing.T) {
@@ -195,10 +199,10 @@ func TestSignSends(t *testing.T) {
 
 	before := len(twilio.Requests())
 	require.Equal(t, 1, before)
-	r = send("otp-new-user.json", "-keep")
+	r = send("signup-phone-password.json", "-keep")
 	require.Contains(t, r.stdout, "sees a success")
-	require.Len(t, twilio.Requests(), 1, "kept as it is, it is another call than the renewed one")
-	send("otp-new-user.json", "-keep")
+	require.Len(t, twilio.Requests(), 1)
+	send("signup-phone-password.json", "-keep")
 	require.Empty(t, twilio.Requests(), "and the same again is a repeat")
 
 	r = smshook(t, "", env, "sign", "-send", string(providertest.Refusing(t)), filepath.Join(calls, "otp-new-user.json"))
@@ -310,8 +314,8 @@ func TestDevWithABrokenSecretFile(t *testing.T) {
 	}
 }
 
-// With a carrier set, dev says that it sends.
-func TestDevWithACarrier(t *testing.T) {
+// With an instance set, dev says that it sends.
+func TestDevWithAInstance(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	p := starting(t, []string{"dev"}, serveEnv(twilio.URL, "SMSHOOK_LOG_FORMAT=json")...)
 	require.Contains(t, p.stdout.String(), "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through twilio.\n")
@@ -350,6 +354,21 @@ func TestSendCommand(t *testing.T) {
 	require.Equal(t, result{exitFail, "the number starts with 0: it is not in international form\nbad_number\n", ""}, r)
 }
 
+func TestTyped(t *testing.T) {
+	for phone, want := range map[string]string{
+		"+447700900123":             "+447700900123",
+		"447700900123":              "447700900123",
+		"+44 7700 900123":           "+447700900123",
+		" +44\u00a0(0)7700–900.123": "+447700900123",
+		"0044 7700/900123":          "+447700900123",
+		"+1 (555) 555-0100":         "+15555550100",
+		"07700 900123":              "07700900123",
+		"+44 7700 CALL ME":          "+447700CALLME",
+	} {
+		require.Equal(t, want, typed(phone), phone)
+	}
+}
+
 func TestCheckCommand(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
 	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,away=twilio", "TWILIO_FORM=x", "SMSHOOK_MESSAGE=It’s {{ .Code }}",
@@ -363,13 +382,15 @@ settings  ok
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 numbers   are checked: shape
 limit     a number: 5 at once, then one every 2m
+limit     an account: 10 at once, then one every 6m
 limit     an IP address: off
 limit     a prefix: off
 limit     a country: off
 limit     in total: off
+limit     in all, confirmed numbers too: off
 route     \*: twilio, away
-carrier   twilio: ok
-carrier   away: temporary: not reached: dial tcp \S+: connect: connection refused
+instance   twilio: ok
+instance   away: temporary: not reached: dial tcp \S+: connect: connection refused
 receipts  off: they need SMSHOOK_PUBLIC_URL and SMSHOOK_RECEIPT_SECRET
 $`, r.stdout)
 
@@ -380,21 +401,24 @@ $`, r.stdout)
 		"MINE_URL="+twilio.URL+"/send?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET"), "check")
 	require.Equal(t, exitOK, r.code, "what can't be tried is no problem")
 	require.Contains(t, r.stdout, "route     IN: twilio\nroute     +44: twilio\nroute     *: mine, twilio\n"+
-		"carrier   mine: not tried: that takes a message (smshook send)\ncarrier   twilio: ok\n")
+		"instance   mine: not tried: that takes a message (smshook send)\ninstance   twilio: ok\n")
+	require.Contains(t, r.stdout, "warning   MINE_SUCCESS: any answer with such a status counts as a success")
 	require.Len(t, twilio.Requests(), 1, "nothing is sent")
 	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stdout, "carrier   twilio: account (code 20003): answer 401: Authenticate\n")
+	require.Contains(t, r.stdout, "instance   twilio: account (code 20003): answer 401: Authenticate (tried with TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN)\n")
 }
 
 // What is left to do for receipts is told with the names that the settings have for this instance.
 func TestCheckTellsHowReceiptsCome(t *testing.T) {
 	const nowhere = "http://127.0.0.1:1"
-	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
+	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,na=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
 		"EU_ACCOUNT_SID=AC00000000000000000000000000000001", "EU_API_KEY=SK1", "EU_API_SECRET=x", "EU_FROM=Acme", "EU_BASE_URL="+nowhere,
 		"WA_PHONE_NUMBER_ID=106540352242922", "WA_ACCESS_TOKEN=EAAtoken", "WA_TEMPLATE=code", "WA_LANGUAGE=en", "WA_BASE_URL="+nowhere,
-		"SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01"), "check")
+		"SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01",
+		"NA_ACCOUNT_SID=AC00000000000000000000000000000001", "NA_API_KEY=SK1", "NA_API_SECRET=x", "NA_FROM=Acme", "NA_BASE_URL="+nowhere,
+		"SMSHOOK_UNSIGNED_RECEIPTS=eu,wa"), "check")
 	var receipts []string
 	for line := range strings.Lines(r.stdout) {
 		if strings.HasPrefix(line, "receipts") {
@@ -404,6 +428,8 @@ func TestCheckTellsHowReceiptsCome(t *testing.T) {
 	require.Equal(t, []string{
 		"receipts  twilio: each message tells the address; signed",
 		"receipts  eu: each message tells the address; not signed: EU_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
+		"receipts  na: refused, since no signature can be checked: NA_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with; " +
+			"to take them all the same, have na in SMSHOOK_UNSIGNED_RECEIPTS",
 		"receipts  wa: enter https://sms.example.com/receipts/wa/CQoMvyBo-QUcWb1oi6yexw in Meta's App Dashboard, under WhatsApp, Configuration: as callback URL, with WA_VERIFY_TOKEN as verify token; " +
 			"then subscribe to the field messages (WA_VERIFY_TOKEN is not set yet: without it, Meta's check of the address fails); " +
 			"not signed: WA_APP_SECRET, the app's secret in Meta's App Dashboard, is not set",

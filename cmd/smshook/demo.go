@@ -6,10 +6,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +18,7 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers/all"
+	hookcalls "github.com/smshook/smshook/testdata/hook"
 )
 
 var demoCommand = command{
@@ -25,21 +26,25 @@ var demoCommand = command{
 	args:    "[-dir DIR]",
 	summary: "show every flow, from the signed call to the text and the answer",
 	help: `
-Starts a server of its own with a new secret, on a free port, whose messages are shown instead of sent. Then it makes each
-call of the folder, signed as Supabase Auth signs it, and prints the flow, the number, the text and the answer. It exits
-with 1 if one differs from what the folder says it should be.`,
+Starts a server of its own with a new secret, on a free port, whose messages are shown instead of sent. Then it makes calls
+that a real Auth server has made, signed as Supabase Auth signs them, and prints the flow, the number, the text and the answer.
+It exits with 1 if one differs from what it should be. With -dir it makes your own calls.`,
 	run: demo,
 }
 
 func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	dir := flags.String("dir", filepath.Join("testdata", "hook"), "the `FOLDER` with the calls (*.json) and what should come of them (*.golden)")
+	dir := flags.String("dir", "", "the `FOLDER` with calls of your own (*.json) and what should come of them (*.golden)")
 	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
-	files, err := filepath.Glob(filepath.Join(*dir, "*.json"))
+	var folder fs.FS = hookcalls.Files
+	if *dir != "" {
+		folder = os.DirFS(*dir)
+	}
+	files, err := fs.Glob(folder, "*.json")
 	if err != nil || len(files) == 0 {
-		return sh.fail(c, fmt.Errorf("there are no calls in %s; run it where smshook's source is", *dir))
+		return sh.fail(c, fmt.Errorf("there are no calls (*.json) in %s", *dir))
 	}
 	slices.SortFunc(files, func(a, b string) int { return strings.Compare(flowName(a), flowName(b)) })
 	d, err := startDemo(ctx, sh)
@@ -50,7 +55,7 @@ func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	wrong := 0
 	for _, file := range files {
 		flow := flowName(file)
-		ended, err := d.play(ctx, file)
+		ended, err := d.play(ctx, folder, file)
 		if err != nil {
 			return sh.fail(c, fmt.Errorf("%s: %w", flow, err))
 		}
@@ -72,7 +77,7 @@ func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	return exitOK
 }
 
-func flowName(file string) string { return strings.TrimSuffix(filepath.Base(file), ".json") }
+func flowName(file string) string { return strings.TrimSuffix(file, ".json") }
 
 // demonstration is a running server and a client that calls it as Auth does.
 type demonstration struct {
@@ -117,12 +122,12 @@ type flowEnd struct {
 	problems []string // how it differs from what it should be
 }
 
-func (d *demonstration) play(ctx context.Context, file string) (flowEnd, error) {
-	body, err := os.ReadFile(file)
+func (d *demonstration) play(ctx context.Context, folder fs.FS, file string) (flowEnd, error) {
+	body, err := fs.ReadFile(folder, file)
 	if err != nil {
 		return flowEnd{}, err
 	}
-	golden, err := os.ReadFile(strings.TrimSuffix(file, ".json") + ".golden")
+	golden, err := fs.ReadFile(folder, flowName(file)+".golden")
 	if err != nil {
 		return flowEnd{}, err
 	}
@@ -155,7 +160,7 @@ func section(golden []byte, name string) string {
 	return content
 }
 
-// screen keeps what the console carrier prints.
+// screen keeps what the console instance prints.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer

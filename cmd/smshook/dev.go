@@ -117,7 +117,7 @@ func create(name, content string) error {
 	return errors.Join(err, file.Close())
 }
 
-// whereMessagesGo says it in one line: the operator may have set a carrier that sends.
+// whereMessagesGo says it in one line: the operator may have set an instance that sends.
 func whereMessagesGo(settings config.Config) string {
 	for _, instance := range settings.Instances {
 		if !instance.Driver.Dev {

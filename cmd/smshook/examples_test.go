@@ -61,6 +61,13 @@ var gatewayAnswers = map[string][]struct {
 	"unverified/msg91": {
 		{200, `{"type":"success","message":"3763646c3058373530393938"}`, "accepted as [3763646c3058373530393938]"},
 		{200, `{"type":"error","message":"template missing"}`, "rejected: answer 200: not what SUCCESS says: template missing"},
+		{418, `{"type":"error","message":"IP is not whitelisted","code":"418"}`, "account (code 418): answer 418: IP is not whitelisted"},
+		{200, `{"type":"error","message":"IP is not whitelisted","code":418}`, "account (code 418): answer 200: not what SUCCESS says: IP is not whitelisted"},
+	},
+	"unverified/telegram": {
+		{200, `{"ok":true,"result":{"request_id":"111111111111111","phone_number":"15555550199","request_cost":0.01}}`, "accepted as [111111111111111]"},
+		{200, `{"ok":false,"error":"PHONE_NUMBER_NOT_AVAILABLE"}`, "channel (code PHONE_NUMBER_NOT_AVAILABLE): answer 200: not what SUCCESS says"},
+		{200, `{"ok":false,"error":"ACCESS_TOKEN_INVALID"}`, "account (code ACCESS_TOKEN_INVALID): answer 200: not what SUCCESS says"},
 	},
 	"unverified/termii": {
 		{200, `{"code":"ok","message_id":"9122821270554876574","message":"Successfully Sent","balance":9}`, "accepted as [9122821270554876574]"},
@@ -73,9 +80,12 @@ var gatewayAnswers = map[string][]struct {
 	},
 }
 
+// ownValue is as long as replace_me: the requests tell their lengths.
+const ownValue = "own_value1"
+
 var gatewayURL = regexp.MustCompile(`(?m)^([A-Z0-9]+_URL)=(https://[^/]+)(.*)$`)
 
-// Each example of a gateway goes through the whole program: the loader, the carrier, CODES and the scrubbing of texts.
+// Each example of a gateway goes through the whole program: the loader, the instance, CODES and the scrubbing of texts.
 // Only the host is another.
 func TestGatewayExamples(t *testing.T) {
 	for name, answers := range gatewayAnswers {
@@ -84,10 +94,11 @@ func TestGatewayExamples(t *testing.T) {
 			require.NoError(t, err)
 			f := providertest.NewFake(t)
 			host := gatewayURL.FindSubmatch(text)[2]
-			local := gatewayURL.ReplaceAllString(string(text), "$1="+f.URL+"$3")
+			// replace_me is refused, and is put back before the request is compared.
+			local := strings.ReplaceAll(gatewayURL.ReplaceAllString(string(text), "$1="+f.URL+"$3"), "replace_me", ownValue)
 			env := strings.Split(strings.TrimSpace(local), "\n")
 			for i, test := range answers {
-				f.Answer(providertest.Answer{Status: test.status, Body: test.answer})
+				f.Answer(providertest.Answer{Status: test.status, Body: strings.ReplaceAll(test.answer, "replace_me", ownValue)})
 				r := smshook(t, "", env, "send", "-code", "028687", "+15555550199")
 				require.Empty(t, r.stderr)
 				line, _, _ := strings.Cut(r.stdout, "\n")
@@ -97,11 +108,29 @@ func TestGatewayExamples(t *testing.T) {
 				requests := f.Requests()
 				require.Len(t, requests, 1)
 				if i == 0 {
-					providertest.Golden(t, filepath.Join(examples, name+".txt"), string(host)+"\n"+requests[0].String())
+					providertest.Golden(t, filepath.Join(examples, name+".txt"), string(host)+"\n"+strings.ReplaceAll(requests[0].String(), ownValue, "replace_me"))
 				}
 			}
 		})
 	}
+}
+
+// Who isn't on a gateway's channel is sent an SMS; another instance of that channel isn't asked.
+func TestNotOnTheChannel(t *testing.T) {
+	telegram, twilio := providertest.NewFake(t), providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	telegram.Answer(providertest.Answer{Status: 200, Body: "NOT AVAILABLE"})
+	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=telegram=webhook,other=webhook,twilio")
+	for _, name := range []string{"TELEGRAM", "OTHER"} {
+		env = append(env, name+"_URL="+telegram.URL+"/send", name+"_BODY=to={{ .ToNational }}&code={{ .Code }}", name+"_CHANNEL=telegram",
+			name+"_SUCCESS=2xx; body=^OK", name+"_ERROR_CODE=body=^(NOT) ", name+"_CODES=NOT=channel")
+	}
+	r := smshook(t, "", env, "send", "-code", "028687", "+15555550199")
+	require.Equal(t, exitOK, r.code, r.stdout)
+	require.Contains(t, r.stdout, "channel (code NOT): answer 200: not what SUCCESS says")
+	require.Len(t, twilio.Requests(), 1)
+	requests := telegram.Requests()
+	require.Len(t, requests, 1)
+	require.Contains(t, requests[0].String(), "to=5555550199\n")
 }
 
 // The README shows the examples as they are tested, and each example is tested.

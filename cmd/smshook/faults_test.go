@@ -17,17 +17,17 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// fault is one way in which a carrier fails.
+// fault is one way in which an instance fails.
 type fault struct {
 	name   string
 	answer providertest.Answer
 	dial   broken
 	tls    bool // the address is https
 
-	sends  bool          // a message leaves, and the carrier may have taken it
+	sends  bool          // a message leaves, and the instance may have taken it
 	silent bool          // nothing is heard for as long as anybody waits, or until after
 	after  time.Duration // when it is heard, if it isn't silent
-	alone  string        // what the user sees where it is the only carrier
+	alone  string        // what the user sees where it is the only instance
 }
 
 const (
@@ -91,27 +91,27 @@ func (f fault) fake(t *testing.T) *providertest.Fake {
 	return fake
 }
 
-// wellAfter is how long a carrier takes that is well.
+// wellAfter is how long an instance takes that is well.
 const wellAfter = 100 * time.Millisecond
 
-// TestFaults puts each fault in each place of routes of one to three carriers: those before it answer 500, so that it is
+// TestFaults puts each fault in each place of routes of one to three instances: those before it answer 500, so that it is
 // reached, and those behind it are well.
 func TestFaults(t *testing.T) {
 	for _, f := range faults() {
-		for carriers := 1; carriers <= 3; carriers++ {
-			for place := range carriers {
-				t.Run(fmt.Sprintf("%s/%d of %d", f.name, place+1, carriers), func(t *testing.T) {
-					synctest.Test(t, func(t *testing.T) { f.play(t, carriers, place) })
+		for instances := 1; instances <= 3; instances++ {
+			for place := range instances {
+				t.Run(fmt.Sprintf("%s/%d of %d", f.name, place+1, instances), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) { f.play(t, instances, place) })
 				})
 			}
 		}
 	}
 }
 
-func (f fault) play(t *testing.T, carriers, place int) {
+func (f fault) play(t *testing.T, instances, place int) {
 	var fakes []*providertest.Fake
-	want := make([]int, carriers) // messages that leave
-	for i := range carriers {
+	want := make([]int, instances) // messages that leave
+	for i := range instances {
 		switch {
 		case i < place:
 			fakes = append(fakes, providertest.NewPipeFake(t, providertest.Answer{Status: 500}))
@@ -131,13 +131,13 @@ func (f fault) play(t *testing.T, carriers, place int) {
 	s := newStage(t, race.AcceptUnknown, fakes...)
 	seen := s.call(t, 1)
 
-	sent := make([]int, carriers)
+	sent := make([]int, instances)
 	for i, fake := range fakes {
 		sent[i] = len(fake.Requests())
 	}
 	require.Equal(t, want, sent)
 	require.Equal(t, 1, seen.Attempts, "Auth has no reason to repeat")
-	if place == carriers-1 {
+	if place == instances-1 {
 		require.Equal(t, f.alone, userLine(seen))
 		require.Equal(t, f.aloneTook(), seen.Took.Truncate(time.Second))
 		return
@@ -145,12 +145,12 @@ func (f fault) play(t *testing.T, carriers, place int) {
 	require.Equal(t, ok, userLine(seen), "the next one delivers")
 	start := time.Duration(0)
 	if f.silent {
-		start = min(4*time.Second/time.Duration(carriers-place), 1500*time.Millisecond)
+		start = min(4*time.Second/time.Duration(instances-place), 1500*time.Millisecond)
 	}
 	require.Equal(t, start+wellAfter, seen.Took)
 }
 
-// aloneTook is how many whole seconds the only carrier makes the user wait.
+// aloneTook is how many whole seconds the only instance makes the user wait.
 func (f fault) aloneTook() time.Duration {
 	switch {
 	case f.after > 0:

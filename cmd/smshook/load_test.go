@@ -21,7 +21,7 @@ import (
 type tally struct {
 	calls, accepted int
 	took            []time.Duration // by call, in the order in which they were made
-	messages        []int           // by carrier, of those that the carrier has taken or may have
+	messages        []int           // by instance, of those that the instance has taken or may have
 }
 
 // doubles are the messages beyond one for each call.
@@ -76,7 +76,7 @@ func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duratio
 	return result
 }
 
-// TestFallback is what people come for: the first of two carriers is down, slow, or now and then either, and the code still
+// TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
 // arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
 func TestFallback(t *testing.T) {
 	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
@@ -104,6 +104,19 @@ func TestFallback(t *testing.T) {
 			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
 		// 1.5 s at 25 a second are 38 calls on their way when the first five words are in; then a trial every 30 s.
 		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
+		// Its patience is 300 ms by then: 8 calls on their way when the first is over, and 4 more until five are.
+		{"hangs, and was quick before", 750, func(_ int, at time.Duration) providertest.Answer {
+			if at < 20*time.Second {
+				return well
+			}
+			return hanging
+		}, nil, 300*time.Millisecond + wellAfter, 300*time.Millisecond + wellAfter, 12},
+		{"becomes slow, and was quick before", 5000, func(_ int, at time.Duration) providertest.Answer {
+			if at < 100*time.Second {
+				return well
+			}
+			return providertest.Answer{Status: 201, Body: accepted, Delay: 1200 * time.Millisecond}
+		}, nil, 1200 * time.Millisecond, 1200 * time.Millisecond, 25},
 		{"SYN dropped", 5000, always(well), func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -144,7 +157,7 @@ func TestFallback(t *testing.T) {
 	}
 }
 
-// TestNothingWorks: an error is told at once; silence at the budget until both carriers rest, and then after one patience.
+// TestNothingWorks: an error is told at once; silence at the budget until both instances rest, and then after one patience.
 func TestNothingWorks(t *testing.T) {
 	t.Run("both answer 500", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

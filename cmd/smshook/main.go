@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	// net/http's client has no logger but the global one, and quotes there what a carrier sends without being asked.
+	// net/http's client has no logger but the global one, and quotes there what an instance sends without being asked.
 	log.SetOutput(io.Discard)
 	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

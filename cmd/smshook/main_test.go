@@ -163,14 +163,14 @@ func writeSection(b *strings.Builder, name, content string) {
 	b.WriteString("-- " + name + " --\n" + content)
 }
 
-// TestWhatTheUserSees plays what carriers do, to Auth of every age.
+// TestWhatTheUserSees plays what instances do, to Auth of every age.
 func TestWhatTheUserSees(t *testing.T) {
 	read := func(name string) []byte {
 		body, err := os.ReadFile(filepath.Join(calls, name+".json"))
 		require.NoError(t, err)
 		return body
 	}
-	current, old, mfa := read("otp-new-user"), read("old-server-otp"), read("mfa-challenge")
+	current, old, mfa := read("signup-phone-password"), read("old-server-otp"), read("mfa-challenge") // none is a second tap
 	const (
 		success  = "sees a success"
 		generic  = "sees 500 Unexpected status code returned from hook: 422"
@@ -197,7 +197,7 @@ func TestWhatTheUserSees(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			twilio := providertest.NewFake(t, tt.answer)
-			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_BUDGET=1s")...)
+			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_BUDGET=1s", "SMSHOOK_PATIENCE=1s")...)
 			caller := auth(t, hookSecret)
 			for _, call := range []struct {
 				body []byte
@@ -207,21 +207,21 @@ func TestWhatTheUserSees(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, call.want, userLine(seen))
 				require.Equal(t, 1, seen.Attempts)
-				require.Len(t, twilio.Requests(), 1, "each carrier is asked once")
+				require.Len(t, twilio.Requests(), 1, "each instance is asked once")
 			}
 			require.Equal(t, exitOK, p.stop())
 		})
 	}
 }
 
-// panicking is a carrier with a bug: it dies with everything it knows on its lips.
+// panicking is an instance with a bug: it dies with everything it knows on its lips.
 type panicking struct{}
 
 func (panicking) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
 	panic(m.To.Reveal() + m.Text.Reveal())
 }
 
-// blurting is a carrier that doesn't keep to the contract: its error is none of ours, and tells all.
+// blurting is an instance that doesn't keep to the contract: its error is none of ours, and tells all.
 type blurting struct{}
 
 func (blurting) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
@@ -251,11 +251,11 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	quoted, _ := json.Marshal(everything)
 
-	serving := func(t *testing.T, carriers, twilio string) *program {
+	serving := func(t *testing.T, instances, twilio string) *program {
 		drivers := append(all.Drivers(),
 			providers.NewDriver("panicking", "", func(struct{}, providers.Deps) (panicking, error) { return panicking{}, nil }),
 			providers.NewDriver("blurting", "", func(struct{}, providers.Deps) (blurting, error) { return blurting{}, nil }))
-		settings, err := config.Load(append(serveEnv(twilio, "SMSHOOK_BUDGET=1s"), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
+		settings, err := config.Load(append(serveEnv(twilio, "SMSHOOK_BUDGET=1s", "SMSHOOK_PATIENCE=1s"), "SMSHOOK_PROVIDERS="+instances), drivers, false, nil)
 		require.NoError(t, err)
 		p := &program{stdout: new(buffer), stderr: new(buffer)}
 		listener, err := net.Listen("tcp", settings.Addr)
@@ -276,16 +276,16 @@ func TestNothingLeaks(t *testing.T) {
 
 	refusing := string(providertest.Refusing(t))
 	for _, tt := range []struct {
-		name, carriers, twilio string
-		secret                 string
-		body                   []byte
-		says                   string // what the log tells instead
+		name, instances, twilio string
+		secret                  string
+		body                    []byte
+		says                    string // what the log tells instead
 	}{
 		{"wrong secret", "twilio", refusing, hook.NewSecret(), good, "matches none of our secrets"},
 		{"not JSON", "twilio", refusing, hookSecret, good[:len(good)-1], "not JSON"},
 		{"code a number", "twilio", refusing, hookSecret, call(number, code), "sms.otp is not of the right type"},
 		{"number with letters", "twilio", refusing, hookSecret, call(number+"x", `"`+code+`"`), "something other than digits"},
-		{"over the limit", "twilio", refusing, hookSecret, append(good, bytes.Repeat([]byte(code), 200_000)...), "too long"},
+		{"over the limit", "twilio", refusing, hookSecret, append(good, bytes.Repeat([]byte(code), hook.MaxBody/len(code))...), "too long"},
 		{"refused connection", "twilio", refusing, hookSecret, good, "connection refused"},
 		{"refusal that echoes", "twilio", answers(providertest.Answer{Status: 400, Body: `{"code":21211,"message":` + string(quoted) + `}`}), hookSecret, good, "21211"},
 		{"failure that echoes", "twilio", answers(providertest.Answer{Status: 201, Body: `{"status":"failed","error_code":30007,"error_message":` + string(quoted) + `}`}), hookSecret, good, "30007"},
@@ -302,7 +302,7 @@ func TestNothingLeaks(t *testing.T) {
 		{"all after one another", "twilio,panicking,blurting", refusing, hookSecret, good, "panic"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := serving(t, tt.carriers, tt.twilio)
+			p := serving(t, tt.instances, tt.twilio)
 			seen, err := auth(t, tt.secret).Call(t.Context(), p.url, tt.body)
 			require.NoError(t, err)
 			for _, fake := range fakes {
@@ -323,7 +323,7 @@ func TestNothingLeaks(t *testing.T) {
 // wholeProgram is the variable that makes this test binary be smshook itself.
 const wholeProgram = "WHOLE_PROGRAM"
 
-// What a carrier sends behind its answer, net/http's client writes to the one place that is no logger of ours.
+// What an instance sends behind its answer, net/http's client writes to the one place that is no logger of ours.
 func TestNothingLeaksPastTheLog(t *testing.T) {
 	const echo = "HTTP/1.1 400 028687 15555550142\r\n\r\n"
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

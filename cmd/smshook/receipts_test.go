@@ -63,7 +63,7 @@ func (m meta) post(secret, status, errors string) int {
 
 const notOnWhatsApp = `,"errors":[{"code":131026,"title":"Message undeliverable","message":"Message undeliverable"}]`
 
-// WhatsApp takes every number, and says later that there is nobody. The SMS carrier gets the same code then: at once, and
+// WhatsApp takes every number, and says later that there is nobody. The SMS instance gets the same code then: at once, and
 // exactly once, however often and in whatever order that is said.
 func TestWhatsAppThenSMS(t *testing.T) {
 	whatsapp := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messaging_product":"whatsapp","messages":[{"id":"` + wamid + `"}]}`})
@@ -95,7 +95,7 @@ func TestWhatsAppThenSMS(t *testing.T) {
 	start := time.Now()
 	require.Equal(t, 200, m.post(appSecret, "failed", notOnWhatsApp))
 	sent := twilio.Next()
-	t.Logf("from the receipt to the request at the SMS carrier: %v", time.Since(start).Round(10*time.Microsecond))
+	t.Logf("from the receipt to the request at the SMS instance: %v", time.Since(start).Round(10*time.Microsecond))
 	form, err := url.ParseQuery(sent.Body)
 	require.NoError(t, err)
 	require.Contains(t, form.Get("Body"), code)

@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// On SIGHUP, what is in files is read again: secrets, a carrier's credentials, and texts. What can't be used changes nothing.
+// On SIGHUP, what is in files is read again: secrets, an instance's credentials, and texts. What can't be used changes nothing.
 func TestReload(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -49,7 +49,7 @@ func TestReload(t *testing.T) {
 		}, 10*time.Second, 5*time.Millisecond)
 		return line
 	}
-	// call returns what comes of a call by a secret: the token and the text that the carrier gets, or the status.
+	// call returns what comes of a call by a secret: the token and the text that the instance gets, or the status.
 	call := func(secret string) string {
 		seen, err := auth(t, secret).Call(t.Context(), url, hook.Example())
 		require.NoError(t, err)
@@ -68,6 +68,7 @@ func TestReload(t *testing.T) {
 	write("token", "a-new-token-of-the-account")
 	write("texts/en.txt", "New {{ .Code }}")
 	require.Contains(t, hangUp(), `"restart_needed":false`)
+	require.Contains(t, twilio.Next().String(), "GET ", "new credentials are tried")
 	require.Equal(t, "a-new-to New", call(hookSecret))
 	require.Equal(t, "a-new-to New", call(newSecret))
 
@@ -84,7 +85,7 @@ func TestReload(t *testing.T) {
 	write("texts/en.txt", "New {{ .Code }}")
 	write("countries", "DE")
 	require.Contains(t, hangUp(), `"restart_needed":true`)
-	require.Equal(t, "refused", call(hookSecret))
+	require.Equal(t, "a-new-to New", call(hookSecret), "a signature lives for five minutes")
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, command.Wait())
 }

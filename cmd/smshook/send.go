@@ -23,12 +23,12 @@ var sendCommand = command{
 	args:    "[-code CODE] PHONE",
 	summary: "send a test message to a phone, for real",
 	help: `
-Sends a message with a code to PHONE, such as +447700900123, with the settings that serve has, and prints each carrier's
+Sends a message with a code to PHONE, such as +447700900123, with the settings that serve has, and prints each instance's
 attempt. It costs what a message costs. Auth knows nothing of it: the code signs nobody in.`,
 	run: send,
 }
 
-// codeShape is what Auth's codes look like, and what carriers take for one.
+// codeShape is what Auth's codes look like, and what instances take for one.
 var codeShape = regexp.MustCompile(`^[0-9]{4,10}$`)
 
 func send(ctx context.Context, sh *shell, c command, args []string) int {
@@ -54,10 +54,10 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	outcome := a.Dispatcher.Send(ctx, dispatch.Request{
-		ID:      hook.NewUUID(),
-		Phone:   providers.NewSecret(flags.Arg(0)),
-		Code:    providers.NewSecret(*code),
-		Arrived: time.Now(),
+		ID:         hook.NewUUID(),
+		Phone:      providers.NewSecret(typed(flags.Arg(0))),
+		Code:       providers.NewSecret(*code),
+		ReceivedAt: time.Now(),
 	})
 	for _, attempt := range outcome.Attempts {
 		printAttempt(sh.stdout, attempt)
@@ -75,10 +75,10 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 func printAttempt(w io.Writer, t race.Attempt) {
 	took := t.Took.Round(time.Millisecond)
 	if t.Err != nil {
-		fmt.Fprintf(w, "%s  %v  %v\n", t.Carrier, took, t.Err)
+		fmt.Fprintf(w, "%s  %v  %v\n", t.Instance, took, t.Err)
 		return
 	}
-	fmt.Fprintf(w, "%s  %v  accepted as %v\n", t.Carrier, took, t.Sent.IDs)
+	fmt.Fprintf(w, "%s  %v  accepted as %v\n", t.Instance, took, t.Sent.IDs)
 }
 
 // randomDigits returns n digits, as Auth makes its codes.

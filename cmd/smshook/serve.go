@@ -90,7 +90,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 	log.Info().
 		Str("version", version()).
 		Str("addr", listener.Addr().String()).
-		Strs("carriers", carrierNames(settings)).
+		Strs("instances", instanceNames(settings)).
 		Msg("serving")
 	return a.Serve(ctx, listener, admin, linger)
 }
@@ -105,7 +105,7 @@ func listenError(setting string, err error) error {
 	return fmt.Errorf("%s%s: %w", config.Prefix, setting, reason)
 }
 
-func carrierNames(settings config.Config) []string {
+func instanceNames(settings config.Config) []string {
 	var names []string
 	for _, instance := range settings.Instances {
 		names = append(names, instance.Name)

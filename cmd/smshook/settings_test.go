@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,9 +58,10 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 	require.Equal(t, "sees a success", call("447400123456", ""))
 	require.Equal(t, "Body=028687 – Acme\nMessagingServiceSid=MG00000000000000000000000000000000\nTo=+447400123456\nValidityPeriod=45\n", asked(british))
 
-	// Who asks again, without having signed in since, goes through the next carrier; here, rules of two for +33.
+	// Who asks again, without having signed in since, goes through the next instance; here, rules of two for +33.
 	again := func() string {
-		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user"},"sms":{"otp":"028687","phone":"33612345678"}}`, hook.NewUUID())
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user","confirmation_sent_at":"%s"},"sms":{"otp":"028687","phone":"33612345678"}}`,
+			hook.NewUUID(), time.Now().Format(time.RFC3339Nano))
 		seen, err := caller.Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))
@@ -79,7 +81,7 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	require.Equal(t, `{"draining":false,"carriers":[{"name":"twilio","state":"healthy"},{"name":"british","state":"healthy"}]}`, string(body))
+	require.Equal(t, `{"draining":false,"instances":[{"name":"twilio","state":"healthy"},{"name":"british","state":"healthy"}]}`, string(body))
 	http.DefaultClient.CloseIdleConnections()
 }
 

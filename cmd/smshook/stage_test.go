@@ -23,8 +23,8 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// stage is the whole way of a call between Auth and the carriers, over pipes: built inside a synctest bubble, its hours take
-// no time. The carriers are Twilio accounts a, b, c …, each with a fake of its own.
+// stage is the whole way of a call between Auth and the instances, over pipes: built inside a synctest bubble, its hours take
+// no time. The instances are Twilio accounts a, b, c …, each with a fake of its own.
 type stage struct {
 	dispatcher *dispatch.Dispatcher
 	auth       hook.Caller
@@ -33,7 +33,7 @@ type stage struct {
 	ended      func(race.Attempt)
 }
 
-// newStage opens a stage on which each fake is one carrier.
+// newStage opens a stage on which each fake is one instance.
 func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *stage {
 	s := &stage{fakes: fakes, door: providertest.NewPipes()}
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
@@ -47,18 +47,18 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	}
 	settings, err := config.Load(append(env, "SMSHOOK_PROVIDERS="+strings.Join(names, ",")), all.Drivers(), false, nil)
 	require.NoError(t, err)
-	var carriers []*race.Carrier
+	var instances []*race.Instance
 	for i, instance := range settings.Instances {
 		provider, err := instance.Provider(providers.Deps{HTTP: fakes[i].Client()})
 		require.NoError(t, err)
-		carriers = append(carriers, race.NewCarrier(instance.Name, provider, nil, settings.AtOnce))
+		instances = append(instances, race.NewInstance(instance.Name, provider, nil, settings.AtOnce))
 	}
 	runner := &race.Runner{Patience: settings.Patience, Unknown: unknown, Ended: func(a race.Attempt) {
 		if s.ended != nil {
 			s.ended(a)
 		}
 	}}
-	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, carriers, runner, dispatch.Events{})
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, instances, runner, dispatch.Events{})
 	front := &server.Server{
 		Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
 		Sentences: server.Sentences{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/policy"
@@ -34,10 +33,12 @@ func printPolicy(w io.Writer, settings config.Config) {
 		limit policy.Limit
 	}{
 		{"a number", settings.LimitPhone},
+		{"an account", settings.LimitUser},
 		{"an IP address", settings.LimitIP},
 		{"a prefix", settings.LimitPrefix},
 		{"a country", settings.LimitCountry},
 		{"in total", settings.LimitTotal},
+		{"in all, confirmed numbers too", settings.LimitAll},
 	} {
 		fmt.Fprintf(w, "limit     %s: %s%s\n", l.what, l.limit.Words(), note)
 	}
@@ -67,14 +68,14 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
 		fmt.Fprintln(sh.stdout, "ip        no public address: the limit for an IP address is not for it")
 	}
-	verdict := rules.Judge(policy.Call{Number: number, IP: from, At: time.Now()})
+	_, verdict := rules.Ask(policy.Subject{Number: number, IP: from})
 	if !verdict.Allow {
 		fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    422 %q\n", verdict.Reason(), settings.TextNumber)
 		return exitFail
 	}
 	instances := settings.Routes.Lookup(number.CallingCode(), number.Country)
 	if instances == nil {
-		instances = carrierNames(settings)
+		instances = instanceNames(settings)
 	}
 	fmt.Fprintf(sh.stdout, "verdict   may be texted\nroute     %s\n", strings.Join(instances, ", "))
 	return exitOK

@@ -15,7 +15,7 @@ func TestCheckPrintsThePolicy(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
 	r := smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_PHONE_CHECK=possible", "SMSHOOK_COUNTRIES=IE,GB", "SMSHOOK_BLOCKED_COUNTRIES=CU",
 		"SMSHOOK_BLOCKED_PREFIXES=+4470", "SMSHOOK_BLOCKED_TYPES=voip", "SMSHOOK_LIMIT_PHONE=off", "SMSHOOK_LIMIT_PREFIX=10/24h",
-		"SMSHOOK_LIMIT_TOTAL=1000/1h", "SMSHOOK_POLICY=observe"), "check")
+		"SMSHOOK_LIMIT_TOTAL=1000/1h", "SMSHOOK_LIMIT_ALL=3000/1h", "SMSHOOK_POLICY=observe"), "check")
 	require.Equal(t, exitOK, r.code, r.stderr)
 	require.Contains(t, r.stdout, `
 numbers   are checked: possible
@@ -24,10 +24,12 @@ numbers   not in CU
 numbers   not with +4470
 numbers   not of type voip
 limit     a number: off (only observed)
+limit     an account: 10 at once, then one every 6m (only observed)
 limit     an IP address: off (only observed)
 limit     a prefix: 10 at once, then one every 2h24m (only observed)
 limit     a country: off (only observed)
 limit     in total: 1000 at once, then one every 3.6s (only observed)
+limit     in all, confirmed numbers too: 3000 at once, then one every 1.2s (only observed)
 `)
 }
 
@@ -80,36 +82,39 @@ func TestPolicySettingsReachTheirPlace(t *testing.T) {
 	for _, tt := range []struct {
 		settings      []string
 		first, second string
+		user          string // who asks second; a asks first
 		want          string
 	}{
-		{nil, number, neighbour, "sees a success"},
-		{[]string{"SMSHOOK_LIMIT_PHONE=1/1h"}, number, number, "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_IP=1/1h"}, number, other, "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_PREFIX=1/1h"}, number, neighbour, "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_COUNTRY=1/1h"}, number, other, "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h"}, number, "919876543210", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h", "SMSHOOK_POLICY=observe"}, number, other, "sees a success"},
-		{[]string{"SMSHOOK_COUNTRIES=GB"}, number, "919876543210", "sees 422 no number"},
-		{[]string{"SMSHOOK_BLOCKED_COUNTRIES=IN", "SMSHOOK_POLICY=observe"}, number, "919876543210", "sees 422 no number"},
-		{[]string{"SMSHOOK_BLOCKED_PREFIXES=4474009"}, number, other, "sees 422 no number"},
-		{[]string{"SMSHOOK_BLOCKED_TYPES=premium_rate"}, number, "449098790000", "sees 422 no number"},
-		{[]string{"SMSHOOK_PHONE_CHECK=valid"}, number, "447700900123", "sees 422 no number"},
+		{nil, number, neighbour, "b", "sees a success"},
+		{[]string{"SMSHOOK_LIMIT_PHONE=1/1h"}, number, number, "b", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_USER=1/1h"}, number, other, "a", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_IP=1/1h"}, number, other, "b", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_PREFIX=1/1h"}, number, neighbour, "b", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_COUNTRY=1/1h"}, number, other, "b", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h"}, number, "919876543210", "b", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_ALL=1/1h"}, number, "919876543210", "b", "sees 429 later"},
+		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h", "SMSHOOK_POLICY=observe"}, number, other, "b", "sees a success"},
+		{[]string{"SMSHOOK_COUNTRIES=GB"}, number, "919876543210", "b", "sees 422 no number"},
+		{[]string{"SMSHOOK_BLOCKED_COUNTRIES=IN", "SMSHOOK_POLICY=observe"}, number, "919876543210", "b", "sees 422 no number"},
+		{[]string{"SMSHOOK_BLOCKED_PREFIXES=4474009"}, number, other, "b", "sees 422 no number"},
+		{[]string{"SMSHOOK_BLOCKED_TYPES=premium_rate"}, number, "449098790000", "b", "sees 422 no number"},
+		{[]string{"SMSHOOK_PHONE_CHECK=valid"}, number, "447700900123", "b", "sees 422 no number"},
 	} {
 		t.Run(strings.Join(tt.settings, " "), func(t *testing.T) {
 			t.Parallel() // each program lingers for a second when it ends
 			twilio := providertest.NewFake(t)
 			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, append(tt.settings, "SMSHOOK_TEXT_TOO_MANY=later", "SMSHOOK_TEXT_NUMBER=no number")...)...)
 			caller := auth(t, hookSecret)
-			call := func(phone string) string {
+			call := func(user, phone string) string {
 				twilio.Answer(providertest.Answer{Status: 201, Body: accepted})
 				body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","ip_address":"203.0.113.7"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"%s"}}`,
-					hook.NewUUID(), hook.NewUUID(), phone)
+					hook.NewUUID(), user, phone)
 				seen, err := caller.Call(t.Context(), p.url, body)
 				require.NoError(t, err)
 				return userLine(seen)
 			}
-			require.Equal(t, "sees a success", call(tt.first))
-			require.Equal(t, tt.want, call(tt.second))
+			require.Equal(t, "sees a success", call("a", tt.first))
+			require.Equal(t, tt.want, call(tt.user, tt.second))
 		})
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +29,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gate is a carrier that answers once it is let.
+// gate is an instance that answers once it is let.
 type gate struct {
 	reached chan struct{}
 	open    chan struct{}
@@ -65,7 +65,7 @@ func (b *buffer) String() string {
 
 type none struct{}
 
-// serving starts a program with one carrier. end stops it and returns what Serve returned.
+// serving starts a program with one instance. end stops it and returns what Serve returned.
 func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buffer, end func(), ended chan error) {
 	driver := providers.NewDriver("gate", "Gate", func(none, providers.Deps) (*gate, error) { return p, nil })
 	settings, err := config.Load([]string{
@@ -114,6 +114,22 @@ func TestCallsInFlightFinishAtShutdown(t *testing.T) {
 	require.Contains(t, log.String(), "drained")
 }
 
+// Connections on which nothing has come, as clients open in advance, don't hold up the end.
+func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
+	url, _, log, end, ended := serving(t, &gate{make(chan struct{}), make(chan struct{})})
+	silent, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
+	require.NoError(t, err)
+	defer silent.Close()
+	response, err := http.Get(url + "/healthz") // by now the silent one has been taken
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	start := time.Now()
+	end()
+	require.NoError(t, <-ended)
+	require.Less(t, time.Since(start), 1900*time.Millisecond, "http.Server.Shutdown waits for 2 s, until the head is too late")
+	require.Contains(t, log.String(), "drained")
+}
+
 func TestServeReportsABrokenListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -128,7 +144,7 @@ func TestAttemptsAreLogged(t *testing.T) {
 	fail := func(kind providers.Kind) *providers.Error {
 		return &providers.Error{Kind: kind, Code: "7", Err: errors.New("answer 400: no")}
 	}
-	attempt := race.Attempt{MessageID: "m", Carrier: "pigeon", Took: 1500 * time.Microsecond}
+	attempt := race.Attempt{MessageID: "m", Instance: "pigeon", Took: 1500 * time.Microsecond}
 	with := func(change func(*race.Attempt)) race.Attempt {
 		changed := attempt
 		change(&changed)
@@ -141,15 +157,15 @@ func TestAttemptsAreLogged(t *testing.T) {
 		{with(func(a *race.Attempt) { a.Sent.IDs = []string{"SM1"} }), ""},
 		{with(func(a *race.Attempt) { a.Err = fail(providers.Rejected) }), ""},
 		{with(func(a *race.Attempt) { a.Late, a.Sent.IDs = true, []string{"SM1"} }),
-			`{"level":"info","id":"m","carrier":"pigeon","took_ms":1.5,"carrier_ids":["SM1"],"message":"carrier accepted late"}`},
+			`{"level":"info","id":"m","instance":"pigeon","took_ms":1.5,"provider_ids":["SM1"],"message":"instance accepted late"}`},
 		{with(func(a *race.Attempt) { a.Late, a.Err = true, fail(providers.Rejected) }),
-			`{"level":"warn","id":"m","carrier":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"carrier failed late"}`},
+			`{"level":"warn","id":"m","instance":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"instance failed late"}`},
 		{with(func(a *race.Attempt) { a.Err = fail(providers.Account) }),
-			`{"level":"error","id":"m","times":1,"carrier":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"carrier's account needs an operator"}`},
+			`{"level":"error","id":"m","times":1,"instance":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"instance's account needs an operator"}`},
 		{with(func(a *race.Attempt) {
 			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Type: "string", Stack: []byte("stack")}
 		}),
-			`{"level":"error","id":"m","carrier":"pigeon","took_ms":1.5,"type":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"carrier panicked"}`},
+			`{"level":"error","id":"m","instance":"pigeon","took_ms":1.5,"type":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"instance panicked"}`},
 	} {
 		written := new(bytes.Buffer)
 		a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
@@ -168,48 +184,31 @@ func TestReceiptsAreLogged(t *testing.T) {
 	receipt := func(state providers.State) providers.Receipt {
 		return providers.Receipt{ID: "SM1", State: state, Kind: providers.Channel, Code: "7"}
 	}
-	failed := race.Attempt{Carrier: "dove", Took: time.Millisecond, Err: &providers.Error{Kind: providers.Temporary, Err: errors.New("no")}}
+	failed := race.Attempt{Instance: "dove", Took: time.Millisecond, Err: &providers.Error{Kind: providers.Temporary, Err: errors.New("no")}}
 	for _, tt := range []struct {
 		do   func(*App)
 		want string
 	}{
 		{func(a *App) {
-			a.reported(dispatch.Report{MessageID: "m", Number: number, Carrier: "pigeon", Receipt: receipt(providers.StateDelivered), After: 2 * time.Second})
-		}, `{"level":"info","carrier":"pigeon","state":"delivered","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
+			a.reported(dispatch.Report{MessageID: "m", Number: number, Instance: "pigeon", Receipt: receipt(providers.StateDelivered), After: 2 * time.Second})
+		}, `{"level":"info","instance":"pigeon","state":"delivered","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
 		{func(a *App) {
-			a.reported(dispatch.Report{MessageID: "m", Number: number, Carrier: "pigeon", Receipt: receipt(providers.StateUndelivered), After: 2 * time.Second})
-		}, `{"level":"warn","carrier":"pigeon","state":"undelivered","kind":"channel","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
-		{func(a *App) { a.reported(dispatch.Report{Carrier: "pigeon", Receipt: receipt(providers.StateSent)}) },
-			`{"level":"debug","carrier":"pigeon","state":"sent","code":"7","message":"receipt for no known message"}`},
+			a.reported(dispatch.Report{MessageID: "m", Number: number, Instance: "pigeon", Receipt: receipt(providers.StateUndelivered), After: 2 * time.Second})
+		}, `{"level":"warn","instance":"pigeon","state":"undelivered","kind":"channel","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
+		{func(a *App) { a.reported(dispatch.Report{Instance: "pigeon", Receipt: receipt(providers.StateSent)}) },
+			`{"level":"debug","instance":"pigeon","state":"sent","code":"7","message":"receipt for no known message"}`},
 		{func(a *App) {
-			a.fellBack(dispatch.Fallback{MessageID: "m", Carrier: "pigeon", Kind: providers.Channel, Outcome: race.Outcome{Attempts: []race.Attempt{failed}}})
-		}, `{"level":"warn","id":"m","carrier":"pigeon","kind":"channel","accepted":false,` +
-			`"attempts":[{"carrier":"dove","took_ms":1,"kind":"temporary","error":"no"}],"message":"late fallback"}`},
+			a.fellBack(dispatch.Fallback{MessageID: "m", Instance: "pigeon", Kind: providers.Channel, Outcome: race.Outcome{Attempts: []race.Attempt{failed}}})
+		}, `{"level":"warn","id":"m","instance":"pigeon","kind":"channel","accepted":false,` +
+			`"attempts":[{"instance":"dove","took_ms":1,"kind":"temporary","error":"no"}],"message":"late fallback"}`},
 		{func(a *App) {
-			a.fellBack(dispatch.Fallback{MessageID: "m", Carrier: "pigeon", Kind: providers.Channel, Reason: errors.New("too many")})
-		}, `{"level":"warn","id":"m","carrier":"pigeon","kind":"channel","accepted":false,"reason":"too many","message":"late fallback"}`},
+			a.fellBack(dispatch.Fallback{MessageID: "m", Instance: "pigeon", Kind: providers.Channel, Reason: errors.New("too many")})
+		}, `{"level":"warn","id":"m","instance":"pigeon","kind":"channel","accepted":false,"reason":"too many","message":"late fallback"}`},
 	} {
 		written := new(bytes.Buffer)
 		tt.do(&App{log: zerolog.New(written), metrics: metrics.New("v1")})
 		require.JSONEq(t, tt.want, written.String())
 	}
-}
-
-func TestAlarm(t *testing.T) {
-	var a alarm
-	now := time.Now()
-	rings := func(carrier string, after time.Duration) string {
-		times, ring := a.ring(carrier, now.Add(after))
-		return fmt.Sprint(times, ring)
-	}
-	require.Equal(t, "1 true", rings("a", 0))
-	require.Equal(t, "1 true", rings("b", 0), "each carrier has its own")
-	for range 10 {
-		require.Equal(t, "0 false", rings("a", 59*time.Second))
-	}
-	require.Equal(t, "11 true", rings("a", time.Minute))
-	require.Equal(t, "0 false", rings("a", 119*time.Second))
-	require.Equal(t, "2 true", rings("a", 120*time.Second))
 }
 
 func TestLog(t *testing.T) {
@@ -228,4 +227,22 @@ func TestLog(t *testing.T) {
 	console := NewLog(config.Config{LogLevel: "info", LogFormat: "console"}, written)
 	console.Info().Str("a", "b").Msg("seen")
 	require.Regexp(t, `^\d\d:\d\d:\d\d INF seen a=b\n$`, written.String())
+}
+
+// What a provider says is counted and logged by goroutines that nobody else guards: a bug there is a line in the log.
+func TestBugsInEvents(t *testing.T) {
+	written := new(bytes.Buffer)
+	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
+	a.guard(func() { a.ended(race.Attempt{Late: true, Segments: -1}) })
+	require.NotContains(t, written.String(), "panic", "a count below 0 is none")
+
+	a.guard(func() { panic("028687") })
+	var line struct{ Level, Type, Stack, Message string }
+	require.NoError(t, json.Unmarshal(written.Bytes()[bytes.LastIndexByte(bytes.TrimSpace(written.Bytes()), '\n')+1:], &line))
+	require.Equal(t, "error string panic", line.Level+" "+line.Type+" "+line.Message)
+	require.Contains(t, line.Stack, "TestBugsInEvents")
+	require.NotContains(t, written.String(), "028687")
+	w := httptest.NewRecorder()
+	a.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	require.Contains(t, w.Body.String(), "smshook_panics_total 1")
 }

@@ -1,7 +1,8 @@
 package app
 
 import (
-	"time"
+	"fmt"
+	"runtime/debug"
 
 	"github.com/rs/zerolog"
 
@@ -19,37 +20,54 @@ func (a *App) ended(t race.Attempt) {
 	if t.Err != nil {
 		kind = t.Err.Kind.String()
 	}
-	a.metrics.Attempt(t.Carrier, kind, t.Took, t.Segments)
+	a.metrics.Attempt(t.Instance, kind, t.Took, t.Segments)
 	if t.Double {
-		a.metrics.Double(t.Carrier)
+		a.metrics.Double(t.Instance)
 	}
 	switch {
 	case t.Panic != nil:
 		a.metrics.Panic()
 		event := a.log.Error().Str("id", t.MessageID).Str("type", t.Panic.Type).Str("stack", string(t.Panic.Stack))
-		server.Attempt(event, t).Msg("carrier panicked")
+		server.Attempt(event, t).Msg("instance panicked")
 	case t.Err != nil && t.Err.Kind == providers.Account:
-		if times, ring := a.alarm.ring(t.Carrier, time.Now()); ring {
+		if times, ok := a.alarm.Take(t.Instance); ok {
 			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
-			server.Attempt(event, t).Msg("carrier's account needs an operator")
+			server.Attempt(event, t).Msg("instance's account needs an operator")
 		}
 	case t.Late && t.Err != nil:
-		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("carrier failed late")
+		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("instance failed late")
 	case t.Late:
-		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("carrier accepted late")
+		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("instance accepted late")
 	}
 }
 
-// reported counts and logs what a carrier has reported.
+// panicked counts and logs a bug that ended nothing.
+func (a *App) panicked(p race.Panic) {
+	a.metrics.Panic()
+	a.log.Error().Str("type", p.Type).Str("stack", string(p.Stack)).Msg("panic")
+}
+
+// guard runs f, which timers and goroutines call that nobody else guards: a bug in what is counted or logged must not end the
+// program.
+func (a *App) guard(f func()) {
+	defer func() {
+		if value := recover(); value != nil {
+			a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
+		}
+	}()
+	f()
+}
+
+// reported counts and logs what an instance has reported.
 func (a *App) reported(r dispatch.Report) {
 	country := r.Number.Country()
 	if r.MessageID == "" {
-		a.metrics.ReceiptUnknown(r.Carrier)
+		a.metrics.ReceiptUnknown(r.Instance)
 	} else {
-		a.metrics.Receipt(r.Carrier, country, r.Receipt.State.String())
+		a.metrics.Receipt(r.Instance, country, r.Receipt.State.String())
 	}
-	if r.Arrived {
-		a.metrics.Delivered(r.Carrier, r.After)
+	if r.Delivered {
+		a.metrics.Delivered(r.Instance, r.After)
 	}
 	level := zerolog.InfoLevel
 	switch {
@@ -58,7 +76,7 @@ func (a *App) reported(r dispatch.Report) {
 	case r.Receipt.State.Failed():
 		level = zerolog.WarnLevel
 	}
-	event := a.log.WithLevel(level).Str("carrier", r.Carrier).Stringer("state", r.Receipt.State)
+	event := a.log.WithLevel(level).Str("instance", r.Instance).Stringer("state", r.Receipt.State)
 	if r.Receipt.State.Failed() {
 		event = event.Stringer("kind", r.Receipt.Kind)
 	}
@@ -79,10 +97,10 @@ func (a *App) reported(r dispatch.Report) {
 // fellBack counts and logs a message that was sent again because of a receipt.
 func (a *App) fellBack(f dispatch.Fallback) {
 	accepted := f.Outcome.Result == race.Accepted
-	a.metrics.LateFallback(f.Carrier, f.Kind.String(), accepted)
+	a.metrics.LateFallback(f.Instance, f.Kind.String(), accepted)
 	event := a.log.Warn().
 		Str("id", f.MessageID).
-		Str("carrier", f.Carrier).
+		Str("instance", f.Instance).
 		Stringer("kind", f.Kind).
 		Bool("accepted", accepted)
 	server.Attempts(event, f.Outcome.Attempts)

@@ -20,9 +20,9 @@ const (
 	module = "github.com/smshook/smshook"
 )
 
-// mayImport is the plan of the house: what each package may import of ours. A carrier is any other folder of providers.
+// mayImport is the plan of the house: what each package may import of ours. An instance is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/receipt", "internal/route", "internal/server", "providers", "providers/all"},
+	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
 	"internal/app":           {"internal/config", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":        {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/server":        {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
@@ -37,8 +37,8 @@ var mayImport = map[string][]string{
 	"internal/route":         {},
 	"providers":              {},
 	"providers/call":         {"providers"},
-	"providers/all":          {"providers", "*"}, // the list: it alone knows the carriers
-	"a carrier":              {"providers", "providers/call"},
+	"providers/all":          {"providers", "*"}, // the list: it alone knows the instances
+	"an instance":            {"providers", "providers/call"},
 	"providers/providertest": {"providers", "providers/call"},
 }
 
@@ -53,7 +53,7 @@ var homeOf = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus/promhttp":     {"internal/metrics"},
 	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
-	"golang.org/x/text/language":                                  {"internal/message"},
+	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest"},
 }
 
@@ -93,7 +93,7 @@ func imports(t *testing.T) map[string][]string {
 	return graph
 }
 
-func isCarrier(pkg string) bool {
+func isInstance(pkg string) bool {
 	_, named := mayImport[pkg]
 	return path.Dir(pkg) == "providers" && !named
 }
@@ -101,13 +101,13 @@ func isCarrier(pkg string) bool {
 func TestImports(t *testing.T) {
 	for pkg, imported := range imports(t) {
 		allowed, known := mayImport[pkg]
-		if isCarrier(pkg) {
-			allowed, known = mayImport["a carrier"], true
+		if isInstance(pkg) {
+			allowed, known = mayImport["an instance"], true
 		}
 		require.True(t, known, "%s is not in the plan", pkg)
 		for _, name := range imported {
 			if ours, ok := strings.CutPrefix(name, module+"/"); ok {
-				if isCarrier(ours) && slices.Contains(allowed, "*") {
+				if isInstance(ours) && slices.Contains(allowed, "*") {
 					continue
 				}
 				require.Contains(t, allowed, ours, "%s must not import %s", pkg, ours)
@@ -126,7 +126,7 @@ func TestImports(t *testing.T) {
 func TestThePlanIsOfThisHouse(t *testing.T) {
 	graph := imports(t)
 	for pkg, allowed := range mayImport {
-		if pkg == "a carrier" {
+		if pkg == "an instance" {
 			continue
 		}
 		require.Contains(t, graph, pkg)
@@ -143,17 +143,17 @@ func TestThePlanIsOfThisHouse(t *testing.T) {
 	}
 }
 
-// No code outside providers names a carrier: what is known about one is in its folder.
-func TestNoCarrierIsNamedElsewhere(t *testing.T) {
+// No code outside providers names an instance: what is known about one is in its folder.
+func TestNoInstanceIsNamedElsewhere(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(root, "providers"))
 	require.NoError(t, err)
-	var carriers []string
+	var instances []string
 	for _, entry := range entries {
-		if entry.IsDir() && isCarrier("providers/"+entry.Name()) {
-			carriers = append(carriers, entry.Name())
+		if entry.IsDir() && isInstance("providers/"+entry.Name()) {
+			instances = append(instances, entry.Name())
 		}
 	}
-	require.Contains(t, carriers, "twilio")
+	require.Contains(t, instances, "twilio")
 	for pkg := range imports(t) {
 		if !strings.HasPrefix(pkg, "internal/") {
 			continue
@@ -169,9 +169,9 @@ func TestNoCarrierIsNamedElsewhere(t *testing.T) {
 			for line := range strings.Lines(string(source)) {
 				code, _, _ := strings.Cut(line, "//")
 				code, _, _ = strings.Cut(code, "help:") // help texts give examples
-				for _, carrier := range carriers {
-					if carrier != "console" && carrier != "webhook" { // also a log format, and the standard by which Auth signs
-						require.NotContains(t, strings.ToLower(code), carrier, name)
+				for _, instance := range instances {
+					if instance != "console" && instance != "webhook" { // also a log format, and the standard by which Auth signs
+						require.NotContains(t, strings.ToLower(code), instance, name)
 					}
 				}
 			}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
@@ -13,25 +14,35 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Reload takes over what may change while the program runs: secrets, carriers' credentials and texts. Calls under way go on with
-// what they began with. If it can't, nothing changes.
-func (a *App) Reload(c config.Config) error {
-	same := slices.EqualFunc(c.Instances, a.Dispatcher.Carriers, func(i config.Instance, carrier *race.Carrier) bool { return i.Name == carrier.Name })
+// Reload takes over what may change while the program runs: secrets, instances' credentials and texts. Calls under way go on with
+// what they began with. If it can't, nothing changes. The old secrets of the hook are taken for as long as signatures live, and new
+// credentials are tried, which takes up to five seconds. It must not be called concurrently.
+func (a *App) Reload(ctx context.Context, c config.Config) error {
+	same := slices.EqualFunc(c.Instances, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
 	if !same {
 		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed, and that takes a restart"}
 	}
-	if c.Addresses().On() != a.settings.Addresses().On() { // carriers would be given addresses that aren't there
+	if c.Addresses().On() != a.settings.Addresses().On() { // instances would be given addresses that aren't there
 		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off, and that takes a restart"}
+	}
+	secrets, err := c.Secrets.Replacing(a.Server.Keys.Load().Hook, time.Now())
+	if err != nil {
+		return providers.Problem{Setting: config.Prefix + "SECRETS", Want: err.Error()}
 	}
 	opened, err := a.open(c)
 	if err != nil {
 		return err
 	}
-	for i, carrier := range a.Dispatcher.Carriers {
-		carrier.Replace(opened[i])
+	if err := a.try(ctx, c, opened); err != nil {
+		return err
+	}
+	a.instances = c.Instances
+	for i, instance := range a.Dispatcher.Instances {
+		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses()})
+	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.warnOfUnsigned(c)
 	return nil
 }
 
@@ -41,17 +52,17 @@ func (a *App) ReloadOn(ctx context.Context, signals <-chan os.Signal, load func(
 	for {
 		select {
 		case <-signals:
-			a.reload(load)
+			a.guard(func() { a.reload(ctx, load) })
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (a *App) reload(load func() (config.Config, error)) {
+func (a *App) reload(ctx context.Context, load func() (config.Config, error)) {
 	settings, err := load()
 	if err == nil {
-		err = a.Reload(settings)
+		err = a.Reload(ctx, settings)
 	}
 	if err != nil {
 		a.log.Error().Errs("problems", problems(err)).Msg("not reloaded: the old settings stay")

@@ -1,7 +1,11 @@
 package app
 
 import (
+	"bytes"
+	"context"
 	"errors"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -9,11 +13,12 @@ import (
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
 )
 
-// Settings of which a part can't be used change nothing: not the secrets that could be read, nor the carriers that could be
+// Settings of which a part can't be used change nothing: not the secrets that could be read, nor the instances that could be
 // opened.
 func TestReloadChangesAllOrNothing(t *testing.T) {
 	broken := false
@@ -26,8 +31,8 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 			return new(gate), nil
 		}),
 	}
-	fresh := func(carriers string, more ...string) config.Config {
-		c, err := config.Load(append(more, "SMSHOOK_SECRETS="+hook.NewSecret(), "SMSHOOK_PROVIDERS="+carriers), drivers, false, nil)
+	fresh := func(instances string, more ...string) config.Config {
+		c, err := config.Load(append(more, "SMSHOOK_SECRETS="+hook.NewSecret(), "SMSHOOK_PROVIDERS="+instances), drivers, false, nil)
 		require.NoError(t, err)
 		return c
 	}
@@ -38,22 +43,42 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 		gate, fragile providers.Provider
 	}
 	now := func() state {
-		return state{a.Server.Keys.Load(), a.Dispatcher.Carriers[0].Provider(), a.Dispatcher.Carriers[1].Provider()}
+		return state{a.Server.Keys.Load(), a.Dispatcher.Instances[0].Provider(), a.Dispatcher.Instances[1].Provider()}
 	}
 	before := now()
 
 	broken = true
-	require.EqualError(t, a.Reload(fresh("gate,fragile")), "opening fragile: no key")
+	require.EqualError(t, a.Reload(t.Context(), fresh("gate,fragile")), "opening fragile: no key")
 	require.True(t, now() == before)
 	broken = false
-	require.EqualError(t, a.Reload(fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed, and that takes a restart")
+	require.EqualError(t, a.Reload(t.Context(), fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed, and that takes a restart")
 	require.True(t, now() == before)
 
 	receipts := fresh("gate,fragile", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET="+hook.NewSecret())
-	require.EqualError(t, a.Reload(receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off, and that takes a restart")
+	require.EqualError(t, a.Reload(t.Context(), receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off, and that takes a restart")
 	require.True(t, now() == before)
 
-	require.NoError(t, a.Reload(fresh("gate,fragile")))
+	require.NoError(t, a.Reload(t.Context(), fresh("gate,fragile")))
 	after := now()
 	require.False(t, after.keys == before.keys || after.gate == before.gate || after.fragile == before.fragile)
+}
+
+// What is read again may hold anything. A bug in what reads it must not end a program that serves well by the old settings.
+func TestReloadOnSurvivesAPanic(t *testing.T) {
+	written := new(bytes.Buffer)
+	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
+	signals := make(chan os.Signal, 2)
+	signals <- os.Interrupt
+	signals <- os.Interrupt
+	ctx, cancel := context.WithCancel(t.Context())
+	loads := 0
+	a.ReloadOn(ctx, signals, func() (config.Config, error) {
+		if loads++; loads == 2 {
+			cancel()
+		}
+		panic("028687")
+	})
+	require.Equal(t, 2, loads)
+	require.Equal(t, 2, strings.Count(written.String(), `"message":"panic"`))
+	require.NotContains(t, written.String(), "028687")
 }

@@ -26,16 +26,16 @@ const Prefix = "SMSHOOK_"
 // Config is the settings, read and checked. The tags are their documentation.
 type Config struct {
 	Addr      string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is honoured"`
-	AdminAddr string        `env:"ADMIN_ADDR" help:"a second address, for you alone: /metrics for Prometheus, and a /readyz that tells the health of each carrier"`
+	AdminAddr string        `env:"ADMIN_ADDR" help:"a second address, for you alone: /metrics for Prometheus, and a /readyz that tells the health of each provider"`
 	Secrets   hook.Secrets  `env:"SECRETS" required:"true" help:"the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
-	Instances Instances     `env:"PROVIDERS" required:"true" help:"carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on"`
-	Routes    route.Table   `env:"ROUTES" help:"carriers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
+	Instances Instances     `env:"PROVIDERS" required:"true" help:"providers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on"`
+	Routes    route.Table   `env:"ROUTES" help:"providers by country, calling code or *, such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; without it, and where no rule fits, all in the order of PROVIDERS"`
 	Budget    time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"how long a hook may take; Auth waits 5s"`
-	Unknown   race.Unknown  `env:"UNKNOWN" default:"accept" help:"what to answer when a message may have been sent and no carrier is sure: accept (the code stays valid) or fail (it becomes void)"`
-	Patience  time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a carrier may be silent before the next one is tried beside it"`
-	Resend    time.Duration `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next carrier; 0s: never"`
-	AtOnce    int           `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each carrier; more are answered as failed at once"`
-	CodeLife  time.Duration `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if it is unset, Auth's own 60s are assumed; if it is set, carriers are told not to deliver later (not for MFA, whose codes live longer)"`
+	Unknown   race.Unknown  `env:"UNKNOWN" default:"accept" help:"what to answer when a message may have been sent and no provider is sure: accept (the code stays valid) or fail (it becomes void)"`
+	Patience  time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"how long a provider may be silent, at most, before the next one is tried beside it; one whose last answers were quick is given less"`
+	Resend    time.Duration `env:"RESEND_WINDOW" default:"10m" max:"24h" help:"a user who asks again within this time, without having signed in, is sent the code through the next provider; 0s: never"`
+	AtOnce    int           `env:"CONCURRENCY" default:"512" min:"1" max:"100000" help:"how many hooks may run at once, and attempts at each provider; more are answered as failed at once"`
+	CodeLife  time.Duration `env:"CODE_LIFE" min:"10s" max:"24h" help:"how long a code stays valid, as in Auth's GOTRUE_SMS_OTP_EXP; if it is unset, Auth's own 60s are assumed; if it is set, providers are told not to deliver later (not for MFA, whose codes live longer)"`
 
 	Message       message.Template     `env:"MESSAGE" help:"the text, with {{ .Code }} and, if you like, {{ .App }}; if it is unset, there are texts in twelve languages: Your code is {{ .Code }}, or with an APP, Your {{ .App }} code is {{ .Code }}"`
 	Translations  message.Translations `env:"MESSAGE_<LOCALE>" help:"the text for one language, such as MESSAGE_PT_BR or MESSAGE_DE"`
@@ -45,26 +45,29 @@ type Config struct {
 	AppHash       message.AppHash      `env:"APP_HASH" help:"the hash of your Android app, 11 characters; it is added to every text, so that the SMS Retriever API hands it to the app"`
 	WebOTPDomain  message.Domain       `env:"WEBOTP_DOMAIN" help:"the domain of your website, such as example.com; @example.com #123456 is added to every text, so that phones fill the code only there"`
 
-	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where carriers reach this server from outside, to report what became of a message, such as https://sms.example.com; with RECEIPT_SECRET it turns these receipts on"`
+	PublicURL      receipt.Site    `env:"PUBLIC_URL" help:"where providers reach this server from outside, to report what became of a message, such as https://sms.example.com; with RECEIPT_SECRET it turns these receipts on"`
 	ReceiptSecrets receipt.Secrets `env:"RECEIPT_SECRET" help:"a long random text, of which the addresses for receipts are made; several joined by a vertical bar, the new one first (smshook secret makes one)"`
-	LateFallback   string          `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next carrier while its code lives"`
+	Unsigned       Names           `env:"UNSIGNED_RECEIPTS" help:"the providers, by their names in PROVIDERS, whose receipts are taken although no signature can be checked; they are refused otherwise (smshook check tells whose and why)"`
+	LateFallback   string          `env:"LATE_FALLBACK" default:"on" oneof:"on off" help:"whether a message that, as a receipt says, won't arrive is sent through the next provider while its code lives"`
 
 	PhoneCheck       phone.Check      `env:"PHONE_CHECK" default:"shape" help:"what is asked of a number: shape (digits and a calling code), possible (a length that its country has) or valid (a range that its country is known to use)"`
 	Countries        policy.Countries `env:"COUNTRIES" help:"the only countries whose numbers are texted: GB, IE; numbers whose country can't be told are not"`
 	BlockedCountries policy.Countries `env:"BLOCKED_COUNTRIES" help:"countries whose numbers are not texted"`
 	BlockedPrefixes  policy.Prefixes  `env:"BLOCKED_PREFIXES" help:"how numbers begin that are not texted: +4470, +882"`
 	BlockedTypes     policy.Types     `env:"BLOCKED_TYPES" help:"types of numbers that are not texted: fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"`
-	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; or off"`
-	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three are not for an account that asks for a code to its own confirmed number"`
+	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"how many messages one number may get: 5/10m is 5 at once, then one every 2 minutes; an account that asks for a code to its own confirmed number has as many apart from that; or off"`
+	LimitUser        policy.Limit     `env:"LIMIT_USER" default:"10/1h" help:"how many messages one account may ask for, over all numbers, its own confirmed one too"`
+	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"how many one IP address may ask for, or one /64 of IPv6; this and the next three leave out an account that asks for a code to its own confirmed number"`
 	LimitPrefix      policy.Limit     `env:"LIMIT_PREFIX" default:"off" help:"how many may go to numbers that differ only in their last four digits"`
 	LimitCountry     policy.Limit     `env:"LIMIT_COUNTRY" default:"off" help:"how many may go to one country"`
-	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out in all"`
+	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"how many may go out, those to confirmed numbers left out"`
+	LimitAll         policy.Limit     `env:"LIMIT_ALL" default:"off" help:"how many may go out in all, those to confirmed numbers too: once it is reached, nobody gets a code"`
 	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: limits refuse nothing, and the log tells what they would have refused; COUNTRIES and BLOCKED_… hold all the same"`
 
 	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when a code has been sent that is still valid"`
 	TextTooMany  string `env:"TEXT_TOO_MANY" default:"Too many attempts. Please try again later." help:"what the app's user reads when a limit refuses the message"`
 	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when nobody will reach the number, or it is one that is not texted"`
-	TextFailed   string `env:"TEXT_FAILED" default:"The code could not be sent. Please try again." help:"what the app's user reads when no carrier took the message"`
+	TextFailed   string `env:"TEXT_FAILED" default:"The code could not be sent. Please try again." help:"what the app's user reads when no provider took the message"`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the least level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" oneof:"json console" help:"json or console; if it is unset, console on a terminal and json elsewhere"`
@@ -72,8 +75,8 @@ type Config struct {
 	// Texts are made of the settings above, and of the folder's files.
 	Texts *message.Texts
 
-	// Warnings are what can be used and is odd: names that look like a carrier's setting and are none, texts that cost more
-	// than they need.
+	// Warnings are what can be used and is odd: names that look like a provider's setting and are none, texts that cost more
+	// than they need, and what a provider finds in its own settings.
 	Warnings []string
 }
 
@@ -92,16 +95,20 @@ func (c Config) Validate() error {
 	case !on && len(c.ReceiptSecrets) > 0:
 		problems = append(problems, providers.Problem{Setting: "PUBLIC_URL", Want: "is missing, and " + Prefix + "RECEIPT_SECRET is set"})
 	}
+	if c.Budget > 0 && c.Patience > c.Budget { // one that can't be read is 0
+		problems = append(problems, providers.Problem{Setting: "PATIENCE",
+			Want: fmt.Sprintf("want at most the %v of %sBUDGET: no other provider would be tried in time", c.Budget, Prefix)})
+	}
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {
 			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
 			break
 		}
 	}
-	return errors.Join(append(problems, c.routeProblems()...)...)
+	return errors.Join(slices.Concat(problems, c.routeProblems(), c.unsignedProblems())...)
 }
 
-// Addresses are where carriers report; none if receipts are off.
+// Addresses are where providers report; none if receipts are off.
 func (c Config) Addresses() receipt.Addresses {
 	return receipt.NewAddresses(c.PublicURL, c.ReceiptSecrets)
 }
@@ -123,10 +130,12 @@ func (c Config) PolicySettings() policy.Settings {
 		},
 		Limits: policy.Limits{
 			Phone:   c.LimitPhone,
+			User:    c.LimitUser,
 			IP:      c.LimitIP,
 			Prefix:  c.LimitPrefix,
 			Country: c.LimitCountry,
 			Total:   c.LimitTotal,
+			All:     c.LimitAll,
 		},
 		Observe: c.Policy == "observe",
 	}
@@ -139,8 +148,8 @@ func (c Config) routeProblems() []error {
 		problems = append(problems, providers.Problem{Setting: "ROUTES", Want: fmt.Sprintf("at character %d: %s", at, what)})
 	}
 	for at, to := range c.Routes.Destinations() {
-		if to.Country != "" && !phone.IsCountry(to.Country) {
-			want(at, "there is no such country")
+		if wrong := phone.NoCountry(to.Country); to.Country != "" && wrong != "" {
+			want(at, wrong)
 		}
 		if to.CallingCode != 0 && !phone.IsCallingCode(to.CallingCode) {
 			want(at, "there is no such calling code")
@@ -176,10 +185,12 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 	}
 	for i := range c.Instances {
 		problems = append(problems, c.Instances[i].load(env, drivers, dev)...)
+		c.Warnings = append(c.Warnings, c.Instances[i].warnings...)
 		for _, name := range env.unknown(c.Instances[i].Prefix()) {
 			c.Warnings = append(c.Warnings, unknownSetting(name, env.known(c.Instances[i].Prefix())).Error())
 		}
 	}
+	c.Warnings = append(c.Warnings, env.ofAuth(c.Instances)...)
 	return c, errors.Join(problems...)
 }
 
@@ -189,7 +200,7 @@ func Lookup(environ []string, name string) (string, error) {
 	if err := env.honourPort(); err != nil {
 		return "", err
 	}
-	value, err := env.lookup(Prefix + name)
+	value, err := env.read(Prefix + name)
 	if value != "" || err != nil {
 		return value, err
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,13 +18,14 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// pigeon is a carrier with a setting of every type.
+// pigeon is a provider with a setting of every type.
 type pigeon struct {
 	Token  providers.Secret `env:"TOKEN" required:"true" help:"the pigeon's ring"`
 	From   string           `env:"FROM" default:"loft" help:"where it starts"`
 	Loud   bool             `env:"LOUD" help:"whether it coos"`
 	Flight time.Duration    `env:"FLIGHT" default:"2h" min:"1h" max:"3h" help:"how long it flies"`
 	Kind   string           `env:"KIND" oneof:"homing fantail" help:"its breed"`
+	Ring   providers.Secret `env:"RING" help:"what tells it from another's"`
 
 	_ bool // no setting
 }
@@ -36,6 +38,13 @@ func (p pigeon) Validate() error {
 		)
 	}
 	return nil
+}
+
+func (p pigeon) Warnings() []providers.Problem {
+	if !p.Loud || p.Flight == 2*time.Hour {
+		return nil
+	}
+	return []providers.Problem{{Setting: "LOUD", Want: "wakes people"}}
 }
 
 type loft struct{ pigeon }
@@ -69,8 +78,9 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
-		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, Policy: "enforce", TextTooMany: "Too many attempts. Please try again later.",
-		TextNumber: "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
+		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
+		TextTooMany: "Too many attempts. Please try again later.",
+		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 		Texts: c.Texts,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
@@ -93,6 +103,7 @@ func TestInstances(t *testing.T) {
 }
 
 func TestProblems(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
 	for _, tt := range []struct {
 		name string
 		env  []string
@@ -100,10 +111,10 @@ func TestProblems(t *testing.T) {
 	}{
 		{"nothing at all", nil, []string{
 			"SMSHOOK_SECRETS: is missing: the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar",
-			"SMSHOOK_PROVIDERS: is missing: carriers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
+			"SMSHOOK_PROVIDERS: is missing: providers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
 		}},
 		{"all at once", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_FLIGHT=9h", "PIGEON_KIND=wood"), []string{
-			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64",
+			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",
 			"SMSHOOK_BUDGET: want a duration such as 4s or 10m",
 			"SMSHOOK_UNKNOWN: want accept or fail",
 			"PIGEON_LOUD: want true or false",
@@ -113,7 +124,7 @@ func TestProblems(t *testing.T) {
 		{"lists and limits", good("SMSHOOK_PHONE_CHECK=strict", "SMSHOOK_COUNTRIES=GB,UK", "SMSHOOK_BLOCKED_PREFIXES=0700", "SMSHOOK_BLOCKED_TYPES=mobile",
 			"SMSHOOK_LIMIT_IP=many", "SMSHOOK_POLICY=off"), []string{
 			"SMSHOOK_PHONE_CHECK: want shape, possible or valid",
-			"SMSHOOK_COUNTRIES: entry 2: want a country's ISO code in capitals, such as GB",
+			"SMSHOOK_COUNTRIES: entry 2: UK is not the ISO code of Great Britain, want GB",
 			"SMSHOOK_BLOCKED_PREFIXES: entry 1: want it with the calling code: no number starts with 0",
 			"SMSHOOK_BLOCKED_TYPES: entry 1: mobile phones are of this type",
 			"SMSHOOK_LIMIT_IP: want how many in how much time, such as 5/10m, with 1 to 1000000 in 1s to 720h; or off",
@@ -126,7 +137,7 @@ func TestProblems(t *testing.T) {
 		{"receipts of anybody", good("SMSHOOK_PUBLIC_URL=https://sms.example.com"), []string{"SMSHOOK_RECEIPT_SECRET: is missing, and SMSHOOK_PUBLIC_URL is set"}},
 		{"budget too short", good("SMSHOOK_BUDGET=900ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"budget over what Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
-		{"a carrier's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
+		{"a provider's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
 			"PIGEON_TOKEN: is missing: the pigeon's ring", "PIGEON_FROM: want a place",
 		}},
 		{"a typo", good("SMSHOOK_BUDGTE=4s", "SMSHOOK_SECRET=x", "SMSHOOK_WHATEVER=1"), []string{
@@ -136,26 +147,26 @@ func TestProblems(t *testing.T) {
 		}},
 		{"a typo with a file", good("SMSHOOK_SECRET_FILE=/x"), []string{"SMSHOOK_SECRET_FILE: is not a setting"}},
 		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_MESSAGE: has {{ .App }}, and APP is missing"}},
-		{"texts for some languages", good("SMSHOOK_MESSAGE_XQZZ={{ .Code }}", "SMSHOOK_MESSAGE_ENGLISH=", "SMSHOOK_MESSAGE_DE=Hallo", "SMSHOOK_MESSAGE_FR_FILE=/nonexistent",
+		{"texts for some languages", good("SMSHOOK_MESSAGE_XQZZ={{ .Code }}", "SMSHOOK_MESSAGE_ENGLISH=", "SMSHOOK_MESSAGE_DE=Hallo", "SMSHOOK_MESSAGE_FR_FILE="+missing,
 			"SMSHOOK_MESSAGE_DIR=/texts", "SMSHOOK_MESSAGES=x", "SMSHOOK_MESSAGE_NL={{ .App }} {{ .Code }}"), []string{
 			"SMSHOOK_MESSAGE_DE: has no {{ .Code }}: nobody could sign in with it",
 			"SMSHOOK_MESSAGE_DIR: has no {{ .Code }}: nobody could sign in with it", // Dir is a language of Nigeria
 			"SMSHOOK_MESSAGE_ENGLISH: want a language at the end of the name, such as EN or PT_BR",
-			"SMSHOOK_MESSAGE_FR_FILE: want the path of a readable file",
+			"SMSHOOK_MESSAGE_FR_FILE: " + missing + ": no such file or directory",
 			"SMSHOOK_MESSAGE_XQZZ: want a language at the end of the name, such as EN or PT_BR",
 			"SMSHOOK_MESSAGE_NL: has {{ .App }}, and APP is missing",
 			"SMSHOOK_MESSAGES: is not a setting; did you mean SMSHOOK_MESSAGE?",
 		}},
-		{"what is added to texts", good("SMSHOOK_APP_HASH=FA+9qCX9VSu=", "SMSHOOK_WEBOTP_DOMAIN=https://example.com", "SMSHOOK_DEFAULT_LOCALE=english", "SMSHOOK_MESSAGES_DIR=/nonexistent"), []string{
+		{"what is added to texts", good("SMSHOOK_APP_HASH=FA+9qCX9VSu=", "SMSHOOK_WEBOTP_DOMAIN=https://example.com", "SMSHOOK_DEFAULT_LOCALE=english", "SMSHOOK_MESSAGES_DIR="+missing), []string{
 			"SMSHOOK_DEFAULT_LOCALE: want a language such as en, pt-BR or zh-Hant",
 			"SMSHOOK_APP_HASH: want the 11 characters of the app's hash: letters, digits, + and /",
 			"SMSHOOK_WEBOTP_DOMAIN: want a domain such as example.com, in small letters and without https://",
 			"SMSHOOK_MESSAGES_DIR: want the path of a readable folder",
 		}},
-		{"no such carrier", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such carrier; there are: pigeon"}},
+		{"no such provider", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such provider; there are: pigeon"}},
 		{"for development only", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and shows codes: it is for `smshook dev` alone"}},
 		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: the name is taken; write another=pigeon"}},
-		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a carrier's name, or name=carrier, in small letters and digits"}},
+		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a provider's name, or name=provider, in small letters and digits"}},
 		{"our own name", good("SMSHOOK_PROVIDERS=smshook=pigeon"), []string{"SMSHOOK_PROVIDERS: an account can't be called smshook: its settings would mix with our own"}},
 		{"addresses", good("SMSHOOK_ADDR=8080"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
 		{"ports", good("PORT=99999"), []string{"PORT: want the number of a port"}},
@@ -164,13 +175,39 @@ func TestProblems(t *testing.T) {
 		{"too great a number", good("SMSHOOK_CONCURRENCY=100001"), []string{"SMSHOOK_CONCURRENCY: want a number from 1 to 100000"}},
 		{"routes that can't be read", good("SMSHOOK_ROUTES=IN: pigeon; UK: pigeon"), []string{"SMSHOOK_ROUTES: at character 13: UK is not the ISO code of Great Britain, want GB"}},
 		{"routes to nowhere", good("SMSHOOK_ROUTES=XX, +999, IN: pigeon, hawk; *: eagle"), []string{
-			"SMSHOOK_ROUTES: at character 1: there is no such country",
+			"SMSHOOK_ROUTES: at character 1: want a country's ISO code in capitals, such as GB",
 			"SMSHOOK_ROUTES: at character 5: there is no such calling code",
 			"SMSHOOK_ROUTES: at character 23: want a name that is in SMSHOOK_PROVIDERS",
 			"SMSHOOK_ROUTES: at character 32: want a name that is in SMSHOOK_PROVIDERS",
 		}},
-		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file"}},
-		{"value and file", good("PIGEON_TOKEN_FILE=/nonexistent"), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
+		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing), []string{"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory"}},
+		{"no such file, nor its folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing+"/token"), []string{"PIGEON_TOKEN_FILE: " + missing + "/token: no such file or directory"}},
+		{"a folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+filepath.Dir(missing)), []string{"PIGEON_TOKEN_FILE: " + filepath.Dir(missing) + ": not a regular file"}},
+		{"what may be no path", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=hunter2"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file: no such file or directory"}},
+		{"a file is judged once", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing, "PIGEON_FROM=nowhere"), []string{
+			"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory", "PIGEON_FROM: want a place",
+		}},
+		{"quotes", good(`SMSHOOK_APP="Acme"`, "PIGEON_FROM='tower'", `PIGEON_TOKEN="`, "SMSHOOK_MESSAGE_DE=`{{ .Code }}`"), []string{
+			"SMSHOOK_MESSAGE_DE: starts and ends with a quote, which would be part of the value: write it without quotes",
+			"SMSHOOK_APP: starts and ends with a quote, which would be part of the value: write it without quotes",
+			"PIGEON_TOKEN: starts and ends with a quote, which would be part of the value: write it without quotes",
+			"PIGEON_FROM: starts and ends with a quote, which would be part of the value: write it without quotes",
+		}},
+		{"a path in quotes", good("PIGEON_TOKEN=", `PIGEON_TOKEN_FILE="/run/token"`), []string{
+			"PIGEON_TOKEN_FILE: starts and ends with a quote, which would be part of the value: write it without quotes",
+		}},
+		{"blanks alone", good("PIGEON_TOKEN= \t"), []string{"PIGEON_TOKEN: has nothing but blanks"}},
+		{"what an example has", good("PIGEON_TOKEN=replace_me", "SMSHOOK_SECRETS=v1,whsec_replace_me", "PIGEON_FROM=https://Replace-Me.example.com"), []string{
+			"SMSHOOK_SECRETS: still has the example's replace_me in it: put your own value there",
+			"PIGEON_TOKEN: still has the example's replace_me in it: put your own value there",
+			"PIGEON_FROM: still has the example's replace_me in it: put your own value there",
+		}},
+		{"patience over the budget", good("SMSHOOK_BUDGET=1200ms"), []string{
+			"SMSHOOK_PATIENCE: want at most the 1.2s of SMSHOOK_BUDGET: no other provider would be tried in time",
+		}},
+		{"value and file", good("PIGEON_TOKEN_FILE=" + missing), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
+		{"unsigned receipts of nobody", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
+		{"unsigned receipts of all", good("SMSHOOK_UNSIGNED_RECEIPTS=*"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 1: want a name that is in SMSHOOK_PROVIDERS"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Load(tt.env, drivers(), false, nil)
@@ -211,10 +248,103 @@ func TestFiles(t *testing.T) {
 	require.Len(t, c.Secrets, 1)
 	require.NoError(t, os.WriteFile(path, make([]byte, maxFileSize+1), 0o600))
 	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
-	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: want the path of a readable file of at most 64 KiB")
+	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: want a file of at most 64 KiB")
 	require.NoError(t, os.WriteFile(path, []byte("\n"), 0o600))
 	_, err = Load(good("SMSHOOK_RECEIPT_SECRET_FILE="+path), drivers(), false, nil)
 	require.EqualError(t, err, "SMSHOOK_RECEIPT_SECRET_FILE: want a file that isn't empty")
+	require.NoError(t, os.WriteFile(path, []byte("'"+secret+"'\n"), 0o600))
+	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
+	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: starts and ends with a quote, which would be part of the value: write it without quotes")
+}
+
+// Blanks around a value are nobody's intention, wherever they come from: a copied token, a file, a table of a dashboard.
+func TestBlanksAroundValues(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(path, []byte(" \tring \n\n"), 0o600))
+	for _, env := range [][]string{
+		{"PIGEON_TOKEN= ring\t"},
+		{"PIGEON_TOKEN=ring\r"},
+		{"PIGEON_TOKEN=", "PIGEON_TOKEN_FILE= " + path + " "},
+	} {
+		c, err := Load(good(append(env, "PIGEON_LOUD= true ", "SMSHOOK_BUDGET=3s ")...), drivers(), false, nil)
+		require.NoError(t, err)
+		require.Equal(t, 3*time.Second, c.Budget)
+		p, err := c.Instances[0].Provider(providers.Deps{})
+		require.NoError(t, err)
+		require.Equal(t, "ring", p.(loft).Token.Reveal())
+		require.True(t, p.(loft).Loud)
+	}
+}
+
+// What could be waited for isn't read: to open a named pipe would block the program's start, or all later reloads.
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "en.txt")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	file := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(file, []byte("ring"), 0o600)) // without a new line at the end
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(file, link))
+	for _, tt := range []struct{ setting, want string }{
+		{"PIGEON_TOKEN_FILE=" + pipe, "PIGEON_TOKEN_FILE: " + pipe + ": not a regular file"},
+		{"PIGEON_TOKEN_FILE=" + dir, "PIGEON_TOKEN_FILE: " + dir + ": not a regular file"},
+		{"PIGEON_TOKEN_FILE=/dev/zero", "PIGEON_TOKEN_FILE: /dev/zero: not a regular file"},
+		{"SMSHOOK_MESSAGES_DIR=" + dir, "SMSHOOK_MESSAGES_DIR: en.txt: can't be read"},
+		{"SMSHOOK_MESSAGES_DIR=" + pipe, "SMSHOOK_MESSAGES_DIR: want the path of a readable folder"},
+		{"PIGEON_TOKEN_FILE=" + link, ""},
+	} {
+		loaded := make(chan error, 1)
+		go func() {
+			env := []string{"SMSHOOK_SECRETS=" + secret, "SMSHOOK_PROVIDERS=pigeon", tt.setting}
+			if !strings.HasPrefix(tt.setting, "PIGEON_TOKEN") {
+				env = append(env, "PIGEON_TOKEN=ring")
+			}
+			_, err := Load(env, drivers(), false, nil)
+			loaded <- err
+		}()
+		select {
+		case err := <-loaded:
+			if tt.want == "" {
+				require.NoError(t, err, tt.setting)
+			} else {
+				require.EqualError(t, err, tt.want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal(tt.setting, ": it waits")
+		}
+	}
+}
+
+// An empty variable is a mistake where a set one would keep somebody out, and else it is none.
+func TestEmptyVariables(t *testing.T) {
+	own := reflect.TypeFor[Config]()
+	var refused []string
+	for field := range own.Fields() {
+		s, ok := settingOf(field, Prefix)
+		if !ok || strings.Contains(s.Name, "<") || s.Required {
+			continue
+		}
+		for _, suffix := range []string{"", fileSuffix} {
+			_, err := Load(good(s.Name+suffix+"="), drivers(), false, nil)
+			if err != nil {
+				require.EqualError(t, err, s.Name+": is empty, and would protect nothing; give it a value, or take the variable away")
+				refused = append(refused, strings.TrimPrefix(s.Name+suffix, Prefix))
+			}
+		}
+	}
+	for _, name := range []string{"RECEIPT_SECRET", "COUNTRIES", "BLOCKED_COUNTRIES", "BLOCKED_PREFIXES", "BLOCKED_TYPES", "LIMIT_PHONE", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_COUNTRY", "LIMIT_TOTAL"} {
+		require.Contains(t, refused, name)
+		require.Contains(t, refused, name+fileSuffix)
+	}
+	require.NotContains(t, refused, "APP")
+	require.NotContains(t, refused, "ROUTES")
+
+	_, err := Load(good("PIGEON_RING="), drivers(), false, nil)
+	require.EqualError(t, err, "PIGEON_RING: is empty, and would protect nothing; give it a value, or take the variable away")
+	_, err = Load(good("PIGEON_RING_FILE="), drivers(), false, nil)
+	require.EqualError(t, err, "PIGEON_RING: is empty, and would protect nothing; give it a value, or take the variable away")
+	_, err = Load(good("PIGEON_FROM=", "PIGEON_KIND="), drivers(), false, nil)
+	require.NoError(t, err)
 }
 
 // A text for one language comes from a variable, from its file, from a file in a folder, or from the text for all.
@@ -289,22 +419,63 @@ func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
 	require.EqualError(t, err, "SMSHOOK_PORT: is not a setting")
 }
 
-func TestUnknownCarrierSettingsWarn(t *testing.T) {
+func TestUnknownProviderSettingsWarn(t *testing.T) {
 	c, err := Load(good("PIGEON_TOKN=x", "PIGEON_REGION=x", "HAWK_TOKN=x"), drivers(), false, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"PIGEON_REGION: is not a setting", "PIGEON_TOKN: is not a setting; did you mean PIGEON_TOKEN?"}, c.Warnings)
 }
 
+// People come from Auth's built-in provider, and bring its settings.
+func TestNamesOfAuth(t *testing.T) {
+	env := []string{"SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=ring",
+		"GOTRUE_HOOK_SEND_SMS_SECRETS=" + secret, "GOTRUE_SMS_PIGEON_TOKEN=ring", "SMS_PIGEON_FROM=tower", "SUPABASE_AUTH_SMS_EU_FROMM=tower",
+		"GOTRUE_SMS_PIGEON_VERIFY_SERVICE=x", "GOTRUE_SMS_HAWK_TOKEN=x", "GOTRUE_SMS_PIGEON_KIND="}
+	c, err := Load(env, drivers(), false, nil)
+	require.Error(t, err)
+	require.Equal(t, []string{
+		"GOTRUE_HOOK_SEND_SMS_SECRETS: is a setting of Auth's; here it is called SMSHOOK_SECRETS",
+		"GOTRUE_SMS_PIGEON_TOKEN: is a setting of Auth's; here it is called PIGEON_TOKEN",
+		"SMS_PIGEON_FROM: is a setting of Auth's; here it is called PIGEON_FROM",
+		"SUPABASE_AUTH_SMS_EU_FROMM: is a setting of Auth's; here it is called EU_FROM",
+	}, c.Warnings)
+	c, err = Load(append(env, good("PIGEON_FROM=tower", "EU_FROM=tower", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon")...), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Empty(t, c.Warnings, "one file may serve both")
+}
+
+func TestNearestName(t *testing.T) {
+	for name, want := range map[string]string{
+		"TWILIO_MESSAGE_SERVICE_SID": "TWILIO_MESSAGING_SERVICE_SID", // as Auth has it
+		"TWILIO_FORM":                "TWILIO_FROM",
+		"TWILIO_REGION":              "",
+	} {
+		nearest, _ := nearestName(name, []string{"TWILIO_ACCOUNT_SID", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM"})
+		require.Equal(t, want, nearest, name)
+	}
+}
+
+func TestProvidersOwnWarnings(t *testing.T) {
+	const warning = "PIGEON_LOUD: wakes people"
+	env := good("PIGEON_LOUD=true", "PIGEON_FLIGHT=3h", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=x", "PIGEON_REGION=x")
+	c, err := Load(env, drivers(), false, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{warning, "PIGEON_REGION: is not a setting"}, c.Warnings)
+	c, err = Load(append(env, "PIGEON_KIND=dodo"), drivers(), false, nil)
+	require.Error(t, err)
+	require.NotContains(t, c.Warnings, warning, "settings that can't be read are not judged")
+}
+
 func TestDescribe(t *testing.T) {
 	sections := Describe(drivers())
-	require.Len(t, sections, 2, "a carrier without settings has no section")
+	require.Len(t, sections, 2, "a provider without settings has no section")
 	require.Equal(t, Section{"Pigeon", []Described{
 		{"PIGEON_TOKEN", "", "the pigeon's ring", true},
 		{"PIGEON_FROM", "loft", "where it starts", false},
 		{"PIGEON_LOUD", "", "whether it coos", false},
 		{"PIGEON_FLIGHT", "2h", "how long it flies", false},
 		{"PIGEON_KIND", "", "its breed", false},
-		{"PIGEON_CODES", "", "your own classes for the carrier's codes: 21610=account, 30007=temporary", false},
+		{"PIGEON_RING", "", "what tells it from another's", false},
+		{"PIGEON_CODES", "", "your own classes for the provider's codes: 21610=account, 30007=temporary", false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")

@@ -22,7 +22,7 @@ type Described struct {
 	Required bool
 }
 
-// Describe lists every setting: our own first, then each carrier's.
+// Describe lists every setting: our own first, then each provider's.
 func Describe(drivers []providers.Driver) []Section {
 	sections := []Section{{"smshook", describe(Config{}, Prefix)}}
 	for _, d := range drivers {

@@ -3,8 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -48,15 +46,7 @@ func (env *environment) honourPort() error {
 	return nil
 }
 
-// fileSuffix makes the name of a variable that holds the path of a file with the value, as Docker's and Kubernetes' secrets
-// are mounted.
-const (
-	fileSuffix  = "_FILE"
-	maxFileSize = 64 << 10
-)
-
-// lookup returns the value of a setting. An empty variable counts as none. An empty file is a mistake, or is just being
-// written: taken for none, it would end the check of a carrier's signature, and nobody would notice.
+// lookup returns the value of a setting. An empty variable counts as none.
 func (env *environment) lookup(name string) (string, error) {
 	value, path := env.values[name], env.values[name+fileSuffix]
 	switch {
@@ -65,19 +55,14 @@ func (env *environment) lookup(name string) (string, error) {
 	case path == "":
 		return value, nil
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return "", problem(name+fileSuffix, "want the path of a readable file")
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
-	if err != nil || len(content) > maxFileSize {
-		return "", problem(name+fileSuffix, "want the path of a readable file of at most 64 KiB")
-	}
-	if value = strings.TrimRight(string(content), "\r\n"); value == "" {
-		return "", problem(name+fileSuffix, "want a file that isn't empty")
-	}
-	return value, nil
+	return readFile(name, path)
+}
+
+// emptied reports whether a setting is named, and has no value: as SECRET="$SECRET" makes it where the shell has none.
+func (env *environment) emptied(name string) bool {
+	_, named := env.values[name]
+	_, filed := env.values[name+fileSuffix]
+	return (named || filed) && env.values[name] == "" && env.values[name+fileSuffix] == ""
 }
 
 func problem(setting, want string) error { return providers.Problem{Setting: setting, Want: want} }
@@ -96,8 +81,12 @@ func (env *environment) fill(settings any, prefix string) []error {
 			continue
 		}
 		env.names[s.Name] = true
-		value, err := env.lookup(s.Name)
-		if err == nil {
+		value, err := env.read(s.Name)
+		switch {
+		case err != nil:
+		case !s.Required && s.protects(target.Field(i)) && env.emptied(s.Name):
+			err = problem(s.Name, "is empty, and would protect nothing; give it a value, or take the variable away")
+		default:
 			err = s.set(target.Field(i), value)
 		}
 		if err != nil {
@@ -129,7 +118,7 @@ func (env *environment) fillFamily(f family, s setting) []error {
 	begin, _, _ := strings.Cut(s.Name, "<")
 	for _, name := range env.members(begin) {
 		env.names[name] = true
-		value, err := env.lookup(name)
+		value, err := env.read(name)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -154,11 +143,12 @@ func (env *environment) members(begin string) []string {
 	return slices.Compact(names)
 }
 
-// sameSetting returns whether another problem is of the same setting: one that couldn't be read needn't be judged too.
+// sameSetting returns whether another problem is of the same setting, or of its file: one that couldn't be read needn't be judged
+// too.
 func sameSetting(a error) func(error) bool {
 	return func(b error) bool {
 		var x, y providers.Problem
-		return errors.As(a, &x) && errors.As(b, &y) && x.Setting == y.Setting
+		return errors.As(a, &x) && errors.As(b, &y) && x.Setting == strings.TrimSuffix(y.Setting, fileSuffix)
 	}
 }
 

@@ -2,9 +2,10 @@ package config
 
 import "slices"
 
-// nearestName returns the known name that a mistyped one most likely stands for.
+// nearestName returns the known name that a mistyped one most likely stands for. A long name may be further off: what Auth calls
+// MESSAGE_SERVICE_SID is MESSAGING_SERVICE_SID to others.
 func nearestName(name string, known []string) (string, bool) {
-	const typos = 2
+	typos := max(2, len(name)/8)
 	best, least := "", typos+1
 	for _, candidate := range known {
 		if d := distance(name, candidate); d < least {

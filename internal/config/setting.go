@@ -8,6 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/internal/receipt"
+	"github.com/smshook/smshook/providers"
 )
 
 // setting is one field of a settings struct.
@@ -26,6 +31,16 @@ func settingOf(field reflect.StructField, prefix string) (setting, bool) {
 		Required: field.Tag.Get("required") == "true",
 		tag:      field.Tag,
 	}, ok
+}
+
+// protects reports whether a setting is of a type that keeps somebody out: a secret, a list of who may be texted, a limit. An
+// empty one would end that protection, and nobody would notice, so it is a mistake. Of all other types, an empty one is none.
+func (s setting) protects(field reflect.Value) bool {
+	switch field.Interface().(type) {
+	case providers.Secret, hook.Secrets, receipt.Secrets, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
+		return true
+	}
+	return false
 }
 
 // set parses a value into a field. What it says about a bad one never quotes it.

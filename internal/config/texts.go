@@ -2,16 +2,15 @@ package config
 
 import (
 	"io/fs"
-	"os"
 
 	"github.com/smshook/smshook/internal/message"
 )
 
 // loadTexts makes the texts of what the settings say, and reads the folder.
 func (c *Config) loadTexts() []error {
-	var folder fs.FS
+	var files fs.FS
 	if c.MessagesDir != "" {
-		folder = os.DirFS(c.MessagesDir)
+		files = folder(c.MessagesDir)
 	}
 	texts, err := message.Load(message.Settings{
 		Template:     c.Message,
@@ -20,7 +19,7 @@ func (c *Config) loadTexts() []error {
 		App:          c.App,
 		AppHash:      c.AppHash,
 		Domain:       c.WebOTPDomain,
-	}, folder)
+	}, files)
 	if err != nil {
 		return prefixed(err, Prefix)
 	}

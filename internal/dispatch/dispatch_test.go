@@ -19,7 +19,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// pigeon is a carrier that remembers what it was given.
+// pigeon is an instance that remembers what it was given.
 type pigeon struct {
 	mu   sync.Mutex
 	err  error
@@ -38,7 +38,7 @@ func (p *pigeon) Send(ctx context.Context, m providers.Message) (providers.Sent,
 	return providers.Sent{IDs: []string{"1"}}, err
 }
 
-// silence is a carrier's that has the message and hasn't answered yet.
+// silence is an instance's that has the message and hasn't answered yet.
 func silence(ctx context.Context, lasts time.Duration) error {
 	if lasts == 0 {
 		return nil
@@ -67,15 +67,15 @@ func fails(kind providers.Kind) *pigeon {
 	return &pigeon{err: &providers.Error{Kind: kind, Err: errors.New("no")}}
 }
 
-// dispatcher returns one with carriers a, b, c …
-func dispatcher(s Settings, carriers ...*pigeon) *Dispatcher {
+// dispatcher returns one with instances a, b, c …
+func dispatcher(s Settings, instances ...*pigeon) *Dispatcher {
 	s.CallerWaits, s.Budget, s.Concurrency = 5*time.Second, 4*time.Second, 100
 	if s.Texts == nil {
 		s.Texts = texts(message.Settings{App: "Acme"})
 	}
-	var list []*race.Carrier
-	for i, c := range carriers {
-		list = append(list, race.NewCarrier(string(rune('a'+i)), c, nil, 100))
+	var list []*race.Instance
+	for i, c := range instances {
+		list = append(list, race.NewInstance(string(rune('a'+i)), c, nil, 100))
 	}
 	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}, Events{})
 }
@@ -90,25 +90,25 @@ func texts(s message.Settings) *message.Texts {
 
 func request(number string) Request {
 	return Request{
-		ID:      "an-id",
-		User:    "a-user",
-		Phone:   providers.NewSecret(number),
-		Code:    providers.NewSecret("028687"),
-		Locale:  "de",
-		Arrived: time.Now(),
+		ID:         "an-id",
+		User:       "a-user",
+		Phone:      providers.NewSecret(number),
+		Code:       providers.NewSecret("028687"),
+		Locale:     "de",
+		ReceivedAt: time.Now(),
 	}
 }
 
 // shown is a message with its secrets in the open, to compare.
 type shown struct {
-	ID, To, Locale, Text, Code string
-	Unicode                    bool
-	Segments                   int
-	Life                       time.Duration
+	ID, To, National, Locale, Text, Code string
+	Unicode                              bool
+	Segments                             int
+	Life                                 time.Duration
 }
 
 func show(m providers.Message) shown {
-	return shown{m.ID, m.To.Reveal(), m.Locale, m.Text.Reveal(), m.Code.Reveal(), m.Unicode, m.Segments, m.Life}
+	return shown{m.ID, m.To.Reveal(), m.National.Reveal(), m.Locale, m.Text.Reveal(), m.Code.Reveal(), m.Unicode, m.Segments, m.Life}
 }
 
 func TestMessage(t *testing.T) {
@@ -121,13 +121,13 @@ func TestMessage(t *testing.T) {
 		want     shown
 	}{
 		{"as a rule", Settings{}, false,
-			shown{"an-id", "+447400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
 		{"with the code's life set", Settings{CodeLife: time.Minute}, false,
-			shown{"an-id", "+447400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, time.Minute}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, time.Minute}},
 		{"a second factor lives longer", Settings{CodeLife: time.Minute}, true,
-			shown{"an-id", "+447400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
 		{"outside GSM-7", Settings{Texts: texts(message.Settings{Template: cyrillic})}, false,
-			shown{"an-id", "+447400123456", "de", "Код 028687", "028687", true, 1, 0}},
+			shown{"an-id", "+447400123456", "7400123456", "de", "Код 028687", "028687", true, 1, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := new(pigeon)
@@ -145,7 +145,7 @@ func TestMessage(t *testing.T) {
 func TestResults(t *testing.T) {
 	for _, tt := range []struct {
 		name, number string
-		carriers     []*pigeon
+		instances    []*pigeon
 		want         Result
 		attempts     int
 		reason       string
@@ -157,7 +157,7 @@ func TestResults(t *testing.T) {
 		{"no number", "12", []*pigeon{{}}, BadNumber, 0, "the number has 2 digits, too few for a number with its calling code"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			outcome := dispatcher(Settings{}, tt.carriers...).Send(t.Context(), request(tt.number))
+			outcome := dispatcher(Settings{}, tt.instances...).Send(t.Context(), request(tt.number))
 			require.Equal(t, tt.want, outcome.Result)
 			require.Len(t, outcome.Attempts, tt.attempts)
 			if tt.reason == "" {
@@ -180,8 +180,9 @@ func TestDeadline(t *testing.T) {
 		{"a first attempt", 0, 0, 4 * time.Second},
 		{"it arrived a second ago", time.Second, 0, 3 * time.Second},
 		{"Auth has waited for a little", 0, 300 * time.Millisecond, 4 * time.Second},
-		{"Auth's second attempt", 0, 2100 * time.Millisecond, 2400 * time.Millisecond},
-		{"Auth's third attempt: too late to begin", 0, 4100 * time.Millisecond, 0},
+		{"Auth's second attempt", 0, 2100 * time.Millisecond, 2700 * time.Millisecond},
+		{"Auth's third attempt", 0, 4100 * time.Millisecond, 700 * time.Millisecond},
+		{"Auth's third attempt, after some that broke late: too late to begin", 0, 4400 * time.Millisecond, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -194,6 +195,43 @@ func TestDeadline(t *testing.T) {
 				outcome := d.Send(t.Context(), r)
 				require.Equal(t, Failed, outcome.Result)
 				require.Equal(t, tt.want, time.Since(start))
+				require.NoError(t, d.Drain(t.Context()))
+			})
+		})
+	}
+}
+
+// Auth's third attempt comes 4 s into the call, and its 5 s are over when it has read the answer.
+func TestTheThirdAttemptIsSent(t *testing.T) {
+	quick := func() *pigeon { return &pigeon{wait: 300 * time.Millisecond} }
+	silent := func() *pigeon { return &pigeon{wait: time.Hour} }
+	for _, tt := range []struct {
+		name      string
+		instances []*pigeon
+		before    []time.Duration // attempts that were seen, and broke
+		spent     time.Duration   // of the third, as its timestamps say
+	}{
+		{"one instance", []*pigeon{quick()}, nil, 4020 * time.Millisecond},
+		{"behind a silent one", []*pigeon{silent(), quick()}, nil, 4020 * time.Millisecond},
+		{"of an Auth that doesn't say when it made the call", []*pigeon{fails(providers.Temporary), quick()}, []time.Duration{0, 2 * time.Second}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := dispatcher(Settings{}, tt.instances...)
+				d.race.Unknown = race.FailUnknown
+				start := time.Now()
+				for _, at := range tt.before {
+					time.Sleep(at - time.Since(start))
+					gone, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+					attempt(gone, d)
+					cancel()
+				}
+				time.Sleep(4*time.Second - time.Since(start))
+				arrived := time.Now()
+				r := request("15555550100")
+				r.Spent = tt.spent
+				require.Equal(t, Accepted, d.Send(t.Context(), r).Result)
+				require.Less(t, time.Since(arrived), 800*time.Millisecond)
 				require.NoError(t, d.Drain(t.Context()))
 			})
 		})
@@ -235,11 +273,11 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// tried names the carriers in the order in which they were tried.
+// tried names the instances in the order in which they were tried.
 func tried(o Outcome) string {
 	var names []string
 	for _, a := range o.Attempts {
-		names = append(names, a.Carrier)
+		names = append(names, a.Instance)
 	}
 	return strings.Join(names, " ")
 }

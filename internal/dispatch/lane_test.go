@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,13 @@ func of(id string) Request {
 	return r
 }
 
+// again returns a request with an ID of its own, made when the caller had stored the message of the one before.
+func again(id string) Request {
+	r := of(id)
+	r.Stored = "before " + id
+	return r
+}
+
 func TestParallelRequests(t *testing.T) {
 	another := func(change func(*Request)) Request {
 		r := of("second")
@@ -27,12 +35,12 @@ func TestParallelRequests(t *testing.T) {
 	slow := func() *pigeon { return &pigeon{wait: time.Second} }
 	slowNo := &pigeon{wait: time.Second, err: &providers.Error{Kind: providers.Temporary}}
 	for _, tt := range []struct {
-		name    string
-		carrier *pigeon
-		second  Request
-		want    Result
-		took    time.Duration
-		sent    int
+		name     string
+		instance *pigeon
+		second   Request
+		want     Result
+		took     time.Duration
+		sent     int
 	}{
 		{"the first is accepted: its code is the valid one", slow(), of("second"), JustSent, time.Second, 1},
 		{"the first fails: the second runs", slowNo, of("second"), Failed, 2 * time.Second, 2},
@@ -43,18 +51,147 @@ func TestParallelRequests(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				d := dispatcher(Settings{}, tt.carrier)
+				d := dispatcher(Settings{}, tt.instance)
 				go d.Send(t.Context(), of("first"))
 				synctest.Wait()
 				start := time.Now()
-				tt.second.Arrived = start
+				tt.second.ReceivedAt = start
 				require.Equal(t, tt.want, d.Send(t.Context(), tt.second).Result)
 				require.Equal(t, tt.took, time.Since(start))
-				require.Equal(t, tt.sent, tt.carrier.sent())
+				require.Equal(t, tt.sent, tt.instance.sent())
 				require.NoError(t, d.Drain(t.Context()))
 			})
 		})
 	}
+}
+
+// Auth reads the user's record before it waits for its transaction: a second tap may come when the first has been answered.
+func TestASecondTapAfterTheAnswer(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		after  time.Duration // the answer
+		change func(*Request)
+		want   Result
+	}{
+		{"at once", 0, func(*Request) {}, JustSent},
+		{"after 25 ms", 25 * time.Millisecond, func(*Request) {}, JustSent},
+		{"just within a second", time.Second - 1, func(*Request) {}, JustSent},
+		{"after a second, it is a resend", time.Second, func(*Request) {}, Accepted},
+		{"it knows of the first: it is of another kind", 25 * time.Millisecond, func(r *Request) { r.Stored = "first" }, Accepted},
+		{"a second factor", 0, func(r *Request) { r.MFA = true }, Accepted},
+		{"another user", 0, func(r *Request) { r.User = "another" }, Accepted},
+		{"another number", 0, func(r *Request) { r.Phone = providers.NewSecret("15555550101") }, Accepted},
+		{"a repeat of the first", 0, func(r *Request) { r.ID = "first" }, Accepted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, next := &pigeon{wait: 300 * time.Millisecond}, &pigeon{wait: 300 * time.Millisecond}
+				d := dispatcher(Settings{ResendWindow: time.Minute}, p, next)
+				require.Equal(t, Accepted, d.Send(t.Context(), of("first")).Result)
+				time.Sleep(tt.after)
+				second := of("second")
+				tt.change(&second)
+				require.Equal(t, tt.want, d.Send(t.Context(), second).Result)
+				require.Equal(t, tt.want == Accepted && second.ID != "first", p.sent()+next.sent() == 2)
+			})
+		})
+	}
+}
+
+// What was not accepted, or not heard, has left no valid code.
+func TestNoSecondTapAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := fails(providers.Temporary)
+		d := dispatcher(Settings{}, p)
+		require.Equal(t, Failed, d.Send(t.Context(), of("first")).Result)
+		p.err, p.wait = nil, time.Second
+		unheard, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		require.Equal(t, Failed, d.Send(unheard, of("second")).Result)
+		require.Equal(t, Accepted, d.Send(t.Context(), of("third")).Result)
+		require.NoError(t, d.Drain(t.Context()))
+	})
+}
+
+// Calls that wait for another one to end take no room from others, and there is a limit to them: for each lane, and in sum.
+func TestWhoWaitsTakesNoRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pigeon{wait: time.Second}
+		d := dispatcher(Settings{}, p)
+		start := time.Now()
+		outcomes := make(chan Outcome, 300)
+		send := func(r Request) { go func() { outcomes <- d.Send(t.Context(), r) }() }
+		count := func(n int) map[string]int {
+			got := map[string]int{}
+			for range n {
+				o := <-outcomes
+				got[fmt.Sprint(o.Result, " ", o.Reason, " ", time.Since(start))]++
+			}
+			return got
+		}
+		for i := range 150 {
+			send(of(fmt.Sprint("one number ", i)))
+		}
+		synctest.Wait()
+		require.Equal(t, map[string]int{fmt.Sprint("failed ", errCrowd, " 0s"): 150 - 1 - mostBehind}, count(150-1-mostBehind))
+		for i := range 20 {
+			r := of(fmt.Sprint("other ", i))
+			r.User = r.ID
+			send(r)
+		}
+		require.Equal(t, map[string]int{
+			"accepted <nil> 1s":                          1 + 20,
+			fmt.Sprint("just_sent ", errJustSent, " 1s"): mostBehind,
+		}, count(1+20+mostBehind))
+		require.Equal(t, 21, p.sent())
+		require.Empty(t, d.slots)
+		require.Empty(t, d.lanes.waiting)
+		require.Empty(t, d.lanes.busy)
+	})
+}
+
+func TestWhoWaitsIsBoundedInSum(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pigeon{wait: time.Second}
+		d := dispatcher(Settings{}, p)
+		outcomes := make(chan Outcome, 300)
+		for i := range 20 { // users, with 10 requests each: 20 are sent, and of 180 others 100 may wait
+			for j := range 10 {
+				r := of(fmt.Sprint(i, " ", j))
+				r.User = fmt.Sprint("user ", i)
+				go func() { outcomes <- d.Send(t.Context(), r) }()
+			}
+		}
+		got := map[Result]int{}
+		for range 200 {
+			got[(<-outcomes).Result]++
+		}
+		require.Equal(t, map[Result]int{Accepted: 20, JustSent: 100, Failed: 80}, got)
+		require.Equal(t, 20, p.sent())
+	})
+}
+
+func TestRepeatsThatWaitAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pigeon{wait: time.Second}
+		d := dispatcher(Settings{}, p)
+		outcomes := make(chan Outcome, 100)
+		for range 50 {
+			go func() { outcomes <- attempt(t.Context(), d) }()
+		}
+		got := map[string]int{}
+		for range 50 {
+			o := <-outcomes
+			got[fmt.Sprint(o.Result, " ", o.Reason)]++
+		}
+		require.Equal(t, map[string]int{
+			"accepted <nil>":                   1,
+			fmt.Sprint("accepted ", errRepeat): mostBehind,
+			fmt.Sprint("failed ", errRepeats):  50 - 1 - mostBehind,
+		}, got)
+		require.Equal(t, 1, p.sent())
+		require.Empty(t, d.calls.waiting)
+	})
 }
 
 // A code whose request nobody waits for any more is void: the one who still waits needs one of his own.
@@ -83,18 +220,18 @@ func TestNobodyWaitsInALaneBeyondHisTime(t *testing.T) {
 		r.Spent = 3 * time.Second
 		start := time.Now()
 		require.Equal(t, Outcome{Result: Failed, Reason: errBehind}, d.Send(t.Context(), r))
-		require.Equal(t, 1500*time.Millisecond, time.Since(start))
+		require.Equal(t, 1800*time.Millisecond, time.Since(start))
 		time.Sleep(time.Minute)
 	})
 }
 
-func TestWhoAsksAgainGetsTheNextCarrier(t *testing.T) {
+func TestWhoAsksAgainGetsTheNextInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatcher(Settings{ResendWindow: 10 * time.Minute}, &pigeon{}, &pigeon{}, &pigeon{})
 		n := 0
 		ask := func(change ...func(*Request)) string {
 			n++
-			r := of(string(rune('A' + n)))
+			r := again(string(rune('A' + n)))
 			for _, c := range change {
 				c(&r)
 			}
@@ -117,14 +254,14 @@ func TestWhoAsksAgainGetsTheNextCarrier(t *testing.T) {
 func TestResendIsOff(t *testing.T) {
 	d := dispatcher(Settings{}, &pigeon{}, &pigeon{})
 	require.Equal(t, "a", tried(d.Send(t.Context(), of("1"))))
-	require.Equal(t, "a", tried(d.Send(t.Context(), of("2"))))
+	require.Equal(t, "a", tried(d.Send(t.Context(), again("2"))))
 }
 
 func TestResendAfterSilenceStartsBehindTheLastThatMayHaveIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatcher(Settings{ResendWindow: time.Hour}, &pigeon{wait: time.Hour}, &pigeon{wait: time.Hour}, fails(providers.Rejected))
 		require.Equal(t, "c a b", tried(d.Send(t.Context(), of("1"))))
-		outcome := d.Send(t.Context(), of("2"))
+		outcome := d.Send(t.Context(), again("2"))
 		require.Equal(t, "c a b", tried(outcome))
 		require.NoError(t, d.Drain(t.Context()))
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// keepCalls is longer than any caller repeats: a captured call may be played again as long as its signature is valid.
+// keepCalls is longer than any caller repeats. That a call came is remembered for as long, of more calls: see seen.
 const (
 	keepCalls = 10 * time.Minute
 	mostCalls = 1 << 16
@@ -21,9 +21,11 @@ const (
 // Whoever sends each of its attempts pays three messages, of which the user wants one.
 type calls struct {
 	callerWaits time.Duration
+	waiting     chan struct{} // see lanes
 
 	mu     sync.Mutex
 	recent *memory[string, call]
+	seen   *seen
 }
 
 // call is one call and its repeats. Its fields belong to calls.mu.
@@ -42,17 +44,19 @@ type call struct {
 	verdict policy.Verdict // once it has been judged
 }
 
-func newCalls(callerWaits time.Duration) *calls {
-	return &calls{callerWaits: callerWaits, recent: newMemory[string, call](keepCalls, mostCalls)}
+func newCalls(callerWaits time.Duration, waiting chan struct{}) *calls {
+	return &calls{callerWaits: callerWaits, waiting: waiting, recent: newMemory[string, call](keepCalls, mostCalls), seen: newSeen(mostSeen)}
 }
 
 var (
-	errRepeat = errors.New("a repeat, answered like the call before")
-	errLeft   = errors.New("the caller has left")
+	errRepeat   = errors.New("a repeat, answered like the call before")
+	errRepeats  = errors.New("too many repeats wait for their calls")
+	errReplayed = errors.New("an old call, played again: it may have been captured")
+	errLeft     = errors.New("the caller has left")
 )
 
 // once runs a call, or answers a repeat of one: like the first while that runs, and once it is settled. A failure settles
-// nothing, but which carriers were tried is remembered.
+// nothing, but which instances were tried is remembered.
 //
 // The run goes on as long as anybody waits for it: its context ends when the last of them has left.
 func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, *call) Outcome) Outcome {
@@ -61,12 +65,23 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 	cs.mu.Lock()
 	c := cs.find(r)
+	if c == nil {
+		defer cs.mu.Unlock()
+		return Outcome{Result: Failed, Reason: errReplayed}
+	}
 	if c.settled {
 		defer cs.mu.Unlock()
 		return repeated(c.outcome)
 	}
-	c.waiting++
 	running := c.running
+	if running != nil {
+		if !cs.wait(c) {
+			defer cs.mu.Unlock()
+			return Outcome{Result: Failed, Reason: errRepeats}
+		}
+		defer func() { <-cs.waiting }()
+	}
+	c.waiting++
 	var runs context.Context
 	if running == nil {
 		c.running, c.givenUp = make(chan struct{}), false
@@ -95,6 +110,19 @@ func (cs *calls) once(ctx context.Context, r Request, run func(context.Context, 
 	}
 }
 
+// wait takes a place among those who wait, if there is one for one more repeat of a call. cs.mu is held.
+func (cs *calls) wait(c *call) bool {
+	if c.waiting > mostBehind {
+		return false
+	}
+	select {
+	case cs.waiting <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
 // joined is the outcome for one who has waited for the run of another. If that was given up just as he came, he runs himself.
 func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 	cs.mu.Lock()
@@ -102,14 +130,17 @@ func (cs *calls) joined(c *call) (outcome Outcome, again bool) {
 	return repeated(c.outcome), c.givenUp && !c.settled && c.running == nil
 }
 
-// find returns the call that r is an attempt at. Once its caller has long given up, a call that came to nothing is forgotten:
-// who makes it again means it.
+// find returns the call that r is an attempt at, or nil if that is over: it came to nothing and its caller has long given up, or
+// it has been forgotten. Who makes such a call again has captured it. cs.mu is held.
 func (cs *calls) find(r Request) *call {
-	c := cs.recent.get(r.ID, r.Arrived)
-	if c != nil && (c.settled || c.running != nil || r.Arrived.Sub(c.first) < cs.callerWaits) {
+	c := cs.recent.get(r.ID, r.ReceivedAt)
+	if c != nil && (c.settled || c.running != nil || r.ReceivedAt.Sub(c.first) < cs.callerWaits) {
 		return c
 	}
-	return cs.recent.put(r.ID, call{first: r.Arrived}, r.Arrived)
+	if !cs.seen.add(r.ID, r.ReceivedAt) {
+		return nil
+	}
+	return cs.recent.put(r.ID, call{first: r.ReceivedAt}, r.ReceivedAt)
 }
 
 func (cs *calls) run(ctx context.Context, c *call, run func(context.Context, *call) Outcome) (outcome Outcome) {
@@ -138,16 +169,16 @@ func (c *call) end(outcome Outcome) Outcome {
 }
 
 func (c *call) note(attempt race.Attempt) {
-	if c.tried == nil && (attempt.Err != nil || attempt.Pending) { // most calls need none: the first carrier takes them
+	if c.tried == nil && (attempt.Err != nil || attempt.Pending) { // most calls need none: the first instance takes them
 		c.tried, c.pending = map[string]providers.Kind{}, map[string]bool{}
 	}
 	if attempt.Err != nil {
-		c.tried[attempt.Carrier] = attempt.Err.Kind
+		c.tried[attempt.Instance] = attempt.Err.Kind
 	}
 	if attempt.Pending {
-		c.pending[attempt.Carrier] = true
+		c.pending[attempt.Instance] = true
 	} else {
-		delete(c.pending, attempt.Carrier)
+		delete(c.pending, attempt.Instance)
 	}
 }
 
@@ -166,7 +197,7 @@ func (cs *calls) judged(c *call, judge func() policy.Verdict) policy.Verdict {
 	return verdict
 }
 
-// late returns what notes the attempts that end after the run under way. A carrier that took the message after all settles
+// late returns what notes the attempts that end after the run under way. An instance that took the message after all settles
 // the call, and a run that is under way by then has nothing left to do: the message must not be sent again.
 func (cs *calls) late(c *call) func(race.Attempt) {
 	cs.mu.Lock()
@@ -237,21 +268,21 @@ func repeated(o Outcome) Outcome {
 	return o
 }
 
-// untried puts the carriers in the order for a repeat: those not tried yet, then those that failed for a time.
-func (cs *calls) untried(c *call, route []*race.Carrier) []*race.Carrier {
+// untried puts the instances in the order for a repeat: those not tried yet, then those that failed for a time.
+func (cs *calls) untried(c *call, route []*race.Instance) []*race.Instance {
 	cs.mu.Lock()
 	defer cs.mu.Unlock()
 	if len(c.tried) == 0 {
 		return route
 	}
-	var fresh, again []*race.Carrier
-	for _, carrier := range route {
-		kind, tried := c.tried[carrier.Name]
+	var fresh, again []*race.Instance
+	for _, instance := range route {
+		kind, tried := c.tried[instance.Name]
 		switch {
 		case !tried:
-			fresh = append(fresh, carrier)
+			fresh = append(fresh, instance)
 		case kind == providers.Temporary:
-			again = append(again, carrier)
+			again = append(again, instance)
 		}
 	}
 	return append(fresh, again...)

@@ -65,7 +65,7 @@ func TestARepeatJoinsTheFirst(t *testing.T) {
 	})
 }
 
-// Auth's connection breaks after each attempt, but the carrier has the message.
+// Auth's connection breaks after each attempt, but the instance has the message.
 func TestABrokenConnectionMakesNoDouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, next := &pigeon{wait: 3 * time.Second}, &pigeon{}
@@ -83,7 +83,7 @@ func TestABrokenConnectionMakesNoDouble(t *testing.T) {
 	})
 }
 
-// If nothing came of the first attempt, its repeat goes to the carriers not tried yet, and is answered in Auth's time.
+// If nothing came of the first attempt, its repeat goes to the instances not tried yet, and is answered in Auth's time.
 func TestARepeatGoesOnWhereTheFirstStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent, next := &pigeon{wait: time.Hour}, &pigeon{}
@@ -100,11 +100,11 @@ func TestARepeatGoesOnWhereTheFirstStopped(t *testing.T) {
 	})
 }
 
-// The only carrier has the message and takes its time: a repeat waits for that, as the first call would have.
+// The only instance has the message and takes its time: a repeat waits for that, as the first call would have.
 func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
-		takes   time.Duration // for the carrier to say yes
+		takes   time.Duration // for the instance to say yes
 		err     error         // or no
 		unknown race.Unknown
 		want    Result
@@ -113,8 +113,8 @@ func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 		{"it says yes", 3 * time.Second, nil, race.AcceptUnknown, Accepted, 3 * time.Second},
 		{"it says yes, and silence is a failure", 3 * time.Second, nil, race.FailUnknown, Accepted, 3 * time.Second},
 		{"it says no", 3 * time.Second, &providers.Error{Kind: providers.Account}, race.AcceptUnknown, Failed, 3 * time.Second},
-		{"it is silent", time.Hour, nil, race.AcceptUnknown, Accepted, 4500 * time.Millisecond},
-		{"it is silent, and that is a failure", time.Hour, nil, race.FailUnknown, Failed, 4500 * time.Millisecond},
+		{"it is silent", time.Hour, nil, race.AcceptUnknown, Accepted, 4600 * time.Millisecond},
+		{"it is silent, and that is a failure", time.Hour, nil, race.FailUnknown, Failed, 4600 * time.Millisecond},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 	}
 }
 
-// The first run's yes comes while the second run tries another carrier: the call is settled, for all who wait.
+// The first run's yes comes while the second run tries another instance: the call is settled, for all who wait.
 func TestALateYesEndsTheSecondRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, silent := &pigeon{wait: 3 * time.Second}, &pigeon{wait: time.Hour}
@@ -162,7 +162,7 @@ func TestALateYesEndsTheSecondRun(t *testing.T) {
 // The first has left, but its run hasn't noticed when the repeat comes.
 func TestARepeatJoinsARunThatIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newCalls(5 * time.Second)
+		cs := newCalls(5*time.Second, make(chan struct{}, 2))
 		runs := 0
 		run := func(ctx context.Context, _ *call) Outcome {
 			runs++
@@ -213,26 +213,45 @@ func TestTheRunGoesOnWhileAnybodyWaits(t *testing.T) {
 	})
 }
 
-// Who makes the call again when Auth has long given up means it.
-func TestAFailureIsForgottenAfterAuthsPatience(t *testing.T) {
+// Auth makes a call for 5 s. Who makes it later has captured it, and is refused for as long as its signature may be valid.
+func TestAFailedCallIsNotSentLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := fails(providers.Account)
+		p := fails(providers.Temporary)
 		d := dispatcher(Settings{}, p)
-		require.Equal(t, Failed, attempt(t.Context(), d).Result)
-		time.Sleep(5 * time.Second)
+		replayed := Outcome{Result: Failed, Reason: errReplayed}
+		for range 3 { // Auth's own attempts
+			require.Equal(t, Failed, attempt(t.Context(), d).Result)
+			require.Equal(t, 1, p.sent())
+			time.Sleep(2 * time.Second)
+		}
 		p.err = nil
+		require.Equal(t, replayed, attempt(t.Context(), d))
+		time.Sleep(keepSeen - 6*time.Second)
+		require.Equal(t, replayed, attempt(t.Context(), d))
+		require.Zero(t, p.sent())
+	})
+}
+
+// An accepted call is answered as before, and when it has been forgotten for lack of room, it is not sent again either.
+func TestAForgottenCallIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := new(pigeon)
+		d := dispatcher(Settings{}, p)
+		d.calls.recent.most = 1
 		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
-		time.Sleep(keepCalls - time.Second)
-		require.Equal(t, errRepeat, attempt(t.Context(), d).Reason)
-		time.Sleep(time.Second)
-		require.NoError(t, attempt(t.Context(), d).Reason)
-		require.Equal(t, 3, p.sent())
+		require.Equal(t, Outcome{Result: Accepted, Number: phoneOf(t, request("+15555550100")), Reason: errRepeat}, attempt(t.Context(), d))
+		other := of("another")
+		other.User = "another"
+		require.Equal(t, Accepted, d.Send(t.Context(), other).Result)
+		time.Sleep(keepSeen - 1)
+		require.Equal(t, Outcome{Result: Failed, Reason: errReplayed}, attempt(t.Context(), d))
+		require.Equal(t, 2, p.sent())
 	})
 }
 
 func TestAPanicReleasesTheWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newCalls(5 * time.Second)
+		cs := newCalls(5*time.Second, make(chan struct{}, 2))
 		waiting := make(chan Outcome, 1)
 		require.Panics(t, func() {
 			cs.once(t.Context(), request("1"), func(context.Context, *call) Outcome {

@@ -16,11 +16,11 @@ const (
 	keepPending = 10 * time.Minute
 	mostPending = 1 << 16
 
-	// keepEarly is how long a receipt waits for its message: carriers are known to report before they answer.
+	// keepEarly is how long a receipt waits for its message: instances are known to report before they answer.
 	keepEarly = 10 * time.Second
 	mostEarly = 1 << 12 // messages, each with one receipt for every state at most
 
-	// mostParts is how many names of one carrier a message may go by. No carrier lets a text have so many segments.
+	// mostParts is how many names of one instance a message may go by. No instance lets a text have so many segments.
 	mostParts = 16
 
 	// wipeEvery is how often dead codes are looked for while there are live ones. A timer for each would cost more.
@@ -35,7 +35,7 @@ const (
 type pendings struct {
 	events   Events
 	arrived  func(Request)
-	fallBack func(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Carrier) // must not block
+	fallBack func(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Instance) // must not block
 
 	mu     sync.Mutex
 	byID   *memory[string, pending]
@@ -45,8 +45,8 @@ type pendings struct {
 	early  map[name]map[providers.State]providers.Receipt // those whose message isn't known yet
 }
 
-// name is a carrier's for a message, or for a part of one.
-type name struct{ carrier, id string }
+// name is an instance's for a message, or for a part of one.
+type name struct{ instance, id string }
 
 // pending is one message. Its fields belong to pendings.mu.
 type pending struct {
@@ -54,14 +54,14 @@ type pending struct {
 	number   phone.Number
 	message  *providers.Message // nil once its code is void: it must not be sent again
 	life     time.Duration      // of the code
-	tries    []try              // one for each carrier of the route, in its order
+	tries    []try              // one for each instance of the route, in its order
 	answered bool               // a caller was there to hear that it was accepted
-	stop     context.CancelFunc // ends its being sent through other carriers because of a receipt; nil if it isn't
+	stop     context.CancelFunc // ends its being sent through other instances because of a receipt; nil if it isn't
 }
 
-// try is what one carrier made of the message.
+// try is what one instance made of the message.
 type try struct {
-	carrier  *race.Carrier
+	instance *race.Instance
 	begun    bool
 	over     bool // the attempt has ended
 	accepted bool
@@ -69,7 +69,7 @@ type try struct {
 	parts    []part
 }
 
-// part is a message, or a part of one, as its carrier counts.
+// part is a message, or a part of one, as its instance counts.
 type part struct {
 	id    string
 	state providers.State
@@ -85,7 +85,7 @@ func (t *try) dead() bool { return t.over && !t.accepted || t.failed() }
 
 // arrived reports whether the whole message is on the phone.
 func (t *try) arrived() bool {
-	return len(t.parts) > 0 && !slices.ContainsFunc(t.parts, func(p part) bool { return !p.state.Arrived() })
+	return len(t.parts) > 0 && !slices.ContainsFunc(t.parts, func(p part) bool { return !p.state.Delivered() })
 }
 
 // mayArrive reports whether the try is out and nothing bad is known of it. Of one that ended in silence nothing will ever be
@@ -106,16 +106,16 @@ func newPendings(events Events) *pendings {
 }
 
 // open notes a message that is about to be sent, for the first time or for a repeat of its call.
-func (ps *pendings) open(r Request, number phone.Number, m providers.Message, route []*race.Carrier, life time.Duration) {
+func (ps *pendings) open(r Request, number phone.Number, m providers.Message, route []*race.Instance, life time.Duration) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	if ps.byID.get(r.ID, r.Arrived) != nil {
+	if ps.byID.get(r.ID, r.ReceivedAt) != nil {
 		return
 	}
 	r.Code = providers.Secret{}
-	p := ps.byID.put(r.ID, pending{request: r, number: number, message: &m, life: life, tries: make([]try, len(route))}, r.Arrived)
-	for i, carrier := range route {
-		p.tries[i].carrier = carrier
+	p := ps.byID.put(r.ID, pending{request: r, number: number, message: &m, life: life, tries: make([]try, len(route))}, r.ReceivedAt)
+	for i, instance := range route {
+		p.tries[i].instance = instance
 	}
 	ps.dying[life] = append(ps.dying[life], p)
 	if len(ps.dying[life]) == 1 {
@@ -124,7 +124,7 @@ func (ps *pendings) open(r Request, number phone.Number, m providers.Message, ro
 }
 
 // lives is how long the code will live.
-func (p *pending) lives() time.Duration { return time.Until(p.request.Arrived.Add(p.life)) }
+func (p *pending) lives() time.Duration { return time.Until(p.request.ReceivedAt.Add(p.life)) }
 
 // wipe drops the messages whose codes have died, and comes again for the others.
 func (ps *pendings) wipe(life time.Duration) {
@@ -149,7 +149,7 @@ func (ps *pendings) die(p *pending) {
 	}
 }
 
-// void makes sure that the message isn't sent again, nor by one more carrier if that is under way. ps.mu is held.
+// void makes sure that the message isn't sent again, nor by one more instance if that is under way. ps.mu is held.
 func (p *pending) void() {
 	p.message = nil
 	if p.stop != nil {
@@ -162,7 +162,7 @@ func (ps *pendings) forgot(p *pending, old bool) {
 	ps.die(p) // the oldest is the first to die, too
 	for _, t := range p.tries {
 		for _, part := range t.parts {
-			delete(ps.byName, name{t.carrier.Name, part.id})
+			delete(ps.byName, name{t.instance.Name, part.id})
 		}
 	}
 	if flow := p.request.flow(); ps.newest[flow] == p {
@@ -170,6 +170,19 @@ func (ps *pendings) forgot(p *pending, old bool) {
 	}
 	if !old {
 		ps.events.Forgot()
+	}
+}
+
+// begin notes that a message is about to be given to an instance. From here on the instance may report of it.
+func (ps *pendings) begin(messageID, instance string) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	p := ps.byID.get(messageID, time.Now())
+	if p == nil {
+		return
+	}
+	if t := p.try(instance); t != nil {
+		t.begun = true
 	}
 }
 
@@ -187,16 +200,16 @@ func (ps *pendings) note(a race.Attempt) {
 	if p == nil {
 		return
 	}
-	t := p.try(a.Carrier)
+	t := p.try(a.Instance)
 	if t == nil {
 		return
 	}
-	t.begun, t.over, t.accepted = true, !a.Pending, a.Err == nil
+	t.over, t.accepted = !a.Pending, a.Err == nil
 	if a.Err != nil && !t.failed() {
 		t.kind = a.Err.Kind
 	}
 	for _, id := range a.Sent.IDs {
-		n := name{a.Carrier, id}
+		n := name{a.Instance, id}
 		ps.bind(p, t, n)
 		for _, receipt := range ps.early[n] {
 			ps.apply(p, n, receipt)
@@ -206,17 +219,17 @@ func (ps *pendings) note(a race.Attempt) {
 	ps.consider(p)
 }
 
-// try returns what a carrier made of the message, or nil if it is none of the route.
-func (p *pending) try(carrier string) *try {
+// try returns what an instance made of the message, or nil if it is none of the route.
+func (p *pending) try(instance string) *try {
 	for i := range p.tries {
-		if p.tries[i].carrier.Name == carrier {
+		if p.tries[i].instance.Name == instance {
 			return &p.tries[i]
 		}
 	}
 	return nil
 }
 
-// bind notes the carrier's name for a message.
+// bind notes the instance's name for a message.
 func (ps *pendings) bind(p *pending, t *try, n name) {
 	if _, known := ps.byName[n]; known || len(t.parts) == mostParts {
 		return
@@ -240,7 +253,7 @@ func (ps *pendings) answer(r Request) {
 	switch {
 	case newest == nil || newest == p:
 		ps.newest[flow] = p
-	case p.request.Arrived.Before(newest.request.Arrived): // a late repeat
+	case p.request.ReceivedAt.Before(newest.request.ReceivedAt): // a late repeat
 		p.void()
 	default:
 		newest.void()
@@ -249,34 +262,34 @@ func (ps *pendings) answer(r Request) {
 	ps.consider(p)
 }
 
-// receive takes one receipt. The message's own name finds it only until the carrier has told its name.
-func (ps *pendings) receive(carrier, messageID string, receipt providers.Receipt) {
+// receive takes one receipt. The message's own name finds it only until the instance has told its name.
+func (ps *pendings) receive(instance, messageID string, receipt providers.Receipt) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	n := name{carrier, receipt.ID}
+	n := name{instance, receipt.ID}
 	p := ps.byName[n]
 	if p == nil {
-		p = ps.unnamed(messageID, carrier)
+		p = ps.unnamed(messageID, instance)
 		if p == nil {
 			ps.wait(n, receipt)
 			return
 		}
-		t := p.try(carrier)
-		t.begun = true
-		ps.bind(p, t, n)
+		ps.bind(p, p.try(instance), n)
 	}
 	ps.apply(p, n, receipt)
 	ps.consider(p)
 }
 
-// unnamed returns a message that a carrier has, or may have, without having told its name for it.
-func (ps *pendings) unnamed(messageID, carrier string) *pending {
+// unnamed returns a message that an instance has, or may have, without having told its name for it. An instance that was never
+// given the message has nothing to report of it: whoever knows the instance's address for receipts could say that the message has
+// arrived, or won't, and so stop its being sent through the others.
+func (ps *pendings) unnamed(messageID, instance string) *pending {
 	p := ps.byID.get(messageID, time.Now())
 	if p == nil {
 		return nil
 	}
-	t := p.try(carrier)
-	if t == nil || t.over && (len(t.parts) > 0 || !t.accepted && t.kind != providers.Unknown) {
+	t := p.try(instance)
+	if t == nil || !t.begun || t.over && (len(t.parts) > 0 || !t.accepted && t.kind != providers.Unknown) {
 		return nil
 	}
 	return p
@@ -289,7 +302,7 @@ func (ps *pendings) wait(n name, receipt providers.Receipt) {
 		return
 	}
 	if len(ps.early) == mostEarly {
-		ps.events.Reported(Report{Carrier: n.carrier, Receipt: receipt})
+		ps.events.Reported(Report{Instance: n.instance, Receipt: receipt})
 		return
 	}
 	ps.early[n] = map[providers.State]providers.Receipt{receipt.State: receipt}
@@ -297,7 +310,7 @@ func (ps *pendings) wait(n name, receipt providers.Receipt) {
 		ps.mu.Lock()
 		defer ps.mu.Unlock()
 		for _, receipt := range ps.early[n] {
-			ps.events.Reported(Report{Carrier: n.carrier, Receipt: receipt})
+			ps.events.Reported(Report{Instance: n.instance, Receipt: receipt})
 		}
 		delete(ps.early, n)
 	})
@@ -305,7 +318,7 @@ func (ps *pendings) wait(n name, receipt providers.Receipt) {
 
 // apply notes what a receipt says, if that is news.
 func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
-	t := p.try(n.carrier)
+	t := p.try(n.instance)
 	i := slices.IndexFunc(t.parts, func(part part) bool { return part.id == n.id })
 	if i < 0 || receipt.State <= t.parts[i].state {
 		return
@@ -318,10 +331,10 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 	ps.events.Reported(Report{
 		MessageID: p.request.ID,
 		Number:    p.number,
-		Carrier:   n.carrier,
+		Instance:  n.instance,
 		Receipt:   receipt,
-		After:     time.Since(p.request.Arrived),
-		Arrived:   t.arrived() && !before,
+		After:     time.Since(p.request.ReceivedAt),
+		Delivered: t.arrived() && !before,
 	})
 	if t.arrived() && !before {
 		p.void()
@@ -329,7 +342,7 @@ func (ps *pendings) apply(p *pending, n name, receipt providers.Receipt) {
 	}
 }
 
-// consider sends a message through the carriers that are left if a receipt has made that necessary, and it still makes sense.
+// consider sends a message through the instances that are left if a receipt has made that necessary, and it still makes sense.
 func (ps *pendings) consider(p *pending) {
 	if ps.fallBack == nil || p.message == nil || !p.answered || p.stop != nil || p.lives() < leastLife {
 		return
@@ -341,7 +354,7 @@ func (ps *pendings) consider(p *pending) {
 	if route := p.left(); len(route) > 0 {
 		var ctx context.Context
 		ctx, p.stop = context.WithCancel(context.Background())
-		ps.fallBack(ctx, p, *p.message, Fallback{MessageID: p.request.ID, Carrier: failed.carrier.Name, Kind: failed.kind}, route)
+		ps.fallBack(ctx, p, *p.message, Fallback{MessageID: p.request.ID, Instance: failed.instance.Name, Kind: failed.kind}, route)
 	}
 }
 
@@ -361,21 +374,21 @@ func (p *pending) failed() *try {
 	return failed
 }
 
-// left returns the carriers that have not tried the message, without those of a channel that the person isn't on.
-func (p *pending) left() []*race.Carrier {
-	var route []*race.Carrier
+// left returns the instances that have not tried the message, without those of a channel that the person isn't on.
+func (p *pending) left() []*race.Instance {
+	var route []*race.Instance
 	for _, t := range p.tries {
 		off := slices.ContainsFunc(p.tries, func(o try) bool {
-			return o.dead() && o.kind == providers.Channel && o.carrier.Channel() == t.carrier.Channel()
+			return o.dead() && o.kind == providers.Channel && o.instance.Channel() == t.instance.Channel()
 		})
 		if !t.begun && !off {
-			route = append(route, t.carrier)
+			route = append(route, t.instance)
 		}
 	}
 	return route
 }
 
-// sent notes that a message has been sent through other carriers, or that there was no room for that.
+// sent notes that a message has been sent through other instances, or that there was no room for that.
 func (ps *pendings) sent(p *pending, attempts []race.Attempt) {
 	ps.noteAll(attempts)
 	ps.mu.Lock()

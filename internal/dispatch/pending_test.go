@@ -20,7 +20,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// post is a carrier whose name for a message is ours and its own initial. It shows what it was given to the stage.
+// post is an instance whose name for a message is ours and its own initial. It shows what it was given to the stage.
 type post struct {
 	initial string
 	channel string
@@ -47,7 +47,7 @@ func (p *post) Send(ctx context.Context, m providers.Message) (providers.Sent, e
 	return sent, nil
 }
 
-// stage is a Dispatcher whose carriers are posts, and a record of what happens on it.
+// stage is a Dispatcher whose instances are posts, and a record of what happens on it.
 type stage struct {
 	*Dispatcher
 	mu     sync.Mutex
@@ -84,24 +84,24 @@ func newStage(change func([]*post, *Settings), channels ...string) *stage {
 	if change != nil {
 		change(posts, &settings)
 	}
-	var carriers []*race.Carrier
+	var instances []*race.Instance
 	for _, p := range posts {
-		carriers = append(carriers, race.NewCarrier(p.initial, p, providers.Codes{"77": providers.Recipient}, 100))
+		instances = append(instances, race.NewInstance(p.initial, p, providers.Codes{"77": providers.Recipient}, 100))
 	}
 	runner := &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}
-	s.Dispatcher = New(settings, carriers, runner, Events{
+	s.Dispatcher = New(settings, instances, runner, Events{
 		Reported: func(r Report) {
-			what := fmt.Sprintf("%s reports %v of %q", r.Carrier, r.Receipt.State, r.MessageID)
+			what := fmt.Sprintf("%s reports %v of %q", r.Instance, r.Receipt.State, r.MessageID)
 			if r.Receipt.State.Failed() {
 				what += " " + r.Receipt.Kind.String()
 			}
-			if r.Arrived {
+			if r.Delivered {
 				what += " arrived"
 			}
 			s.add(what)
 		},
 		FellBack: func(f Fallback) {
-			what := fmt.Sprintf("fell back from %s for %v", f.Carrier, f.Kind)
+			what := fmt.Sprintf("fell back from %s for %v", f.Instance, f.Kind)
 			if f.Outcome.Result != race.Accepted {
 				what += " in vain"
 			}
@@ -114,24 +114,24 @@ func newStage(change func([]*post, *Settings), channels ...string) *stage {
 
 func (s *stage) ask(id string, change ...func(*Request)) Result {
 	r := request("15555550100")
-	r.ID, r.Code = id, providers.NewSecret("code-"+id)
+	r.ID, r.Code, r.Stored = id, providers.NewSecret("code-"+id), "before "+id
 	for _, c := range change {
 		c(&r)
 	}
 	return s.Send(context.Background(), r).Result
 }
 
-// report makes a carrier report of a message that it has taken.
-func (s *stage) report(carrier, messageID string, state providers.State, kind providers.Kind) {
-	s.reportAs(carrier, "", messageID+carrier+"0", state, kind)
+// report makes an instance report of a message that it has taken.
+func (s *stage) report(instance, messageID string, state providers.State, kind providers.Kind) {
+	s.reportAs(instance, "", messageID+instance+"0", state, kind)
 }
 
-func (s *stage) reportAs(carrier, messageID, id string, state providers.State, kind providers.Kind) {
-	c := s.Carriers[carrier[0]-'a']
+func (s *stage) reportAs(instance, messageID, id string, state providers.State, kind providers.Kind) {
+	c := s.Instances[instance[0]-'a']
 	s.Receipts(c, messageID, []providers.Receipt{{ID: id, State: state, Kind: kind}})
 }
 
-// The code goes out by the next carrier of another channel, at once and exactly once: also when the receipt comes again, out
+// The code goes out by the next instance of another channel, at once and exactly once: also when the receipt comes again, out
 // of order and several times at the same moment.
 func TestLateFallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestLateFallback(t *testing.T) {
 		s.report("c", "1", providers.StateUndelivered, providers.Temporary)
 		require.Equal(t, `c reports undelivered of "1" temporary; d sends code-1 to 1; fell back from c for temporary`, s.happened())
 		s.report("d", "1", providers.StateUndelivered, providers.Temporary)
-		require.Equal(t, `d reports undelivered of "1" temporary`, s.happened(), "no carrier is left")
+		require.Equal(t, `d reports undelivered of "1" temporary`, s.happened(), "no instance is left")
 		require.NoError(t, s.Drain(t.Context()))
 	})
 }
@@ -226,13 +226,13 @@ func TestNoLateFallback(t *testing.T) {
 		}},
 		{"the operator's own class forbids it", nil, func(_ *testing.T, s *stage) {
 			s.ask("1")
-			s.Receipts(s.Carriers[0], "", []providers.Receipt{{ID: "1a0", State: providers.StateFailed, Kind: providers.Temporary, Code: "77"}})
+			s.Receipts(s.Instances[0], "", []providers.Receipt{{ID: "1a0", State: providers.StateFailed, Kind: providers.Temporary, Code: "77"}})
 		}},
-		{"another carrier's receipt bears the same name", nil, func(_ *testing.T, s *stage) {
+		{"another instance's receipt bears the same name", nil, func(_ *testing.T, s *stage) {
 			s.ask("1")
 			s.reportAs("b", "", "1a0", providers.StateFailed, providers.Temporary)
 		}},
-		{"a receipt for a message that the carrier has named otherwise", nil, func(_ *testing.T, s *stage) {
+		{"a receipt for a message that the instance has named otherwise", nil, func(_ *testing.T, s *stage) {
 			s.ask("1")
 			s.reportAs("a", "1", "another", providers.StateFailed, providers.Temporary)
 		}},
@@ -249,7 +249,7 @@ func TestNoLateFallback(t *testing.T) {
 	}
 }
 
-// While another carrier may still deliver the message, it isn't sent by a third.
+// While another instance may still deliver the message, it isn't sent by a third.
 func TestLateFallbackWaitsForTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = 3 * time.Second }, "sms", "sms", "sms")
@@ -264,7 +264,7 @@ func TestLateFallbackWaitsForTheOthers(t *testing.T) {
 	})
 }
 
-// Of a carrier that never answered nothing will be known: it doesn't keep the message from the user.
+// Of an instance that never answered nothing will be known: it doesn't keep the message from the user.
 func TestLateFallbackDoesNotWaitForSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Hour }, "sms", "sms", "sms")
@@ -276,7 +276,7 @@ func TestLateFallbackDoesNotWaitForSilence(t *testing.T) {
 	})
 }
 
-func TestLateFallbackGoesOnWhereACarrierRefuses(t *testing.T) {
+func TestLateFallbackGoesOnWhereAInstanceRefuses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) {
 			posts[1].err = &providers.Error{Kind: providers.Account, Err: errors.New("no")}
@@ -287,7 +287,7 @@ func TestLateFallbackGoesOnWhereACarrierRefuses(t *testing.T) {
 	})
 }
 
-// Where one carrier has said that nobody will reach the number, another's failure changes nothing.
+// Where one instance has said that nobody will reach the number, another's failure changes nothing.
 func TestNoLateFallbackToANumberThatNobodyReaches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) {
@@ -300,7 +300,7 @@ func TestNoLateFallbackToANumberThatNobodyReaches(t *testing.T) {
 	})
 }
 
-// A carrier that has reported a failure before it answered in vain has given its reason.
+// An instance that has reported a failure before it answered in vain has given its reason.
 func TestAReceiptKnowsBetterThanAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) {
@@ -317,12 +317,12 @@ func TestAReceiptKnowsBetterThanAnAnswer(t *testing.T) {
 }
 
 // What was tried for a call and for its repeats was tried for one message.
-func TestNoLateFallbackByACarrierOfTheCallBefore(t *testing.T) {
+func TestNoLateFallbackByAInstanceOfTheCallBefore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) {
 			posts[0].err = &providers.Error{Kind: providers.Account, Err: errors.New("no")}
 		}, "sms", "sms")
-		b := s.Carriers[1].Provider().(*post)
+		b := s.Instances[1].Provider().(*post)
 		b.err = &providers.Error{Kind: providers.Temporary, Err: errors.New("not now")}
 		require.Equal(t, Failed, s.ask("1"))
 		b.err = nil
@@ -341,7 +341,7 @@ func TestNoLateFallbackOfAnEarlierSecondFactor(t *testing.T) {
 		go func() { done <- s.ask("1", mfa) }()
 		time.Sleep(500 * time.Millisecond)
 		require.Equal(t, "a sends code-1 to 1", s.happened())
-		s.Carriers[0].Provider().(*post).silent = 0
+		s.Instances[0].Provider().(*post).silent = 0
 		require.Equal(t, Accepted, s.ask("2", mfa))
 		require.Equal(t, Accepted, <-done)
 		s.report("a", "1", providers.StateFailed, providers.Temporary)
@@ -392,7 +392,7 @@ func TestReceiptBeforeItsMessage(t *testing.T) {
 	})
 }
 
-// A carrier that has not answered may still report, by the name that we gave the message.
+// An instance that has not answered may still report, by the name that we gave the message.
 func TestReceiptByOurName(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Hour }, "sms")
@@ -408,7 +408,7 @@ func TestReceiptByOurName(t *testing.T) {
 	})
 }
 
-// A carrier that never answered has delivered it all the same: another one's failure is no loss.
+// An instance that never answered has delivered it all the same: another one's failure is no loss.
 func TestWhatHasArrivedUnansweredIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Hour }, "sms", "sms", "sms")
@@ -421,7 +421,7 @@ func TestWhatHasArrivedUnansweredIsNotSentAgain(t *testing.T) {
 	})
 }
 
-// A carrier that has refused a message has nothing to report of it: by our name, anybody who knows the address could.
+// An instance that has refused a message has nothing to report of it: by our name, anybody who knows the address could.
 func TestNoReceiptByOurNameOfWhatWasRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) {
@@ -434,6 +434,34 @@ func TestNoReceiptByOurNameOfWhatWasRefused(t *testing.T) {
 		time.Sleep(keepEarly)
 		require.Equal(t, `a reports delivered of ""`, s.happened())
 	})
+}
+
+// Nor has an instance that was never given the message: what it says of our name changes nothing.
+func TestNoReceiptByOurNameOfWhatWasNeverGiven(t *testing.T) {
+	for _, tt := range []struct {
+		state providers.State
+		kind  providers.Kind
+	}{
+		{providers.StateDelivered, 0},
+		{providers.StateFailed, providers.Recipient},
+		{providers.StateFailed, providers.Temporary},
+	} {
+		t.Run(fmt.Sprint(tt.state, " ", tt.kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(func(posts []*post, _ *Settings) { posts[0].silent = time.Second }, "sms", "sms")
+				done := make(chan Result)
+				go func() { done <- s.ask("1") }()
+				time.Sleep(500 * time.Millisecond)
+				s.reportAs("b", "1", "x", tt.state, tt.kind)
+				require.Equal(t, Accepted, <-done)
+				s.reportAs("b", "1", "x", tt.state, tt.kind)
+				s.report("a", "1", providers.StateFailed, providers.Temporary)
+				require.Equal(t, `a sends code-1 to 1; a reports failed of "1" temporary; b sends code-1 to 1; fell back from a for temporary`, s.happened())
+				time.Sleep(keepEarly)
+				require.Contains(t, s.happened(), fmt.Sprintf(`b reports %v of ""`, tt.state))
+			})
+		})
+	}
 }
 
 func TestReceiptForNoMessage(t *testing.T) {
@@ -458,14 +486,14 @@ func TestReceiptForNoMessage(t *testing.T) {
 	})
 }
 
-// A carrier cuts its names out of a body of megabytes, which must not stay in memory for their sake.
+// An instance cuts its names out of a body of megabytes, which must not stay in memory for their sake.
 func TestAReceiptDoesNotKeepItsBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(nil, "sms")
 		for i := range 100 {
 			body := fmt.Sprintf("name%d 42 %s", i, strings.Repeat("x", 1<<20))
 			id, rest, _ := strings.Cut(body, " ")
-			s.Receipts(s.Carriers[0], "", []providers.Receipt{{ID: id, Code: rest[:2], State: providers.StateSent}})
+			s.Receipts(s.Instances[0], "", []providers.Receipt{{ID: id, Code: rest[:2], State: providers.StateSent}})
 		}
 		var stats runtime.MemStats
 		runtime.GC()
@@ -538,7 +566,7 @@ func TestParts(t *testing.T) {
 	})
 }
 
-// A message goes by so many names of one carrier, and no more.
+// A message goes by so many names of one instance, and no more.
 func TestPartsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *Settings) { posts[0].parts = mostParts + 1 }, "sms")
@@ -552,7 +580,7 @@ func TestPartsAreBounded(t *testing.T) {
 	})
 }
 
-// Who asks again although the message has arrived isn't sent it through another carrier.
+// Who asks again although the message has arrived isn't sent it through another instance.
 func TestWhatHasArrivedIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(nil, "sms", "sms")
@@ -565,7 +593,7 @@ func TestWhatHasArrivedIsNotLost(t *testing.T) {
 	})
 }
 
-// A resend starts behind the carrier that has the message now.
+// A resend starts behind the instance that has the message now.
 func TestResendAfterLateFallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(nil, "whatsapp", "sms", "sms")
@@ -577,7 +605,7 @@ func TestResendAfterLateFallback(t *testing.T) {
 	})
 }
 
-// A message is not sent on when the user has been given a newer code, or has got it after all, while its carriers are tried.
+// A message is not sent on when the user has been given a newer code, or has got it after all, while its instances are tried.
 func TestLateFallbackEndsWhenItsCodeIsVoid(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -656,7 +684,7 @@ func TestPendingIsBounded(t *testing.T) {
 		forgotten := 0
 		ps := newPendings(Events{Forgot: func() { forgotten++ }, Reported: func(Report) {}})
 		ps.arrived = func(Request) {}
-		carriers := []*race.Carrier{race.NewCarrier("a", &post{}, nil, 1)}
+		instances := []*race.Instance{race.NewInstance("a", &post{}, nil, 1)}
 		var heaps []uint64
 		messages, every := 1_000_000, 200_000
 		if providertest.RaceDetector {
@@ -666,8 +694,8 @@ func TestPendingIsBounded(t *testing.T) {
 			r := request(fmt.Sprintf("1555%07d", i))
 			r.ID, r.User = fmt.Sprintf("message-%030d", i), fmt.Sprintf("user-%030d", i)
 			m := providers.Message{ID: r.ID, To: r.Phone, Code: r.Code, Text: providers.NewSecret(strings.Repeat("x", 100))}
-			ps.open(r, phoneOf(t, r), m, carriers, time.Minute)
-			ps.note(race.Attempt{MessageID: r.ID, Carrier: "a", Sent: providers.Sent{IDs: []string{fmt.Sprintf("name-%030d", i)}}})
+			ps.open(r, phoneOf(t, r), m, instances, time.Minute)
+			ps.note(race.Attempt{MessageID: r.ID, Instance: "a", Sent: providers.Sent{IDs: []string{fmt.Sprintf("name-%030d", i)}}})
 			ps.answer(r)
 			ps.receive("a", "", providers.Receipt{ID: fmt.Sprintf("no-name-%030d", i), State: providers.StateSent})
 			if i%100 == 0 {
@@ -691,7 +719,7 @@ func TestPendingIsBounded(t *testing.T) {
 			require.Less(t, heaps[len(heaps)-1], heaps[0]*5/4)
 		}
 		time.Sleep(keepPending)
-		ps.open(request("15555550100"), phoneOf(t, request("15555550100")), providers.Message{}, carriers, time.Minute)
+		ps.open(request("15555550100"), phoneOf(t, request("15555550100")), providers.Message{}, instances, time.Minute)
 		require.Len(t, ps.byName, 0)
 		require.Len(t, ps.newest, 0)
 		time.Sleep(time.Minute)

@@ -22,23 +22,23 @@ type Events struct {
 type Report struct {
 	MessageID string       // empty if the receipt is for none that is known
 	Number    phone.Number // likewise
-	Carrier   string
+	Instance  string
 	Receipt   providers.Receipt
-	Arrived   bool          // with this, and not before, the whole message is on the phone
+	Delivered bool          // with this, and not before, the whole message is on the phone
 	After     time.Duration // since the request arrived
 }
 
-// Fallback is a message that was sent through the next carrier because a receipt said that it won't arrive by the first.
+// Fallback is a message that was sent through the next instance because a receipt said that it won't arrive by the first.
 type Fallback struct {
 	MessageID string
-	Carrier   string         // that failed
+	Instance  string         // that failed
 	Kind      providers.Kind // why
 	Outcome   race.Outcome
-	Reason    error // why no carrier was tried; may be nil
+	Reason    error // why no instance was tried; may be nil
 }
 
-// Receipts takes what a carrier has reported. The message's ID is the one that the carrier was given; it may be empty.
-func (d *Dispatcher) Receipts(c *race.Carrier, messageID string, receipts []providers.Receipt) {
+// Receipts takes what an instance has reported. The message's ID is the one that the instance was given; it may be empty.
+func (d *Dispatcher) Receipts(c *race.Instance, messageID string, receipts []providers.Receipt) {
 	for _, receipt := range receipts {
 		if kind, ours := c.Codes[receipt.Code]; ours {
 			receipt.Kind = kind
@@ -49,7 +49,7 @@ func (d *Dispatcher) Receipts(c *race.Carrier, messageID string, receipts []prov
 }
 
 // open notes a message so that receipts for it find it.
-func (d *Dispatcher) open(r Request, number phone.Number, m providers.Message, route []*race.Carrier) {
+func (d *Dispatcher) open(r Request, number phone.Number, m providers.Message, route []*race.Instance) {
 	if !d.settings.Receipts {
 		return
 	}
@@ -73,20 +73,21 @@ func (d *Dispatcher) life(r Request) time.Duration {
 	return defaultLife
 }
 
-// fallBack sends a message through the carriers that have not tried it yet. Nobody waits for the outcome but the user, who
+// fallBack sends a message through the instances that have not tried it yet. Nobody waits for the outcome but the user, who
 // sits before a field for the code. It ends with ctx, which says that the code is void, or has arrived.
-func (d *Dispatcher) fallBack(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Carrier) {
+func (d *Dispatcher) fallBack(ctx context.Context, p *pending, m providers.Message, f Fallback, route []*race.Instance) {
 	d.race.Go(func() {
 		select {
 		case d.slots <- struct{}{}:
 			defer func() { <-d.slots }()
 			now := time.Now()
 			f.Outcome = d.race.Run(ctx, race.Entry{
-				Message:  m,
-				Route:    route,
-				Arrived:  now,
-				Deadline: now.Add(d.settings.Budget),
-				Late:     d.pending.note,
+				Message:    m,
+				Route:      route,
+				ReceivedAt: now,
+				Deadline:   now.Add(d.settings.Budget),
+				Begins:     func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
+				Late:       d.pending.note,
 			})
 		default:
 			f.Reason = errBusy

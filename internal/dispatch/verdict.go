@@ -8,11 +8,11 @@ import (
 )
 
 // judge asks the policy whether the number may be texted now. It asks once for a call and all its repeats: who was let through,
-// and charged, is not refused because a carrier failed. The limits' time is that of the verdict: calls that waited are not judged
+// and charged, is not refused because an instance failed. The limits' time is that of the verdict: calls that waited are not judged
 // in the order in which they arrived.
 func (d *Dispatcher) judge(r Request, c *call, number phone.Number) policy.Verdict {
 	return d.calls.judged(c, func() policy.Verdict {
-		return d.Policy.Judge(policy.Call{Number: number, IP: r.IP, Proven: r.Proven, At: time.Now()})
+		return d.Policy.Judge(policy.Call{Number: number, User: r.User, IP: r.IP, Proven: r.Proven, At: time.Now()})
 	})
 }
 

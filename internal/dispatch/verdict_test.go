@@ -46,13 +46,21 @@ func TestRefusals(t *testing.T) {
 			func(r *Request) { r.Phone = providers.NewSecret("77011234567") }, BadNumber, policy.BlockedCountry, "refused by blocked_countries", 1},
 		{"a limit", limited(policy.Limits{Phone: one}), func(r *Request) { r.User = "another" },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
-		{"a limit, while the user has a code", limited(policy.Limits{Phone: one}), func(r *Request) { r.Arrived = r.Arrived.Add(-61 * time.Second) },
+		{"a limit, while the user has a code", limited(policy.Limits{Phone: one}), func(r *Request) { r.ReceivedAt = r.ReceivedAt.Add(-61 * time.Second) },
 			JustSent, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit, and the user has used the code", limited(policy.Limits{Phone: one}), func(r *Request) { r.LastSignIn = "since" },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit, and the code is over", limited(policy.Limits{Phone: one}), nil, TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
 		{"a limit of a second factor", limited(policy.Limits{Phone: one}), func(r *Request) { r.MFA = true },
 			TooMany, policy.PerPhone, "refused by limit_phone (1/1h), again in 58m", 1},
+		{"a limit, and the number is the account's own", limited(policy.Limits{Phone: one}), func(r *Request) { r.Proven = true }, Accepted, policy.None, "", 2},
+		{"a limit of the account, its own number", limited(policy.Limits{User: one}), func(r *Request) { r.Proven = true },
+			TooMany, policy.PerUser, "refused by limit_user (1/1h), again in 58m", 1},
+		{"a limit of the account, a challenge to its own number", limited(policy.Limits{User: one}), func(r *Request) { r.Proven, r.MFA = true, true },
+			TooMany, policy.PerUser, "refused by limit_user (1/1h), again in 58m", 1},
+		{"a limit of the account, and another asks", limited(policy.Limits{User: one}), func(r *Request) { r.User = "another" }, Accepted, policy.None, "", 2},
+		{"a ceiling", limited(policy.Limits{All: one}), func(r *Request) { r.Proven, r.User = true, "another" },
+			TooMany, policy.InAll, "refused by limit_all (1/1h), again in 58m", 1},
 		{"another address", limited(policy.Limits{IP: one}), func(r *Request) { r.IP = netip.MustParseAddr("203.0.113.8") }, Accepted, policy.None, "", 2},
 		{"the same address", limited(policy.Limits{IP: one}), func(r *Request) { r.Phone = providers.NewSecret("447400999999") },
 			TooMany, policy.PerIP, "refused by limit_ip (1/1h), again in 58m", 1},
@@ -85,7 +93,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A user is told that a code was just sent as long as it lives, whether or not a repeated request goes to another carrier.
+// A user is told that a code was just sent as long as it lives, whether or not a repeated request goes to another instance.
 func TestTheCodeThatWasSentIsPointedTo(t *testing.T) {
 	for _, window := range []time.Duration{0, 10 * time.Minute} {
 		for _, tt := range []struct {
@@ -130,7 +138,7 @@ func TestRepeatsAreChargedOnce(t *testing.T) {
 		first := numbered("1", nil)
 		for range 3 {
 			require.Equal(t, Failed, d.Send(t.Context(), first).Result)
-			first.Arrived = first.Arrived.Add(time.Second)
+			first.ReceivedAt = first.ReceivedAt.Add(time.Second)
 		}
 		require.Equal(t, Failed, d.Send(t.Context(), numbered("2", nil)).Result, "there was one left")
 		require.Equal(t, TooMany, d.Send(t.Context(), numbered("3", nil)).Result)
@@ -193,7 +201,9 @@ func TestADoubleTapIsChargedOnce(t *testing.T) {
 			go func() { results <- d.Send(t.Context(), numbered(strconv.Itoa(i), nil)).Result }()
 		}
 		require.ElementsMatch(t, []Result{Accepted, JustSent}, []Result{<-results, <-results})
+		time.Sleep(justSent)
 		require.Equal(t, Accepted, d.Send(t.Context(), numbered("3", nil)).Result)
+		time.Sleep(justSent)
 		require.Equal(t, JustSent, d.Send(t.Context(), numbered("4", nil)).Result)
 		require.Equal(t, 2, p.sent())
 	})

@@ -22,8 +22,9 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB; user_metadata can make them much longer.
-const MaxBody = 1 << 20
+// MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB. user_metadata makes them longer, and it is there twice
+// after a sign-up, for the user and for the identity: so a call may have 2 MiB of it, and 64 KiB of what Auth adds.
+const MaxBody = 2<<20 + 64<<10
 
 // MFA is the sms_type of a second-factor challenge. All other calls have none.
 const MFA = "mfa"
@@ -51,7 +52,13 @@ type User struct {
 	Phone      providers.Secret `json:"phone"`
 	Confirmed  string           `json:"phone_confirmed_at"` // when the account has shown that the phone is its own
 	LastSignIn string           `json:"last_sign_in_at"`    // changes only when a session is issued: not by MFA, not by reauthentication
-	Locale     Locale           `json:"user_metadata"`      // of all that the app put there
+	// When the last code of each kind was sent that Auth has stored: for a sign-in or sign-up, a phone change, and a
+	// reauthentication. The hook is called before its own code is stored.
+	// https://github.com/supabase/auth/blob/008bb4d13965f06b546f2bc3eb6b7fe21175354e/internal/models/user.go
+	ConfirmationSent     string `json:"confirmation_sent_at"`
+	PhoneChangeSent      string `json:"phone_change_sent_at"`
+	ReauthenticationSent string `json:"reauthentication_sent_at"`
+	Locale               Locale `json:"user_metadata"` // of all that the app put there
 }
 
 // SMS is the code and where it goes.
@@ -106,6 +113,14 @@ func (p Payload) Proven() bool {
 	return p.User.Confirmed != "" && withoutPlus(p.Phone()) == withoutPlus(p.User.Phone)
 }
 
+// Stored is a mark of the codes that Auth had stored for the user when it made the call: another one, once one more has been.
+func (u User) Stored() string {
+	if u.ConfirmationSent == "" && u.PhoneChangeSent == "" && u.ReauthenticationSent == "" {
+		return ""
+	}
+	return u.ConfirmationSent + " " + u.PhoneChangeSent + " " + u.ReauthenticationSent
+}
+
 func withoutPlus(number providers.Secret) string { return strings.TrimPrefix(number.Reveal(), "+") }
 
 // IP is the address of the app's user; the zero Addr if there is none that can be read.
@@ -141,10 +156,24 @@ func isUUID(s string) bool {
 	return true
 }
 
-// Spent is how long Auth had been waiting when it made this attempt at the call: the webhook-timestamp says when that was,
-// in whole seconds, and metadata.time when it made the call, both by Auth's clock. Where they are not 1 to 5 seconds apart it
-// is 0: a first attempt, or a fixture that is played by hand.
-func (p Payload) Spent(header http.Header) time.Duration {
+// Auth makes its second and third attempt 2 seconds after the one before has failed. A refused connection fails at once.
+// https://github.com/supabase/auth/blob/02a07864e79d80968bf250cea56325f2fe735eb1/internal/hooks/v0hooks/v0http/v0http.go
+const (
+	secondAttempt = backoff
+	thirdAttempt  = 2 * backoff
+)
+
+// longestWay is the most that a request is taken to be under way from Auth to us, a new connection with TLS included.
+const longestWay = 500 * time.Millisecond
+
+// Spent is how long Auth had been waiting when this attempt at the call arrived; 0 for a first attempt, where that isn't known,
+// and for a fixture that is played by hand. arrived is by our clock.
+//
+// metadata.time says when Auth made the call, to the nanosecond. webhook-timestamp says when Auth made the attempt, by the same
+// clock, cut to whole seconds: so the attempt is known to within a second. Where our clock agrees with that second, it says the
+// rest, and the request's way is in it. Where it doesn't, the attempt is taken for a second or third one after refused
+// connections if that is possible within the second, and else for as late as possible.
+func (p Payload) Spent(header http.Header, arrived time.Time) time.Duration {
 	if p.Metadata == nil {
 		return 0
 	}
@@ -153,11 +182,25 @@ func (p Payload) Spent(header http.Header) time.Duration {
 	if err != nil || headerErr != nil {
 		return 0
 	}
-	apart := time.Unix(seconds, 0).Sub(made)
-	if apart < time.Second || apart > AuthWaits {
+	attempt := time.Unix(seconds, 0)
+	earliest := attempt.Sub(made)
+	latest := earliest + time.Second
+	if earliest < time.Second || earliest > AuthWaits {
 		return 0
 	}
-	return apart + time.Second // the timestamp is cut to whole seconds
+	var spent time.Duration
+	for _, usual := range []time.Duration{secondAttempt, thirdAttempt} {
+		if earliest <= usual && usual < latest {
+			spent = usual
+		}
+	}
+	if late := arrived.Sub(attempt); late >= 0 && late < time.Second+longestWay {
+		return max(spent, arrived.Sub(made))
+	}
+	if spent == 0 {
+		return latest
+	}
+	return spent
 }
 
 // localeShape is that of a BCP 47 tag, with the underscore that many apps write.

@@ -157,30 +157,57 @@ func TestLocale(t *testing.T) {
 	}
 }
 
-// Both clocks are Auth's own; what they say is believed only where it can be a repeat.
+// The call and the attempt are by Auth's clock, the arrival is by ours. They are believed only where they can be a repeat.
 func TestSpent(t *testing.T) {
-	const second = time.Second
+	const ms = time.Millisecond
 	for _, tt := range []struct {
-		made, timestamp string
-		want            time.Duration
+		name                     string
+		made, timestamp, arrived string
+		want                     time.Duration
 	}{
-		{"2026-11-21T00:05:07.5Z", "1795219507", 0}, // the same second: the first attempt
-		{"2026-11-21T00:05:07.5Z", "1795219508", 0}, // half a second later: still
-		{"2026-11-21T00:05:07Z", "1795219508", 2 * second},
-		{"2026-11-21T00:05:07.5Z", "1795219509", 2500 * time.Millisecond}, // the second attempt, after two seconds
-		{"2026-11-21T00:05:07.5Z", "1795219511", 4500 * time.Millisecond}, // the third
-		{"2026-11-21T00:05:07Z", "1795219512", 6 * second},
-		{"2026-11-21T00:05:07Z", "1795219513", 0}, // a fixture with an old time, played by hand
-		{"2026-11-21T00:05:07Z", "1795219500", 0},
-		{"yesterday", "1795219509", 0},
-		{"", "1795219509", 0},
-		{"2026-11-21T00:05:07Z", "", 0},
+		{"the same second: the first attempt", "2026-11-21T00:05:07.5Z", "1795219507", "00:05:07.51", 0},
+		{"half a second later: still", "2026-11-21T00:05:07.5Z", "1795219508", "00:05:08.01", 0},
+		{"second attempt", "2026-11-21T00:05:07.5Z", "1795219509", "00:05:09.502", 2002 * ms},
+		{"second attempt, in the next second", "2026-11-21T00:05:07.999Z", "1795219510", "00:05:10.003", 2004 * ms},
+		{"second attempt, after one that broke late", "2026-11-21T00:05:07.5Z", "1795219510", "00:05:10.7", 3200 * ms},
+		{"third attempt", "2026-11-21T00:05:07.5Z", "1795219511", "00:05:11.504", 4004 * ms},
+		{"third attempt, by a long way", "2026-11-21T00:05:07.9Z", "1795219511", "00:05:12.3", 4400 * ms},
+		{"our clock is 0.4 s behind", "2026-11-21T00:05:07.5Z", "1795219511", "00:05:11.104", 4000 * ms},
+		{"our clock is 2 s behind", "2026-11-21T00:05:07.5Z", "1795219511", "00:05:09.504", 4000 * ms},
+		{"our clock is 2 s ahead", "2026-11-21T00:05:07.5Z", "1795219509", "00:05:11.504", 2000 * ms},
+		{"neither clock nor habit says when in the second", "2026-11-21T00:05:07.5Z", "1795219510", "00:06:00", 3500 * ms},
+		{"no time is left", "2026-11-21T00:05:07Z", "1795219512", "00:05:12", 5000 * ms},
+		{"a fixture with an old time, played by hand", "2026-11-21T00:05:07Z", "1795219513", "00:05:13", 0},
+		{"made after the attempt", "2026-11-21T00:05:07Z", "1795219500", "00:05:00", 0},
+		{"no time of a call", "yesterday", "1795219509", "00:05:09", 0},
+		{"an empty time of a call", "", "1795219509", "00:05:09", 0},
+		{"no time of the attempt", "2026-11-21T00:05:07Z", "", "00:05:09", 0},
 	} {
 		p := Payload{Metadata: &Metadata{Time: tt.made}}
 		header := http.Header{"Webhook-Timestamp": {tt.timestamp}}
-		require.Equal(t, tt.want, p.Spent(header), "%s %s", tt.made, tt.timestamp)
+		arrived, err := time.Parse("2006-01-02 15:04:05", "2026-11-21 "+tt.arrived)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, p.Spent(header, arrived), tt.name)
 	}
-	require.Zero(t, Payload{}.Spent(http.Header{"Webhook-Timestamp": {"1795219509"}}))
+	require.Zero(t, Payload{}.Spent(http.Header{"Webhook-Timestamp": {"1795219509"}}, time.Now()))
+}
+
+// Each call but the first of its kind knows of the one before; nothing else tells a sign-in from a reauthentication.
+func TestStored(t *testing.T) {
+	for _, tt := range []struct{ call, want string }{
+		{"otp-new-user", ""},
+		{"otp-existing-user", "2026-11-21T00:05:07.576228Z  "},
+		{"otp-channel-whatsapp", "2026-11-21T00:05:07.806736Z  "},
+		{"resend-phone-change", "2026-11-21T00:05:08.148416Z 2026-11-21T00:05:08.365808Z "},
+		{"reauthenticate", "2026-11-21T00:05:08.148416Z 2026-11-21T00:05:08.409912Z "},
+	} {
+		p, err := Decode(readCall(t, tt.call))
+		require.NoError(t, err)
+		require.Equal(t, tt.want, p.User.Stored(), tt.call)
+	}
+	p, err := Decode([]byte(`{"user":{"phone":"1","reauthentication_sent_at":"now"},"sms":{"otp":"1"}}`))
+	require.NoError(t, err)
+	require.Equal(t, "  now", p.User.Stored())
 }
 
 func TestReplies(t *testing.T) {

@@ -1,7 +1,9 @@
 package hook
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,13 +13,28 @@ import (
 	"time"
 
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/smshook/smshook/providers"
 )
 
 // Secrets are the keys that Auth signs with: any of them may have signed a call.
-type Secrets []*standardwebhooks.Webhook
+type Secrets []secret
 
-// minKey is the shortest key in bytes. The library takes any, even an empty one, which anybody could sign with.
-const minKey = 22
+type secret struct {
+	webhook *standardwebhooks.Webhook
+	text    providers.Secret // the key, in Base64
+	until   time.Time        // when it is no longer taken; zero if that isn't known
+}
+
+// The least and the greatest length of a key in bytes: those of Auth's own ^v1,whsec_[A-Za-z0-9+/=]{32,88}$. The library takes any,
+// even an empty one, which anybody could sign with.
+const (
+	minKey = 22
+	maxKey = 66
+)
+
+// tolerance is how long a signature is valid: the library's own time.
+const tolerance = 5 * time.Minute
 
 // NewSecret returns the text of one new secret, from 32 random bytes.
 func NewSecret() string {
@@ -47,22 +64,28 @@ func (s *Secrets) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func parseSecret(entry string) (*standardwebhooks.Webhook, error) {
+func parseSecret(entry string) (secret, error) {
 	if strings.HasPrefix(entry, "v1a,") {
-		return nil, errors.New("is asymmetric (v1a), which Auth can't sign with; want v1,whsec_…")
+		return secret{}, errors.New("is asymmetric (v1a), which Auth can't sign with; want v1,whsec_…")
 	}
-	text, ok := strings.CutPrefix(entry, "v1,")
-	if !ok || !strings.HasPrefix(text, "whsec_") {
-		return nil, errors.New("want v1,whsec_… as in Auth's own setting")
+	text, ok := strings.CutPrefix(entry, "v1,whsec_")
+	if !ok {
+		return secret{}, errors.New("want v1,whsec_… as in Auth's own setting")
 	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, "whsec_"))
-	if err != nil {
-		return nil, errors.New("what follows whsec_ is not base64")
+	key, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which Go passes over, and Auth doesn't
+		return secret{}, errors.New("what follows whsec_ is not base64, or is cut off")
 	}
-	if len(key) < minKey {
-		return nil, fmt.Errorf("the key has %d bytes, want %d or more", len(key), minKey)
+	if len(key) < minKey || len(key) > maxKey {
+		return secret{}, fmt.Errorf("the key has %d bytes, want %d to %d", len(key), minKey, maxKey)
 	}
-	return standardwebhooks.NewWebhookRaw(key)
+	webhook, err := standardwebhooks.NewWebhookRaw(key)
+	return secret{webhook: webhook, text: providers.NewSecret(text)}, err
+}
+
+func (s secret) key() []byte {
+	key, _ := base64.StdEncoding.DecodeString(s.text.Reveal()) // it was decoded before
+	return key
 }
 
 // The headers as net/http keeps them. By the library's names, each look at one would make a new text.
@@ -80,50 +103,82 @@ func Signed(header http.Header) error {
 	case id != "" && signature == "":
 		return errors.New("the signature is empty: Auth has no secret for this hook")
 	case id == "" || signature == "" || header.Get(timestampHeader) == "":
-		return errors.New("a webhook-id, webhook-timestamp or webhook-signature header is missing")
+		return errors.New("a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test")
 	}
 	return nil
 }
+
+var (
+	errSeconds = errors.New("webhook-timestamp is not a number of seconds")
+	errOff     = errors.New("webhook-timestamp is more than five minutes off: an old call, or one of the clocks is wrong")
+	errNoMatch = errors.New("the signature matches none of our secrets")
+)
 
 // Verify returns nil if one of the secrets signed the body within five minutes of now, and otherwise what is wrong, in
 // words that are safe to log. It reads the raw body: another JSON of the same meaning has another signature.
 //
 // With several secrets Auth sends one header "v1,A=, v1,B=", of which any pairing with ours will do.
+//
+// It does what the library does, which signs here: that would copy the body three times for each secret, and strangers send long
+// ones. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
 func (s Secrets) Verify(header http.Header, body []byte) error {
 	if err := Signed(header); err != nil {
 		return err
 	}
-	verified, reason := false, errors.New("no secret is set")
+	seconds, err := strconv.ParseInt(header.Get(timestampHeader), 10, 64)
+	if err != nil {
+		return errSeconds
+	}
+	now, at := time.Now(), time.Unix(seconds, 0)
+	if now.Sub(at) > tolerance || at.After(now.Add(tolerance)) {
+		return errOff
+	}
+	given := signatures(header.Get(signatureHeader))
+	signed := fmt.Appendf(nil, "%s.%d.", header.Get(idHeader), seconds)
+	verified := false
 	for _, one := range s { // all of them: the time taken must not tell which one it was
-		err := one.Verify(body, header)
-		if err == nil {
+		if !one.over(now) && one.signed(given, signed, body) {
 			verified = true
-		} else {
-			reason = err
 		}
 	}
-	if verified {
-		return nil
+	if !verified {
+		return errNoMatch
 	}
-	return explain(reason)
+	return nil
 }
 
-func explain(err error) error {
-	switch {
-	case errors.Is(err, standardwebhooks.ErrInvalidHeaders):
-		return errors.New("webhook-timestamp is not a number of seconds")
-	case errors.Is(err, standardwebhooks.ErrMessageTooOld), errors.Is(err, standardwebhooks.ErrMessageTooNew):
-		return errors.New("webhook-timestamp is more than five minutes off: an old call, or one of the clocks is wrong")
-	default:
-		return errors.New("the signature matches none of our secrets")
+// signatures returns those of version 1 that a header has. Between them stands a space, or what Auth writes, a comma and a space.
+func signatures(header string) []string {
+	var list []string
+	for _, one := range strings.Split(header, " ") {
+		if parts := strings.Split(one, ","); len(parts) > 1 && parts[0] == "v1" {
+			list = append(list, parts[1])
+		}
 	}
+	return list
+}
+
+// signed reports whether one of the signatures is the secret's.
+func (s secret) signed(signatures []string, parts ...[]byte) bool {
+	mac := hmac.New(sha256.New, s.key())
+	for _, part := range parts {
+		mac.Write(part)
+	}
+	want := []byte(base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+	found := false
+	for _, signature := range signatures {
+		if hmac.Equal([]byte(signature), want) {
+			found = true
+		}
+	}
+	return found
 }
 
 // Sign adds to header what Auth would: an id, the time and a signature for each secret.
 func (s Secrets) Sign(header http.Header, id string, at time.Time, body []byte) {
 	signatures := make([]string, 0, len(s))
 	for _, one := range s {
-		signature, _ := one.Sign(id, at, body) // it has no way to fail
+		signature, _ := one.webhook.Sign(id, at, body) // it has no way to fail
 		signatures = append(signatures, signature)
 	}
 	header.Set(idHeader, id)

@@ -80,7 +80,7 @@ func TestVerifyRefuses(t *testing.T) {
 	}
 	good := signed(time.Now()).Get("webhook-signature")
 	const (
-		missing   = "a webhook-id, webhook-timestamp or webhook-signature header is missing"
+		missing   = "a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test"
 		empty     = "the signature is empty: Auth has no secret for this hook"
 		noSeconds = "webhook-timestamp is not a number of seconds"
 		off       = "webhook-timestamp is more than five minutes off: an old call, or one of the clocks is wrong"
@@ -127,10 +127,13 @@ func TestSecretsUnmarshalText(t *testing.T) {
 		{"whsec_" + hidden, "secret 1: want v1,whsec_… as in Auth's own setting"},
 		{`"` + good + `"`, "secret 1: want v1,whsec_… as in Auth's own setting"},
 		{"v1," + hidden, "secret 1: want v1,whsec_… as in Auth's own setting"},
-		{"v1,whsec_", "secret 1: the key has 0 bytes, want 22 or more"},
-		{"v1,whsec_" + hidden, "secret 1: the key has 20 bytes, want 22 or more"},
-		{key("k", 21), "secret 1: the key has 21 bytes, want 22 or more"},
-		{good + "|v1,whsec_!" + hidden, "secret 2: what follows whsec_ is not base64"},
+		{"v1,whsec_", "secret 1: the key has 0 bytes, want 22 to 66"},
+		{"v1,whsec_" + hidden, "secret 1: the key has 20 bytes, want 22 to 66"},
+		{key("k", 21), "secret 1: the key has 21 bytes, want 22 to 66"},
+		{good + "|v1,whsec_!" + hidden, "secret 2: what follows whsec_ is not base64, or is cut off"},
+		{key("k", 67), "secret 1: the key has 67 bytes, want 22 to 66"},
+		{good[:len(good)-1], "secret 1: what follows whsec_ is not base64, or is cut off"},
+		{good[:20] + "\n" + good[20:], "secret 1: what follows whsec_ is not base64, or is cut off"},
 		{good + "|v1a,whpk_" + hidden, "secret 2: is asymmetric (v1a), which Auth can't sign with; want v1,whsec_…"},
 	} {
 		require.EqualError(t, new(Secrets).UnmarshalText([]byte(tt.text)), tt.want, tt.text)

@@ -71,7 +71,7 @@ func TestProblems(t *testing.T) {
 			Translations: own(t, map[string]string{"DE": "{{ .App }} {{ .Code }}"}),
 		}, nil, []string{"MESSAGE_DE: has {{ .App }}, and APP is missing", "MESSAGE: has {{ .App }}, and APP is missing"}},
 		{"a default without a text", Settings{Default: must[Locale]("nl")}, nil, []string{"DEFAULT_LOCALE: there is no text in this language"}},
-		{"a text that carriers would refuse", Settings{Template: must[Template](strings.Repeat("a", 909) + "{{ .Code }}")}, nil,
+		{"a text that providers would refuse", Settings{Template: must[Template](strings.Repeat("a", 909) + "{{ .Code }}")}, nil,
 			[]string{"MESSAGE: takes 7 segments with a code of 10 digits, want at most 6"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ const (
 	// longestCode is as long as Auth's codes can be made: 6 to 10 digits.
 	longestCode = "1234567890"
 
-	// maxSegments is how long a text may be: 918 characters of GSM-7, or 402. Carriers refuse what is too long, and the least
+	// maxSegments is how long a text may be: 918 characters of GSM-7, or 402. Providers refuse what is too long, and the least
 	// that one takes is 1000 (Vonage's Messages API); of UCS-2, 737 (Plivo).
 	maxSegments = 6
 

@@ -1,6 +1,6 @@
 // Package metrics is every number that is counted, for Prometheus.
 //
-// Labels are bounded: carriers are the configured instances, countries are ISO 3166-1 codes ("" where that isn't known), and
+// Labels are bounded: instances are the configured instances, countries are ISO 3166-1 codes ("" where that isn't known), and
 // the other labels are the fixed words that are listed with each metric. No metric holds a number, a code or an address.
 package metrics
 
@@ -14,6 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
+
+// instanceLabel holds the name of an instance. It isn't called "instance": Prometheus gives that name to what it scrapes.
+// https://prometheus.io/docs/concepts/jobs_instances/
+const instanceLabel = "provider"
 
 // Metrics counts. Its methods may be called concurrently.
 type Metrics struct {
@@ -63,20 +67,20 @@ func New(version string) *Metrics {
 	}
 	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged or unreadable if they got no further than the door; left if nobody waited for the answer.", "result")
 	m.hookSeconds = histograms("hook_duration_seconds", "From the arrival of a call of the hook that Auth has signed to its answer.", answerSeconds).WithLabelValues().(prometheus.Histogram)
-	m.attempts = counters("attempts_total", "Attempts at a carrier, by kind of failure; accepted if there was none.", "carrier", "kind")
-	m.attemptSeconds = histograms("attempt_duration_seconds", "From the start of an attempt to the carrier's answer.", attemptSeconds, "carrier")
-	m.doubles = counters("doubles_total", "Messages that a carrier took although another had taken the same one.", "carrier")
-	m.segments = counters("segments_total", "SMS segments of the messages that a carrier took: as it counted them, or else as we did.", "carrier")
-	m.resends = counters("resends_total", "Users who asked again although the carrier had taken their message.", "carrier")
+	m.attempts = counters("attempts_total", "Attempts at an instance, by kind of failure; accepted if there was none.", instanceLabel, "kind")
+	m.attemptSeconds = histograms("attempt_duration_seconds", "From the start of an attempt to the instance's answer.", attemptSeconds, instanceLabel)
+	m.doubles = counters("doubles_total", "Messages that an instance took although another had taken the same one.", instanceLabel)
+	m.segments = counters("segments_total", "SMS segments of the messages that an instance took: as it counted them, or else as we did.", instanceLabel)
+	m.resends = counters("resends_total", "Users who asked again although the instance had taken their message.", instanceLabel)
 	m.refusals = counters("refusals_total", "Calls that a rule refused; observed is true if the rule only looked on.", "rule", "observed")
-	m.receipts = counters("receipts_total", "What carriers reported, each state of a message once: sent, failed, undelivered, delivered, read.", "carrier", "country", "state")
-	m.receiptsRefused = counters("receipts_refused_total", "Calls of the receipts' address that were refused, by HTTP status; the carrier is empty if the token was wrong.", "carrier", "status")
-	m.receiptsUnknown = counters("receipts_unknown_total", "Receipts for messages that are not known, or not any more.", "carrier")
-	m.deliverySeconds = histograms("delivery_seconds", "From the arrival of a call of the hook to the report that its message is on the phone.", deliverySeconds, "carrier")
-	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another carrier because of a receipt, by the carrier and kind of the failure; accepted is false if no other took it.", "carrier", "kind", "accepted")
+	m.receipts = counters("receipts_total", "What instances reported, each state of a message once: sent, failed, undelivered, delivered, read.", instanceLabel, "country", "state")
+	m.receiptsRefused = counters("receipts_refused_total", "Calls of the receipts' address that were refused, by HTTP status; the instance is empty if the token was wrong.", instanceLabel, "status")
+	m.receiptsUnknown = counters("receipts_unknown_total", "Receipts for messages that are not known, or not any more.", instanceLabel)
+	m.deliverySeconds = histograms("delivery_seconds", "From the arrival of a call of the hook to the report that its message is on the phone.", deliverySeconds, instanceLabel)
+	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other took it.", instanceLabel, "kind", "accepted")
 	m.forgotten = counter("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.")
 	m.panics = counter("panics_total", "Bugs that were caught.")
-	for _, result := range []string{"accepted", "failed"} { // as for carriers: a rate from the start
+	for _, result := range []string{"accepted", "failed"} { // as for instances: a rate from the start
 		m.hooks.WithLabelValues(result)
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -106,47 +110,47 @@ func (m *Metrics) HookRefused(result string) { m.hooks.WithLabelValues(result).I
 // Accepted is the kind of an attempt that did not fail.
 const Accepted = "accepted"
 
-// Attempt counts an attempt at a carrier, and the segments that it cost.
-func (m *Metrics) Attempt(carrier, kind string, took time.Duration, segments int) {
-	m.attempts.WithLabelValues(carrier, kind).Inc()
-	m.attemptSeconds.WithLabelValues(carrier).Observe(took.Seconds())
+// Attempt counts an attempt at an instance, and the segments that it cost. A counter panics where it is given less than 0.
+func (m *Metrics) Attempt(instance, kind string, took time.Duration, segments int) {
+	m.attempts.WithLabelValues(instance, kind).Inc()
+	m.attemptSeconds.WithLabelValues(instance).Observe(took.Seconds())
 	if kind == Accepted {
-		m.segments.WithLabelValues(carrier).Add(float64(segments))
+		m.segments.WithLabelValues(instance).Add(float64(max(segments, 0)))
 	}
 }
 
-// Double counts a message that a carrier took although another had taken the same one.
-func (m *Metrics) Double(carrier string) { m.doubles.WithLabelValues(carrier).Inc() }
+// Double counts a message that an instance took although another had taken the same one.
+func (m *Metrics) Double(instance string) { m.doubles.WithLabelValues(instance).Inc() }
 
-// Resend counts a user who asked again although the carrier had taken the message.
-func (m *Metrics) Resend(carrier string) { m.resends.WithLabelValues(carrier).Inc() }
+// Resend counts a user who asked again although the instance had taken the message.
+func (m *Metrics) Resend(instance string) { m.resends.WithLabelValues(instance).Inc() }
 
 // Refusal counts a call that a rule refused, or would have if it had not only looked on.
 func (m *Metrics) Refusal(rule string, observed bool) {
 	m.refusals.WithLabelValues(rule, strconv.FormatBool(observed)).Inc()
 }
 
-// Receipt counts a state that a carrier has reported of a message.
-func (m *Metrics) Receipt(carrier, country, state string) {
-	m.receipts.WithLabelValues(carrier, country, state).Inc()
+// Receipt counts a state that an instance has reported of a message.
+func (m *Metrics) Receipt(instance, country, state string) {
+	m.receipts.WithLabelValues(instance, country, state).Inc()
 }
 
 // Delivered counts a message that is on the phone, so long after its call arrived.
-func (m *Metrics) Delivered(carrier string, after time.Duration) {
-	m.deliverySeconds.WithLabelValues(carrier).Observe(after.Seconds())
+func (m *Metrics) Delivered(instance string, after time.Duration) {
+	m.deliverySeconds.WithLabelValues(instance).Observe(after.Seconds())
 }
 
 // ReceiptRefused counts a call of the receipts' address that was refused.
-func (m *Metrics) ReceiptRefused(carrier string, status int) {
-	m.receiptsRefused.WithLabelValues(carrier, strconv.Itoa(status)).Inc()
+func (m *Metrics) ReceiptRefused(instance string, status int) {
+	m.receiptsRefused.WithLabelValues(instance, strconv.Itoa(status)).Inc()
 }
 
 // ReceiptUnknown counts a receipt for a message that isn't known.
-func (m *Metrics) ReceiptUnknown(carrier string) { m.receiptsUnknown.WithLabelValues(carrier).Inc() }
+func (m *Metrics) ReceiptUnknown(instance string) { m.receiptsUnknown.WithLabelValues(instance).Inc() }
 
-// LateFallback counts a message that was sent through another carrier because of a receipt.
-func (m *Metrics) LateFallback(carrier, kind string, accepted bool) {
-	m.lateFallbacks.WithLabelValues(carrier, kind, strconv.FormatBool(accepted)).Inc()
+// LateFallback counts a message that was sent through another instance because of a receipt.
+func (m *Metrics) LateFallback(instance, kind string, accepted bool) {
+	m.lateFallbacks.WithLabelValues(instance, kind, strconv.FormatBool(accepted)).Inc()
 }
 
 // Forgotten counts a message whose receipts can't be waited for.
@@ -162,14 +166,14 @@ func (m *Metrics) Limits(noSource, forgotten func() uint64) {
 			func() float64 { return float64(count()) }))
 	}
 	counter("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
-	counter("limit_keys_forgotten_total", "Numbers, addresses and prefixes that the limits lost for lack of room.", forgotten)
+	counter("limit_keys_forgotten_total", "Numbers, accounts, addresses and prefixes that the limits lost for lack of room.", forgotten)
 }
 
-// CarrierState adds a state that a carrier may be in.
-func (m *Metrics) CarrierState(carrier, state string, in func() bool) {
+// BreakerState adds a state that an instance may be in.
+func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "smshook_carrier_state", Help: "1 for the state that a carrier is in, 0 for the others.",
-		ConstLabels: prometheus.Labels{"carrier": carrier, "state": state},
+		Name: "smshook_circuit_breaker_state", Help: "1 for the state that an instance is in, 0 for the others.",
+		ConstLabels: prometheus.Labels{instanceLabel: instance, "state": state},
 	}, func() float64 {
 		if in() {
 			return 1
@@ -178,8 +182,16 @@ func (m *Metrics) CarrierState(carrier, state string, in func() bool) {
 	}))
 }
 
-// Carrier lets all that is counted by carrier start at 0 for one, so that a rate is there from the start.
-func (m *Metrics) Carrier(name string) {
+// InstancePatience adds how long an instance may be silent before the next one starts.
+func (m *Metrics) InstancePatience(instance string, patience func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "smshook_patience_seconds", Help: "How long an instance may be silent before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
+		ConstLabels: prometheus.Labels{instanceLabel: instance},
+	}, func() float64 { return patience().Seconds() }))
+}
+
+// Instance lets all that is counted by instance start at 0 for one, so that a rate is there from the start.
+func (m *Metrics) Instance(name string) {
 	m.attempts.WithLabelValues(name, Accepted)
 	m.attemptSeconds.WithLabelValues(name)
 	for _, counter := range []*prometheus.CounterVec{m.doubles, m.segments, m.resends} {

@@ -55,18 +55,13 @@ func Parse(s string) (Number, error) {
 // E164 returns the number with its plus.
 func (n Number) E164() providers.Secret { return n.e164 }
 
+// National returns the number without its plus and its calling code, as it stands: a trunk prefix is neither added nor taken away.
+func (n Number) National() providers.Secret {
+	return providers.NewSecret(strings.TrimPrefix(n.e164.Reveal(), "+"+strconv.Itoa(n.callingCode)))
+}
+
 // CallingCode returns the country's calling code, such as 44.
 func (n Number) CallingCode() int { return n.callingCode }
-
-// FromAbroad returns the number as its country is called from abroad. It is another one only if there is a trunk prefix in it,
-// as in +44 07…, which libphonenumber forgives, and so may a carrier. That takes some 12 µs.
-func (n Number) FromAbroad() providers.Secret {
-	parsed, err := n.parsed()
-	if err != nil {
-		return n.e164
-	}
-	return providers.NewSecret(phonenumbers.Format(parsed, phonenumbers.E164))
-}
 
 // parsed is the number as libphonenumber has it. That takes some 12 µs.
 func (n Number) parsed() (*phonenumbers.PhoneNumber, error) {
@@ -88,8 +83,18 @@ func (n Number) Masked() string {
 // Format prints the number masked, whatever the verb.
 func (n Number) Format(f fmt.State, _ rune) { io.WriteString(f, n.Masked()) }
 
-// IsCountry reports whether a code is that of a country, as Country writes it.
-func IsCountry(code string) bool { return phonenumbers.GetSupportedRegions()[code] }
+// NoCountry says why a code is not that of a country, as Country writes it, and what to write; it is empty if the code is one.
+func NoCountry(code string) string {
+	switch {
+	case phonenumbers.GetSupportedRegions()[code]:
+		return ""
+	case code == "UK":
+		return "UK is not the ISO code of Great Britain, want GB"
+	case code == "EL":
+		return "EL is not the ISO code of Greece, want GR"
+	}
+	return "want a country's ISO code in capitals, such as GB"
+}
 
 // IsCallingCode reports whether some country's numbers start with a code.
 func IsCallingCode(code int) bool { return callingCodes()[code] }

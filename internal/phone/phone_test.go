@@ -37,6 +37,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestNational(t *testing.T) {
+	for in, want := range map[string]string{
+		"+447700900123": "7700900123", "15555219508": "5555219508", "+2290197123456": "0197123456", "+3906123456": "06123456",
+		"+4407700900123": "07700900123", "2901234": "1234", "+77011234567": "7011234567",
+	} {
+		n, err := Parse(in)
+		require.NoError(t, err)
+		require.Equal(t, want, n.National().Reveal())
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	const other = "contains something other than digits"
 	for _, tt := range []struct{ in, want string }{
@@ -63,11 +74,14 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestCountriesAndCallingCodes(t *testing.T) {
-	for _, code := range []string{"GB", "US", "IN", "XK"} {
-		require.True(t, IsCountry(code), code)
-	}
-	for _, code := range []string{"UK", "gb", "XX", "001", ""} {
-		require.False(t, IsCountry(code), code)
+	const another = "want a country's ISO code in capitals, such as GB"
+	for code, want := range map[string]string{
+		"GB": "", "US": "", "IN": "", "XK": "",
+		"gb": another, "XX": another, "001": another, "": another,
+		"UK": "UK is not the ISO code of Great Britain, want GB",
+		"EL": "EL is not the ISO code of Greece, want GR",
+	} {
+		require.Equal(t, want, NoCountry(code), code)
 	}
 	require.True(t, IsCallingCode(44))
 	require.False(t, IsCallingCode(999))
@@ -89,7 +103,7 @@ func TestNumberPrintsMasked(t *testing.T) {
 
 // FuzzParse looks for a number that panics, or that is taken without being one.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣"} {
+	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣", "440000000000", "+440074001234567"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -106,6 +120,9 @@ func FuzzParse(f *testing.F) {
 		}
 		n.Country()
 		n.Type()
+		if readings := n.Readings(); len(readings) > 4*maxDigits || readings[0].E164().Reveal() != e164 {
+			t.Fatalf("%q has %d readings", s, len(readings))
+		}
 		possible, err := Possible.Parse(s)
 		if err == nil && possible.E164().Reveal() != e164 {
 			t.Fatalf("%q is another number if it is checked: %q", s, possible.E164().Reveal())

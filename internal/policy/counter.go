@@ -9,7 +9,7 @@ import (
 type Charge struct {
 	Rule  Rule // whose limit it is
 	Limit Limit
-	Key   uint64 // which number, address, prefix or country
+	Key   uint64 // which number, account, address, prefix or country
 }
 
 // Counter counts messages. It may be used concurrently.

@@ -9,7 +9,8 @@ import (
 	"github.com/smshook/smshook/internal/phone"
 )
 
-// Lists are who is never texted. They hold whatever the limits say, and for everybody.
+// Lists are who is never texted. They hold whatever the limits say, and for everybody. What is blocked is so in each of the forms
+// in which a network may read the number: with a trunk zero or digits too many, it is no other number.
 type Lists struct {
 	Countries        Countries // if there are any, nobody else's: not even numbers whose country can't be told
 	BlockedCountries Countries
@@ -29,7 +30,24 @@ func (l Lists) refuse(n phone.Number, country string) Rule {
 		return NotAllowed
 	case l.BlockedCountries[country]:
 		return BlockedCountry
-	case len(l.BlockedPrefixes) > 0 && (l.BlockedPrefixes.has(n.E164().Reveal()) || l.BlockedPrefixes.has(n.FromAbroad().Reveal())):
+	case len(l.BlockedCountries) == 0 && len(l.BlockedPrefixes) == 0 && len(l.BlockedTypes) == 0:
+		return None
+	}
+	first := None
+	for _, reading := range n.Readings() {
+		if rule := l.blocks(reading); rule != None && (first == None || rule < first) {
+			first = rule
+		}
+	}
+	return first
+}
+
+// blocks returns the rule that blocks what a network may take a number for.
+func (l Lists) blocks(n phone.Number) Rule {
+	switch {
+	case len(l.BlockedCountries) > 0 && l.BlockedCountries[n.Country()]:
+		return BlockedCountry
+	case len(l.BlockedPrefixes) > 0 && l.BlockedPrefixes.has(n.E164().Reveal()):
 		return BlockedPrefix
 	case len(l.BlockedTypes) > 0 && l.BlockedTypes[n.Type()]:
 		return BlockedType
@@ -43,10 +61,7 @@ type Countries map[string]bool
 // UnmarshalText reads a list such as "GB, IE".
 func (c *Countries) UnmarshalText(text []byte) error {
 	list, err := unmarshal(text, func(entry string) (string, string) {
-		if !phone.IsCountry(entry) {
-			return "", "want a country's ISO code in capitals, such as GB"
-		}
-		return entry, ""
+		return entry, phone.NoCountry(entry)
 	})
 	if err == nil {
 		*c = list

@@ -9,8 +9,10 @@ import (
 )
 
 const (
-	// mostKeys is how many are counted for each rule at once, which takes some 5 MiB. A key is kept only as long as it uses up
-	// some of its limit, and only messages that are sent do that: with 5/10m, it is enough for 500 different numbers a second.
+	// mostKeys is how many are counted for each rule at once. It takes some 5 MiB for each of the rules that can have so many:
+	// numbers, accounts, addresses and prefixes; the others have a few hundred keys, or one. A key is kept only as long as it
+	// uses up some of its limit, and only messages that are sent do that: with 5/10m, it is enough for 500 different numbers a
+	// second, and with 10/1h for 180 different accounts.
 	mostKeys = 1 << 16
 	shards   = 16
 )

@@ -3,8 +3,8 @@
 package policy
 
 import (
-	"context"
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -21,21 +21,24 @@ type Settings struct {
 
 // Limits are how often, for each of the things that messages have in common.
 type Limits struct {
-	Phone   Limit // one number
+	Phone   Limit // one number; what its own account asks for, once it has proven the number, is counted apart
+	User    Limit // one account, whatever number it asks for; also the proven
 	IP      Limit // one address, or one /64 of IPv6
 	Prefix  Limit // the 10,000 numbers that differ in their last four digits
 	Country Limit // one country, or where that can't be told, one calling code
-	Total   Limit // everything
+	Total   Limit // everything that accounts ask for which haven't proven the number
+	All     Limit // everything; also the proven
 }
 
-// Call is what is judged: one message that somebody wants to have sent.
-type Call struct {
+// Subject is what is judged: one message that somebody wants to have sent.
+type Subject struct {
 	Number phone.Number
+	User   string     // the account that asks; empty if it isn't known, and then the limit per account is not for the call
 	IP     netip.Addr // of the app's user; the zero Addr if it isn't known
-	// Proven: the account that asks has shown before that this number is its own. Only the limit per phone is for it, so that
-	// an attack, which uses up the other limits, can't lock it out.
+	// Proven: the account that asks has shown before that this number is its own. The limits of addresses, prefixes and
+	// countries and the total are not for it, and the limit per phone counts its messages apart from those that others ask
+	// for, so that an attack on these limits or on this number can't lock it out.
 	Proven bool
-	At     time.Time
 }
 
 // Verdict is what a call comes to.
@@ -67,34 +70,30 @@ func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Trunc
 // Policy judges. It may be used concurrently.
 type Policy struct {
 	settings Settings
-	counter  Counter
+	seed     maphash.Seed // of its own, so that nobody can make two accounts that have one key
 	noSource atomic.Uint64
 }
 
-// New returns a Policy that counts with the given counter.
-func New(s Settings, c Counter) *Policy { return &Policy{settings: s, counter: c} }
+// New returns a Policy.
+func New(s Settings) *Policy { return &Policy{settings: s, seed: maphash.MakeSeed()} }
 
 // NoSource returns how many calls the limit per IP was not for since their address was missing, or not a public one.
 func (p *Policy) NoSource() uint64 { return p.noSource.Load() }
 
-// Forgotten returns how many keys the limits have lost for lack of room.
-func (p *Policy) Forgotten() uint64 { return p.counter.Forgotten() }
-
-// Judge says whether a message may be sent, and if so, charges the limits with it. The charge stands whatever becomes of the
-// message: who asks again must not be judged again for what is the same call.
-//
-// It takes well under a microsecond, but for the country, the type and the form from abroad of the number, if some rule needs
-// them.
-func (p *Policy) Judge(c Call) Verdict {
+// Ask says whether the lists allow a message, and if so, what it counts towards.
+func (p *Policy) Ask(s Subject) ([]Charge, Verdict) {
 	country := ""
-	if p.settings.Lists.countries() || p.settings.Limits.Country.on() && !c.Proven {
-		country = c.Number.Country()
+	if p.settings.Lists.countries() || p.settings.Limits.Country.on() && !s.Proven {
+		country = s.Number.Country()
 	}
-	if rule := p.settings.Lists.refuse(c.Number, country); rule != None {
-		return Verdict{Rule: rule}
+	if rule := p.settings.Lists.refuse(s.Number, country); rule != None {
+		return nil, Verdict{Rule: rule}
 	}
-	charges := p.charges(c, country)
-	over, after, _ := p.counter.Take(context.TODO(), c.At, charges)
+	return p.charges(s, country), Verdict{Allow: true}
+}
+
+// Verdict is what a counter's answer to charges comes to.
+func (p *Policy) Verdict(charges []Charge, over int, after time.Duration) Verdict {
 	if over < 0 {
 		return Verdict{Allow: true}
 	}
@@ -102,7 +101,7 @@ func (p *Policy) Judge(c Call) Verdict {
 }
 
 // charges are what a call counts towards.
-func (p *Policy) charges(c Call, country string) []Charge {
+func (p *Policy) charges(c Subject, country string) []Charge {
 	limits := p.settings.Limits
 	charges := make([]Charge, 0, mostCharges)
 	charge := func(rule Rule, limit Limit, key uint64) {
@@ -111,22 +110,32 @@ func (p *Policy) charges(c Call, country string) []Charge {
 		}
 	}
 	digits := digits(c.Number)
-	charge(PerPhone, limits.Phone, digits)
 	if c.Proven {
-		return charges
+		charge(PerPhone, limits.Phone, digits|owner)
+	} else {
+		charge(PerPhone, limits.Phone, digits)
 	}
-	if limits.IP.on() {
-		if source, ok := source(c.IP); ok {
-			charge(PerIP, limits.IP, source)
-		} else {
-			p.noSource.Add(1)
+	if c.User != "" {
+		charge(PerUser, limits.User, maphash.String(p.seed, c.User))
+	}
+	if !c.Proven {
+		if limits.IP.on() {
+			if source, ok := source(c.IP); ok {
+				charge(PerIP, limits.IP, source)
+			} else {
+				p.noSource.Add(1)
+			}
 		}
+		charge(PerPrefix, limits.Prefix, digits/10_000)
+		charge(PerCountry, limits.Country, place(country, c.Number.CallingCode()))
+		charge(InTotal, limits.Total, 0)
 	}
-	charge(PerPrefix, limits.Prefix, digits/10_000)
-	charge(PerCountry, limits.Country, place(country, c.Number.CallingCode()))
-	charge(InTotal, limits.Total, 0)
+	charge(InAll, limits.All, 0)
 	return charges
 }
+
+// owner is set in the key of a number for what its own account asks for. No number is that large.
+const owner = 1 << 63
 
 // digits is the number as an integer. It has 15 digits at most, and none before the first is 0.
 func digits(n phone.Number) uint64 {

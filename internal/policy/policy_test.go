@@ -38,6 +38,7 @@ func TestLists(t *testing.T) {
 		premium = "+449098790000"
 		magic   = "+15005550006" // Twilio's, and a personal number
 		nobody  = "+80012345678" // of no country
+		all     = "fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"
 	)
 	for _, tt := range []struct {
 		name   string
@@ -63,6 +64,32 @@ func TestLists(t *testing.T) {
 		{"blocked types, and the number's can't be told", lists(t, "", "", "", "premium_rate, voip"), drama, None},
 		{"a number for tests", lists(t, "", "", "", "premium_rate, shared_cost, voip, pager, uan, voicemail"), magic, None},
 		{"a number for tests of a type that is blocked", lists(t, "", "", "", "personal_number"), magic, BlockedType},
+		{"two trunk zeros", lists(t, "", "", "+4470", ""), "+44007012345678", BlockedPrefix},
+		{"a trunk zero, and digits too many", lists(t, "", "", "+4470", ""), "+44070123456789", BlockedPrefix},
+		{"a trunk zero, and digits too few", lists(t, "", "", "+4470", ""), "+4407012345", BlockedPrefix},
+		{"three trunk zeros, and digits too many", lists(t, "", "", "+4470", ""), "+440007012345678", BlockedPrefix},
+		{"a trunk prefix of another digit", lists(t, "", "", "+7900", ""), "+789001234567", BlockedPrefix},
+		{"two of them", lists(t, "", "", "+1900", ""), "+1119002345678", BlockedPrefix},
+		{"a type, a trunk zero", lists(t, "", "", "", "premium_rate"), "+4409098790000", BlockedType},
+		{"a type, two trunk zeros", lists(t, "", "", "", "premium_rate"), "+44009098790000", BlockedType},
+		{"a type, a digit too many", lists(t, "", "", "", "premium_rate"), "+4490987900001", BlockedType},
+		{"a type, three digits too many", lists(t, "", "", "", "premium_rate"), "+449098790000123", BlockedType},
+		{"a type, a trunk zero and a digit too many", lists(t, "", "", "", "premium_rate"), "+44090987900001", BlockedType},
+		{"a type, a trunk zero and digits that no number of Britain has", lists(t, "", "", "", "personal_number"), "+44007012345678", BlockedType},
+		{"a type, digits too many where numbers have no fixed length", lists(t, "", "", "", "premium_rate"), "+49900123456712", BlockedType},
+		{"another type, a trunk zero and a digit too many", lists(t, "", "", "", "voip, pager"), "+44090987900001", None},
+		{"all types, a mobile phone with a digit too many", lists(t, "", "", "", all), "+4474001234567", None},
+		{"all types, a number for drama", lists(t, "", "", "", all), drama, None},
+		{"all types, the United States", lists(t, "", "", "", all), "+12025550123", None},
+		{"all types, a form that was given up", lists(t, "", "", "", all), "+5215512345678", None},
+		{"all types, eight digits that became ten", lists(t, "", "", "", all), "+22997123456", None},
+		{"a blocked country, digits too many", lists(t, "", "KZ", "", ""), "+770112345678", BlockedCountry},
+		{"a blocked country, a trunk prefix and digits too many", lists(t, "", "JM", "", ""), "+118762101234567", BlockedCountry},
+		{"a blocked island, a digit too many", lists(t, "", "JE", "", ""), "+4477970123456", BlockedCountry},
+		{"a blocked island, a trunk zero and a digit too many", lists(t, "", "JE", "", ""), "+44077970123456", BlockedCountry},
+		{"the mainland, a digit too many", lists(t, "", "JE", "", ""), "+4474001234567", None},
+		{"a neighbour, digits too many", lists(t, "", "RU", "", ""), "+770112345678", None},
+		{"countries before prefixes, digits too many", lists(t, "", "KZ", "+7", ""), "+770112345678", BlockedCountry},
 		{"countries before prefixes", lists(t, "", "KZ", "+7", ""), kazakh, BlockedCountry},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -90,7 +117,8 @@ func TestListsAreRead(t *testing.T) {
 		text, want, problem string
 	}{
 		{new(Countries), " IE,GB , IE", "GB, IE", ""},
-		{new(Countries), "GB,UK", "", "entry 2: " + country},
+		{new(Countries), "GB,UK", "", "entry 2: UK is not the ISO code of Great Britain, want GB"},
+		{new(Countries), "GB,XX", "", "entry 2: " + country},
 		{new(Countries), "gb", "", "entry 1: " + country},
 		{new(Countries), "GB,", "", "entry 2: " + country},
 		{new(Prefixes), "+882, 4470,+1", "+1, +4470, +882", ""},
@@ -161,7 +189,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Each limit counts what its calls have in common, and all but the first are not for the proven.
+// Each limit counts what its calls have in common. These but the first are not for the proven.
 func TestWhatCountsTowardsWhat(t *testing.T) {
 	const (
 		a, neighbour, other = "+447400120000", "+447400129999", "+447400130000"
@@ -178,7 +206,7 @@ func TestWhatCountsTowardsWhat(t *testing.T) {
 	}{
 		{"one number", Limits{Phone: one}, a, "447400120000", home, false, PerPhone},
 		{"another number", Limits{Phone: one}, a, neighbour, home, false, None},
-		{"one number, proven", Limits{Phone: one}, a, a, home, true, PerPhone},
+		{"one number, proven", Limits{Phone: one}, a, a, home, true, None},
 		{"one address", Limits{IP: one}, a, other, home, false, PerIP},
 		{"one address, proven", Limits{IP: one}, a, other, home, true, None},
 		{"another address", Limits{IP: one}, a, a, "203.0.113.8", false, None},
@@ -206,6 +234,65 @@ func TestWhatCountsTowardsWhat(t *testing.T) {
 			require.Equal(t, Verdict{Rule: tt.want, Limit: one, After: time.Hour}, v)
 			require.True(t, v.Limited())
 		})
+	}
+}
+
+// These limits are for everybody: an account that has proven its number counts too.
+func TestLimitsThatHoldForTheProvenToo(t *testing.T) {
+	const own, other, indian = "+447400120000", "+447400130000", "+919876543210"
+	one := Limit{1, time.Hour}
+	type ask struct {
+		user, number string
+		proven       bool
+	}
+	for _, tt := range []struct {
+		name          string
+		limits        Limits
+		first, second ask
+		want          Rule
+	}{
+		{"one account, two numbers", Limits{User: one}, ask{"a", own, false}, ask{"a", other, false}, PerUser},
+		{"one account, proven", Limits{User: one}, ask{"a", own, true}, ask{"a", own, true}, PerUser},
+		{"one account, its own number after another", Limits{User: one}, ask{"a", other, false}, ask{"a", own, true}, PerUser},
+		{"one account, another number after its own", Limits{User: one}, ask{"a", own, true}, ask{"a", other, false}, PerUser},
+		{"two accounts, one number", Limits{User: one}, ask{"a", own, true}, ask{"b", own, false}, None},
+		{"nobody knows the account", Limits{User: one}, ask{"", own, false}, ask{"", own, false}, None},
+		{"in all", Limits{All: one}, ask{"a", own, false}, ask{"b", indian, false}, InAll},
+		{"in all, proven", Limits{All: one}, ask{"a", own, false}, ask{"b", indian, true}, InAll},
+		{"in all, after one who is proven", Limits{All: one}, ask{"b", indian, true}, ask{"a", own, false}, InAll},
+		{"in all, nobody knows the account", Limits{All: one}, ask{"", own, false}, ask{"", indian, false}, InAll},
+		{"the total leaves out who is proven", Limits{Total: one}, ask{"a", own, true}, ask{"b", indian, false}, None},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := New(Settings{Limits: tt.limits}, NewMemory())
+			judge := func(a ask) Verdict {
+				return p.Judge(Call{Number: number(t, a.number), User: a.user, Proven: a.proven, At: noon})
+			}
+			require.Equal(t, Verdict{Allow: true}, judge(tt.first))
+			if tt.want == None {
+				require.Equal(t, Verdict{Allow: true}, judge(tt.second))
+				return
+			}
+			require.Equal(t, Verdict{Rule: tt.want, Limit: one, After: time.Hour}, judge(tt.second))
+		})
+	}
+}
+
+// Strangers' accounts can have challenges sent to anybody's number. However many they ask for, the account that has proven the
+// number has as many messages as it would have without them, and the other way round.
+func TestStrangersUseUpNothingOfTheOwners(t *testing.T) {
+	five := Limit{5, 10 * time.Minute}
+	for _, proven := range []bool{false, true} {
+		p := New(Settings{Limits: Limits{Phone: five}}, NewMemory())
+		ask := func(proven bool) Verdict {
+			return p.Judge(Call{Number: number(t, "+447400123456"), Proven: proven, At: noon})
+		}
+		for _, proven := range []bool{proven, !proven} {
+			for range 5 {
+				require.Equal(t, Verdict{Allow: true}, ask(proven))
+			}
+			require.Equal(t, Verdict{Rule: PerPhone, Limit: five, After: 2 * time.Minute}, ask(proven))
+		}
 	}
 }
 
@@ -339,9 +426,10 @@ func FuzzSource(f *testing.F) {
 }
 
 func BenchmarkJudge(b *testing.B) {
-	on := Limits{Limit{1_000_000, time.Hour}, Limit{1_000_000, time.Hour}, Limit{1_000_000, time.Hour}, Limit{}, Limit{1_000_000, time.Hour}}
+	wide := Limit{1_000_000, time.Hour}
+	on := Limits{Phone: wide, User: wide, IP: wide, Prefix: wide, Total: wide, All: wide}
 	country := on
-	country.Country = Limit{1_000_000, time.Hour}
+	country.Country = wide
 	for _, bm := range []struct {
 		name     string
 		settings Settings
@@ -357,7 +445,7 @@ func BenchmarkJudge(b *testing.B) {
 	} {
 		b.Run(bm.name, func(b *testing.B) {
 			p := New(bm.settings, NewMemory())
-			c := Call{Number: number(b, bm.number), IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven, At: noon}
+			c := Call{Number: number(b, bm.number), User: "b72176ca-85d9-4cfe-8c88-1d2f4751ca36", IP: netip.MustParseAddr("203.0.113.7"), Proven: bm.proven, At: noon}
 			b.ReportAllocs()
 			for b.Loop() {
 				c.At = c.At.Add(time.Second)

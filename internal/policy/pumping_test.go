@@ -2,10 +2,9 @@ package policy
 
 import (
 	"cmp"
-	"encoding/binary"
+	"encoding"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
 	"os"
 	"regexp"
 	"slices"
@@ -19,169 +18,38 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// startingValues are the limits that the README recommends to begin with.
-func startingValues(t testing.TB) Limits {
-	readme, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	_, rest, found := strings.Cut(string(readme), "<!-- starting values: tested by TestPumping in internal/policy -->")
-	require.True(t, found)
-	block, _, found := strings.Cut(rest, "<!-- starting values end -->")
-	require.True(t, found)
-	var limits Limits
-	fields := map[string]*Limit{
-		"PHONE": &limits.Phone, "IP": &limits.IP, "PREFIX": &limits.Prefix, "COUNTRY": &limits.Country, "TOTAL": &limits.Total,
+// starting is what the README recommends to begin with.
+type starting struct {
+	check  phone.Check
+	limits Limits
+}
+
+func startingValues(t testing.TB) starting {
+	block := marked(t, "starting values")
+	var s starting
+	fields := map[string]encoding.TextUnmarshaler{
+		"PHONE_CHECK": &s.check,
+		"LIMIT_PHONE": &s.limits.Phone, "LIMIT_USER": &s.limits.User, "LIMIT_IP": &s.limits.IP, "LIMIT_PREFIX": &s.limits.Prefix,
+		"LIMIT_COUNTRY": &s.limits.Country, "LIMIT_TOTAL": &s.limits.Total, "LIMIT_ALL": &s.limits.All,
 	}
-	for _, set := range regexp.MustCompile(`(?m)^SMSHOOK_LIMIT_(\w+)=(\S+)$`).FindAllStringSubmatch(block, -1) {
+	for _, set := range regexp.MustCompile(`(?m)^SMSHOOK_(\w+)=(\S+)$`).FindAllStringSubmatch(block, -1) {
 		require.Contains(t, fields, set[1])
 		require.NoError(t, fields[set[1]].UnmarshalText([]byte(set[2])))
 		delete(fields, set[1])
 	}
 	require.Empty(t, fields, "every limit has a starting value")
-	return limits
+	return s
 }
 
-const (
-	duration = 2 * time.Hour
-	users    = 2000
-	newUsers = 800
-	requests = 50_000
-)
-
-// block is where the mobile numbers of a country begin, and how many digits come after that.
-type block struct {
-	starts []string
-	digits int
-}
-
-var (
-	britain = block{[]string{"4474", "4475", "4477", "4478", "4479"}, 8}
-	ireland = block{[]string{"35383", "35385", "35386", "35387", "35389"}, 7}
-	malta   = block{[]string{"35677", "35679", "35699"}, 6} // 300 prefixes are the whole country
-
-	// abroad is where the app has no users, and where a number may earn its owner something.
-	abroad = []block{
-		{[]string{"99450", "99470"}, 7}, {[]string{"99290", "99292"}, 7}, {[]string{"9477", "9471"}, 7}, {[]string{"62812", "62857"}, 8},
-		{[]string{"8801", "8801"}, 9}, {[]string{"2348", "2347"}, 9}, {[]string{"25262", "25263"}, 7}, {[]string{"21620", "21650"}, 6},
-		{[]string{"9639", "9639"}, 8}, {[]string{"21891", "21892"}, 7},
-	}
-)
-
-// world makes up users and attackers, always the same ones.
-type world struct{ *rand.Rand }
-
-// number returns a number of a block; from a prefix, one of its 10,000.
-func (w world) number(b block) string {
-	return b.starts[w.IntN(len(b.starts))] + w.digits(b.digits)
-}
-
-func (w world) digits(n int) string {
-	digits := make([]byte, n)
-	for i := range digits {
-		digits[i] = byte('0' + w.IntN(10))
-	}
-	return string(digits)
-}
-
-func (w world) prefixes(n int, blocks ...block) []string {
-	var list []string
-	for len(list) < n {
-		number := w.number(blocks[len(list)%len(blocks)])
-		if prefix := number[:len(number)-4]; !slices.Contains(list, prefix) {
-			list = append(list, prefix)
-		}
-	}
-	return list
-}
-
-func (w world) ip() netip.Addr {
-	for {
-		var ip [4]byte
-		binary.BigEndian.PutUint32(ip[:], w.Uint32())
-		if Public(netip.AddrFrom4(ip)) {
-			return netip.AddrFrom4(ip)
-		}
-	}
-}
-
-// person is a genuine user.
-type person struct {
-	number    string
-	ip        netip.Addr
-	confirmed bool
-	inside    bool // an attacked prefix
-	refused   bool // even once
-	sent      bool // even once
-}
-
-// asks is one request; of an attacker, if it is of no person.
-type asks struct {
-	at     time.Duration
-	number string
-	ip     netip.Addr
-	person *person
-}
-
-// people are the background: 800 new users and 1,200 who are known, of both one in ten in a prefix that is attacked, and one in
-// ten behind one address of a mobile carrier. Seven of ten ask once, and the others again, up to four times, a minute to three
-// after the last time.
-func (w world) people(attacked []string) []asks {
-	var list []asks
-	carrier := w.ip()
-	for i := range users {
-		p := &person{confirmed: i >= newUsers, number: w.number(home(i)), ip: w.ip()}
-		if i%10 == 0 {
-			p.number = attacked[w.IntN(len(attacked))] + w.digits(4)
-		}
-		p.inside = slices.Contains(attacked, p.number[:len(p.number)-4])
-		if w.IntN(10) == 0 {
-			p.ip = carrier
-		}
-		at := time.Duration(w.Int64N(int64(duration)))
-		for range 4 {
-			list = append(list, asks{at, p.number, p.ip, p})
-			if w.IntN(10) < 7 {
-				break
-			}
-			at += time.Minute + time.Duration(w.Int64N(int64(2*time.Minute)))
-		}
-	}
-	return list
-}
-
-// home is where the users of an app from Britain live.
-func home(i int) block {
-	switch i % 10 {
-	case 8:
-		return ireland
-	case 9:
-		return malta
-	}
-	return britain
-}
-
-// attack is how somebody tries to have messages sent to numbers that he earns on. All accounts are new.
-type attack struct {
-	name     string
-	prefixes int
-	blocks   []block
-	ips      int // addresses, in turn; 0 if they are forged so that they can't be used
-}
-
-func (a attack) requests(w world, prefixes []string) []asks {
-	ips := make([]netip.Addr, a.ips)
-	for i := range ips {
-		ips[i] = w.ip()
-	}
-	var list []asks
-	for i := range requests {
-		ip := netip.MustParseAddr("10.0.0.7")
-		if a.ips > 0 {
-			ip = ips[i%a.ips]
-		}
-		at := time.Duration(w.Int64N(int64(duration)))
-		list = append(list, asks{at, prefixes[w.IntN(len(prefixes))] + w.digits(4), ip, nil})
-	}
-	return list
+// marked returns a part of the README that is tested here.
+func marked(t testing.TB, what string) string {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, rest, found := strings.Cut(string(readme), "<!-- "+what+": tested by TestPumping in internal/policy -->\n")
+	require.True(t, found, what)
+	part, _, found := strings.Cut(rest, "<!-- "+what+" end -->")
+	require.True(t, found, what)
+	return part
 }
 
 // tally is how many of a group there are, and how many of them were refused, even once.
@@ -205,14 +73,17 @@ type figures struct {
 	attack                     tally // requests
 	confirmed, outside, inside tally // people: new ones outside and inside the attacked prefixes
 	noCode                     int   // new ones outside who got no code at all
+	byCheck                    int   // requests of the attack whose numbers the check refuses
 	byRule, byRuleOfPeople     [rules]int
+	sent                       int // in those two hours, to people too
 }
 
-func (a attack) run(t testing.TB, p *Policy) figures {
+func (a attack) run(t testing.TB, s starting) figures {
+	p := New(Settings{Limits: s.limits}, NewMemory())
 	w := world{rand.New(rand.NewPCG(1, 2))}
 	prefixes := w.prefixes(a.prefixes, a.blocks...)
 	people := w.people(prefixes)
-	all := slices.Concat(people, a.requests(w, prefixes))
+	all := slices.Concat(people, a.requests(w, prefixes, people))
 	slices.SortStableFunc(all, func(x, y asks) int { return cmp.Compare(x.at, y.at) })
 
 	confirmed := map[string]bool{}
@@ -222,10 +93,20 @@ func (a attack) run(t testing.TB, p *Policy) figures {
 	var f figures
 	start := time.Date(2026, 1, 1, 18, 0, 0, 0, time.UTC)
 	for _, r := range all {
-		number, err := phone.Parse(r.number)
-		require.NoError(t, err)
-		// Who asks for a code to a number that an account has confirmed asks for that account, whoever it is.
-		v := p.Judge(Call{Number: number, IP: r.ip, Proven: confirmed[r.number], At: start.Add(r.at)})
+		number, err := s.check.Parse(r.number)
+		if err != nil {
+			require.Nil(t, r.person)
+			f.attack.add(true)
+			f.byCheck++
+			continue
+		}
+		if r.user == "" {
+			r.user, r.proven = r.number, confirmed[r.number]
+		}
+		v := p.Judge(Call{Number: number, User: r.user, IP: r.ip, Proven: r.proven, At: start.Add(r.at)})
+		if v.Allow && r.at < duration {
+			f.sent++
+		}
 		if r.person == nil {
 			f.attack.add(!v.Allow)
 			f.byRule[v.Rule]++
@@ -267,48 +148,93 @@ func (f figures) String() string {
 	fmt.Fprintf(&b, "confirmed users:          %v\n", f.confirmed)
 	fmt.Fprintf(&b, "new, in other prefixes:   %v; without any code %d\n", f.outside, f.noCode)
 	fmt.Fprintf(&b, "new, in attacked ones:    %v\n", f.inside)
+	fmt.Fprintf(&b, "refused by the check      %6d of the attack\n", f.byCheck)
 	for rule := PerPhone; int(rule) < rules; rule++ {
 		fmt.Fprintf(&b, "refused by %-14v %6d of the attack, %4d of users\n", rule, f.byRule[rule], f.byRuleOfPeople[rule])
 	}
 	return b.String()
 }
 
-// TestPumping has the README's starting values face 50,000 requests for numbers in 40 ranges, in two hours, while 2,000 genuine
-// users go about their business. Run it with -v to see the figures.
+// row is one of the README's table.
+func (f figures) row(name string) string {
+	return fmt.Sprintf("| %s | %d (%.2f %%) | %.1f %% | %.1f %% |\n", name, f.attack.all-f.attack.refused, 100-f.attack.percent(), f.confirmed.percent(), f.outside.percent())
+}
+
+// TestPumping has the README's starting values face attacks of 50,000 requests in two hours, while 2,000 genuine users go about
+// their business. Run it with -v to see the figures. The README's table is theirs.
 func TestPumping(t *testing.T) {
 	if providertest.RaceDetector {
 		t.Skip("one goroutine does it all, and slowly")
 	}
-	limits := startingValues(t)
-	t.Logf("limits: phone %v, ip %v, prefix %v, country %v, total %v", limits.Phone, limits.IP, limits.Prefix, limits.Country, limits.Total)
-	for _, a := range []attack{
-		{"where the users are, from 5000 addresses", 40, []block{britain}, 5000},
-		{"in all countries of users, from 5000 addresses", 40, []block{britain, ireland, malta}, 5000},
-		{"in ten countries abroad, from 500 addresses", 40, abroad, 500},
-		{"abroad, with addresses that tell nothing", 40, abroad, 0},
-		{"abroad, from one address", 40, abroad, 1},
+	values := startingValues(t)
+	with := func(change func(*starting)) starting {
+		changed := values
+		change(&changed)
+		return changed
+	}
+	table := "| 50,000 requests in two hours | sent | known users refused | new users refused |\n|---|---|---|---|\n"
+	run := func(t *testing.T, name string, a attack, s starting) figures {
+		f := a.run(t, s)
+		t.Logf("%s: %+v%v", name, s, f)
+		require.Equal(t, []int{requests, users - newUsers, newUsers}, []int{f.attack.all, f.confirmed.all, f.outside.all + f.inside.all})
+		table += f.row(name)
+		return f
+	}
+	for _, tt := range []struct {
+		name string
+		attack
+	}{
+		{"for 40 ranges where your users are, from 5,000 addresses", attack{40, []block{britain}, 5000, nil}},
+		{"for 40 ranges in three countries of your users, from 5,000 addresses", attack{40, []block{britain, ireland, malta}, 5000, nil}},
+		{"for 40 ranges in ten countries abroad, from 500 addresses", attack{40, abroad, 500, nil}},
+		{"the same, with addresses that tell nothing", attack{40, abroad, 0, nil}},
+		{"the same, from one address", attack{40, abroad, 1, nil}},
 	} {
-		t.Run(a.name, func(t *testing.T) {
-			f := a.run(t, New(Settings{Limits: limits}, NewMemory()))
-			t.Log(f)
+		t.Run(tt.name, func(t *testing.T) {
+			f := run(t, tt.name, tt.attack, values)
 			require.Less(t, 100-f.attack.percent(), 1.0, "let through")
+			require.Zero(t, f.byCheck)
 			require.Zero(t, f.confirmed.refused)
 			require.Less(t, f.outside.percent(), 2.0)
-			require.Equal(t, []int{requests, users - newUsers, newUsers}, []int{f.attack.all, f.confirmed.all, f.outside.all + f.inside.all})
 			require.InDelta(t, newUsers/10, f.inside.all, 25)
 		})
 	}
 	// What they can't do: an attack on a thousand ranges is stopped by the limits per country and in total, which stop new
-	// users as well. Those who are known still get their codes, and the bill has an end.
+	// users as well. Those who are known still get their codes.
 	t.Run("in 1000 ranges where the users are", func(t *testing.T) {
-		f := attack{"", 1000, []block{britain}, 5000}.run(t, New(Settings{Limits: limits}, NewMemory()))
-		t.Log(f)
+		f := run(t, "for 1,000 ranges where your users are, from 5,000 addresses", attack{1000, []block{britain}, 5000, nil}, values)
 		require.Zero(t, f.confirmed.refused)
-		require.LessOrEqual(t, f.attack.all-f.attack.refused, 3*limits.Total.Most, "two hours, and what may go at once")
+		require.LessOrEqual(t, f.attack.all-f.attack.refused, 3*values.limits.Total.Most, "two hours, and what may go at once")
+	})
+	// Some networks ignore a trunk zero and digits too many. Each such spelling is a number of its own for the limits.
+	for _, n := range []int{10_000, 1} {
+		name := map[int]string{10_000: "for one range, in many spellings", 1: "for one phone, in many spellings"}[n]
+		t.Run(name, func(t *testing.T) {
+			a := attack{40, []block{britain}, 5000, respelled(n)}
+			checked := run(t, name, a, values)
+			shape := run(t, "the same, with `PHONE_CHECK=shape`", a, with(func(s *starting) { s.check = phone.Shape }))
+			require.LessOrEqual(t, 5*(checked.attack.all-checked.attack.refused), shape.attack.all-shape.attack.refused)
+		})
+	}
+	// A challenge goes to whatever number an account has enrolled, and is none that the number's owner asks for.
+	t.Run("challenges to users who are known", func(t *testing.T) {
+		f := run(t, "second factors of strangers, to the numbers of 200 known users", attack{40, []block{britain}, 5000, challenges(5000, 200)}, values)
+		require.Zero(t, f.confirmed.refused)
+	})
+	// Only the limits per account and of everything are for those who have confirmed the number to which they ask.
+	t.Run("400 accounts, each with a number of its own", func(t *testing.T) {
+		a := attack{40, []block{britain}, 5000, accounts(400)}
+		most := values.limits.All.Most * int(1+duration/values.limits.All.Per)
+		require.LessOrEqual(t, run(t, "400 accounts, each to the number it has confirmed", a, values).sent, most)
+		account := run(t, "the same, with `LIMIT_ALL=off`", a, with(func(s *starting) { s.limits.All = Limit{} }))
+		require.Zero(t, account.confirmed.refused)
+		open := run(t, "the same, with `LIMIT_USER=off` too", a, with(func(s *starting) { s.limits.User, s.limits.All = Limit{}, Limit{} }))
+		require.Greater(t, open.attack.all-open.attack.refused, 2*(account.attack.all-account.attack.refused))
 	})
 	// The test can fail: without the limits, all of it gets through.
 	t.Run("without limits", func(t *testing.T) {
-		f := attack{"", 40, []block{britain}, 5000}.run(t, New(Settings{}, NewMemory()))
+		f := attack{40, []block{britain}, 5000, nil}.run(t, starting{})
 		require.Zero(t, f.attack.refused)
 	})
+	require.Equal(t, table, strings.TrimSpace(marked(t, "figures"))+"\n", "the README has these figures")
 }

@@ -10,10 +10,12 @@ const (
 	BlockedPrefix
 	BlockedType
 	PerPhone // from here on, limits
+	PerUser
 	PerIP
 	PerPrefix
 	PerCountry
 	InTotal
+	InAll
 
 	rules       int = iota
 	mostCharges     = rules - int(PerPhone)
@@ -23,7 +25,7 @@ const (
 func (r Rule) String() string {
 	return [...]string{
 		"none", "countries", "blocked_countries", "blocked_prefixes", "blocked_types",
-		"limit_phone", "limit_ip", "limit_prefix", "limit_country", "limit_total",
+		"limit_phone", "limit_user", "limit_ip", "limit_prefix", "limit_country", "limit_total", "limit_all",
 	}[r]
 }
 

@@ -10,24 +10,26 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// A carrier's breaker opens after so many bad words in a row, and is tried again after the rest.
+// An instance's breaker opens after so many bad words in a row, and is tried again after the rest.
 const (
 	badWords = 5
 	rest     = 30 * time.Second
 )
 
-// health is one carrier's breaker. An open one moves the carrier to the end of the route, never out of it: the last resort is
+// health is one instance's breaker. An open one moves the instance to the end of the route, never out of it: the last resort is
 // still a resort.
 //
-// It is the two-step kind, because a hang has to count when the patience ends, not when the carrier's answer comes. Two
+// It is the two-step kind, because a hang has to count when the patience ends, not when the instance's answer comes. Two
 // traps of it: a trial whose verdict is never told keeps the breaker half-open for ever, and a look at the state is what
 // moves it from open to half-open.
 type health struct {
 	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	pace    pace
+	doubt   doubt
 }
 
 func newHealth(name string) *health {
-	return &health{gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+	return &health{breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:        name,
 		MaxRequests: 1,
 		Timeout:     rest,
@@ -36,7 +38,7 @@ func newHealth(name string) *health {
 	})}
 }
 
-// State is what a carrier's breaker thinks of it.
+// State is what an instance's breaker thinks of it.
 type State string
 
 const (
@@ -59,7 +61,7 @@ func (h *health) state() State {
 	}
 }
 
-// ask returns where to tell how an attempt goes; nil if the breaker doesn't want to know, because the carrier rests or
+// ask returns where to tell how an attempt goes; nil if the breaker doesn't want to know, because the instance rests or
 // somebody else has the trial.
 func (h *health) ask() *verdict {
 	done, err := h.breaker.Allow()
@@ -75,7 +77,7 @@ type verdict struct {
 	done func(error)
 }
 
-// The words. errNoWord is for what says nothing about the carrier.
+// The words. errNoWord is for what says nothing about the instance.
 var (
 	errBadWord = errors.New("bad")
 	errNoWord  = errors.New("no word")
@@ -87,8 +89,8 @@ func (v *verdict) tell(word error) {
 	}
 }
 
-// wordFor is what an answer says about the carrier that gave it. What depends on the destination counts as a sign of life:
-// anybody can choose a destination, and must not be able to demote a carrier for everybody.
+// wordFor is what an answer says about the instance that gave it. What depends on the destination counts as a sign of life:
+// anybody can choose a destination, and must not be able to demote an instance for everybody.
 func wordFor(err *providers.Error) error {
 	if err == nil {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// What the carriers say about the destination doesn't count against them.
+// What the instances say about the destination doesn't count against them.
 func TestWhatCounts(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -67,15 +67,15 @@ func TestGoodWordsInBetween(t *testing.T) {
 			for range badWords - 1 {
 				s.run(t.Context())
 			}
-			s.carriers[0].script = script{}
+			s.instances[0].script = script{}
 			s.run(t.Context())
-			s.carriers[0].script = fails(providers.Temporary)
+			s.instances[0].script = fails(providers.Temporary)
 		}
 		require.Equal(t, Healthy, s.route[0].State(), "five in a row")
 	})
 }
 
-// resting returns a stable whose carrier a has just begun to rest.
+// resting returns a stable whose instance a has just begun to rest.
 func resting(t *testing.T, others ...script) *stable {
 	s := newStable(append([]script{fails(providers.Temporary)}, others...)...)
 	for range badWords {
@@ -88,7 +88,7 @@ func resting(t *testing.T, others ...script) *stable {
 func TestALastResortIsStillAResort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := resting(t, script{})
-		s.carriers[0].script, s.carriers[1].script = script{}, fails(providers.Account)
+		s.instances[0].script, s.instances[1].script = script{}, fails(providers.Account)
 		outcome, took := s.run(t.Context())
 		require.Equal(t, Accepted, outcome.Result)
 		require.Equal(t, "b:account a:ok", describe(outcome.Attempts))
@@ -117,7 +117,7 @@ func TestTrial(t *testing.T) {
 				s := resting(t, script{})
 				time.Sleep(rest + ms)
 				require.Equal(t, OnTrial, s.route[0].State())
-				s.carriers[0].script = tt.says
+				s.instances[0].script = tt.says
 				outcome, took := s.run(t.Context())
 				require.Equal(t, tt.attempts, describe(outcome.Attempts))
 				require.Equal(t, tt.took, took)
@@ -129,12 +129,12 @@ func TestTrial(t *testing.T) {
 	}
 }
 
-// While one message tries the carrier, the others try it last.
+// While one message tries the instance, the others try it last.
 func TestOneTrialAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := resting(t, script{})
 		time.Sleep(rest + ms)
-		s.carriers[0].script = script{takes: 1400 * ms}
+		s.instances[0].script = script{takes: 1400 * ms}
 		go s.run(t.Context())
 		synctest.Wait()
 		outcome, took := s.run(t.Context())
@@ -145,26 +145,26 @@ func TestOneTrialAtATime(t *testing.T) {
 	})
 }
 
-// A trial that is granted and then not begun must be given back, or nobody would ever try the carrier again.
+// A trial that is granted and then not begun must be given back, or nobody would ever try the instance again.
 func TestATrialTooLateIsGivenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := resting(t, script{})
 		time.Sleep(rest + ms)
 		start := time.Now()
-		s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start})
-		s.carriers[0].script = script{}
+		s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start})
+		s.instances[0].script = script{}
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, "a:ok", describe(outcome.Attempts))
 		require.Equal(t, Healthy, s.route[0].State())
 	})
 }
 
-// A carrier that is called back before its patience is over has had no chance: its trial is still to come.
+// An instance that is called back before its patience is over has had no chance: its trial is still to come.
 func TestATrialCalledBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := resting(t, script{})
 		time.Sleep(rest + ms)
-		s.carriers[0].script = script{leaves: never, takes: never}
+		s.instances[0].script = script{leaves: never, takes: never}
 		ctx, cancel := context.WithTimeout(t.Context(), 500*ms)
 		defer cancel()
 		s.run(ctx)
@@ -189,7 +189,7 @@ func TestOutOfReach(t *testing.T) {
 	})
 }
 
-// The next one starts early where there is little time, but a carrier is judged by its whole patience.
+// The next one starts early where there is little time, but an instance is judged by its whole patience.
 func TestShortSharesAreNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStable(script{takes: 1200 * ms}, script{takes: 1200 * ms}, script{takes: 1200 * ms}, script{takes: 1200 * ms})
@@ -211,7 +211,7 @@ func TestTwoOnTrial(t *testing.T) {
 			s.run(t.Context())
 		}
 		time.Sleep(rest + ms)
-		s.carriers[0].script, s.carriers[1].script = script{takes: never}, script{takes: 600 * ms}
+		s.instances[0].script, s.instances[1].script = script{takes: never}, script{takes: 600 * ms}
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, Accepted, outcome.Result)
 		time.Sleep(2 * time.Second)
@@ -228,14 +228,14 @@ func TestAllRestingWithLittlePatience(t *testing.T) {
 		for range badWords {
 			s.run(t.Context())
 		}
-		s.carriers[0].script, s.carriers[1].script = script{}, script{}
+		s.instances[0].script, s.instances[1].script = script{}, script{}
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, Accepted, outcome.Result)
 	})
 }
 
-// Where silence is a failure, the only carrier has all the time: it may just be slow.
-func TestTheOnlyCarrierIsSlow(t *testing.T) {
+// Where silence is a failure, the only instance has all the time: it may just be slow.
+func TestTheOnlyInstanceIsSlow(t *testing.T) {
 	for unknown, took := range map[Unknown]time.Duration{FailUnknown: 2 * time.Second, AcceptUnknown: 1500 * ms} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStable(script{takes: 2 * time.Second})
@@ -257,7 +257,7 @@ func TestNoTrialForWhoLostTheLast(t *testing.T) {
 		s := resting(t, script{})
 		time.Sleep(rest + ms)
 		start := time.Now()
-		outcome := s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(budget), Lost: "a"})
+		outcome := s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start.Add(budget), Lost: "a"})
 		require.Equal(t, "b:ok", describe(outcome.Attempts))
 	})
 }

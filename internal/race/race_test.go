@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// script is what a carrier does with each message.
+// script is what an instance does with each message.
 type script struct {
 	leaves  time.Duration // when the request has left; never, if it is over the time taken
 	takes   time.Duration
@@ -29,7 +29,7 @@ type script struct {
 	deaf    bool // it doesn't notice that its context ends
 }
 
-// scripted is a carrier that follows its script, and notes what reaches it.
+// scripted is an instance that follows its script, and notes what reaches it.
 type scripted struct {
 	script
 	mu      sync.Mutex
@@ -91,13 +91,13 @@ const (
 	budget = 4 * time.Second
 )
 
-// stable is a Runner with carriers a, b, c … that follow scripts.
+// stable is a Runner with instances a, b, c … that follow scripts.
 type stable struct {
 	*Runner
-	carriers []*scripted
-	route    []*Carrier
-	ended    []Attempt
-	mu       sync.Mutex
+	instances []*scripted
+	route     []*Instance
+	ended     []Attempt
+	mu        sync.Mutex
 }
 
 func newStable(scripts ...script) *stable {
@@ -108,27 +108,33 @@ func newStable(scripts ...script) *stable {
 		s.ended = append(s.ended, a)
 	}}
 	for i, script := range scripts {
-		carrier := &scripted{script: script}
-		s.carriers = append(s.carriers, carrier)
-		s.route = append(s.route, NewCarrier(string(rune('a'+i)), carrier, nil, 100))
+		instance := &scripted{script: script}
+		s.instances = append(s.instances, instance)
+		s.route = append(s.route, NewInstance(string(rune('a'+i)), instance, nil, 100))
 	}
 	return s
 }
 
 func (s *stable) run(ctx context.Context) (Outcome, time.Duration) {
 	start := time.Now()
-	outcome := s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget)})
+	outcome := s.call(ctx)
 	took := time.Since(start)
 	synctest.Wait() // a verdict that is due now may be told by another goroutine
 	return outcome, took
 }
 
-// drained waits for all that is under way and returns how many messages have left, by carrier.
+// call is for calls that are made at once.
+func (s *stable) call(ctx context.Context) Outcome {
+	start := time.Now()
+	return s.Run(ctx, Entry{Message: providers.Message{ID: "m"}, Route: s.route, ReceivedAt: start, Deadline: start.Add(budget)})
+}
+
+// drained waits for all that is under way and returns how many messages have left, by instance.
 func (s *stable) drained(t *testing.T) string {
 	require.NoError(t, s.Drain(t.Context()))
 	synctest.Wait()
 	var counts []string
-	for i, c := range s.carriers {
+	for i, c := range s.instances {
 		c.mu.Lock()
 		counts = append(counts, fmt.Sprintf("%c%d", 'a'+i, c.reached))
 		c.mu.Unlock()
@@ -139,9 +145,9 @@ func (s *stable) drained(t *testing.T) string {
 func describe(attempts []Attempt) string {
 	var texts []string
 	for _, a := range attempts {
-		text := a.Carrier + ":ok"
+		text := a.Instance + ":ok"
 		if a.Err != nil {
-			text = a.Carrier + ":" + a.Err.Kind.String()
+			text = a.Instance + ":" + a.Err.Kind.String()
 		}
 		if a.Pending {
 			text += "?"
@@ -190,7 +196,7 @@ func TestRun(t *testing.T) {
 			"a:temporary c:ok b:unknown?", "a:temporary c:ok b:unknown!", "a1 b1 c1"},
 		{"patience shrinks with the time left", []script{silent, silent, silent, silent, yes}, "", Accepted, 3200 * ms,
 			"e:ok a:unknown? b:unknown? c:unknown? d:unknown?", "e:ok a:unknown! b:unknown! c:unknown! d:unknown!", "a1 b1 c1 d1 e1"},
-		{"one carrier has all the time", []script{after(3900*ms, yes)}, "", Accepted, 3900 * ms, "a:ok", "a:ok", "a1"},
+		{"one instance has all the time", []script{after(3900*ms, yes)}, "", Accepted, 3900 * ms, "a:ok", "a:ok", "a1"},
 		{"Recipient starts nothing more", []script{recipient, yes}, "", Unreachable, 0, "a:recipient", "a:recipient", "a1 b0"},
 		{"but who is under way may still win", []script{after(2*time.Second, yes), recipient, yes}, "", Accepted, 2 * time.Second,
 			"b:recipient a:ok", "b:recipient a:ok", "a1 b1 c0"},
@@ -211,14 +217,14 @@ func TestRun(t *testing.T) {
 			"a:unknown b:temporary", "a:unknown b:temporary", "a1 b1"},
 		{"nothing has left by the deadline", []script{unreached, unreached}, "", Failed, budget,
 			"a:temporary? b:temporary?", "a:temporary! b:temporary!", "a0 b0"},
-		{"a carrier that is deaf doesn't hold up the answer", []script{{takes: 20 * time.Second, deaf: true}}, "", Accepted, budget,
+		{"an instance that is deaf doesn't hold up the answer", []script{{takes: 20 * time.Second, deaf: true}}, "", Accepted, budget,
 			"a:unknown?", "a:ok!", "a1"},
 		{"an error without a kind, written", []script{{err: errors.New("028687")}, temporary}, FailUnknown, Failed, 0,
 			"a:unknown b:temporary", "a:unknown b:temporary", "a1 b1"},
 		{"an error without a kind, unwritten", []script{{leaves: never, err: errors.New("028687")}, yes}, "", Accepted, 0,
 			"a:temporary b:ok", "a:temporary b:ok", "a0 b1"},
 		{"a panic", []script{{panics: "028687"}, yes}, "", Accepted, 0, "a:temporary b:ok", "a:temporary b:ok", "a0 b1"},
-		{"no carrier", nil, "", Failed, 0, "", "", ""},
+		{"no instance", nil, "", Failed, 0, "", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -257,7 +263,7 @@ func TestTheCallerLeaves(t *testing.T) {
 				var late []Attempt
 				start := time.Now()
 				outcome := s.Run(ctx, Entry{
-					Message: providers.Message{ID: "m"}, Route: s.route, Arrived: start, Deadline: start.Add(budget),
+					Message: providers.Message{ID: "m"}, Route: s.route, ReceivedAt: start, Deadline: start.Add(budget),
 					Late: func(a Attempt) { late = append(late, a) },
 				})
 				require.Equal(t, Failed, outcome.Result)
@@ -284,16 +290,16 @@ func TestNothingIsStartedTooLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStable(script{})
 		start := time.Now()
-		outcome := s.Run(t.Context(), Entry{Route: s.route, Arrived: start, Deadline: start.Add(leastTime - ms)})
+		outcome := s.Run(t.Context(), Entry{Route: s.route, ReceivedAt: start, Deadline: start.Add(leastTime - ms)})
 		require.Equal(t, Outcome{}, outcome)
 		require.Equal(t, "a0", s.drained(t))
 	})
 }
 
-func TestAttemptsAtOneCarrierAreBounded(t *testing.T) {
+func TestAttemptsAtOneInstanceAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStable(script{takes: time.Second}, script{})
-		s.route[0] = NewCarrier("a", s.carriers[0], nil, 1)
+		s.route[0] = NewInstance("a", s.instances[0], nil, 1)
 		go s.run(t.Context())
 		synctest.Wait()
 		for range badWords {
@@ -301,23 +307,23 @@ func TestAttemptsAtOneCarrierAreBounded(t *testing.T) {
 			require.Equal(t, "a:temporary b:ok", describe(outcome.Attempts))
 			require.Zero(t, took)
 		}
-		require.Equal(t, Healthy, s.route[0].State(), "it says something about us, not about the carrier")
+		require.Equal(t, Healthy, s.route[0].State(), "it says something about us, not about the instance")
 		time.Sleep(2 * time.Second)
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, "a:ok", describe(outcome.Attempts))
 	})
 }
 
-func TestOperatorsCodesStandAboveTheCarriers(t *testing.T) {
+func TestOperatorsCodesStandAboveTheInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStable(fails(providers.Rejected), script{})
-		s.route[0] = NewCarrier("a", s.carriers[0], providers.Codes{"7": providers.Recipient}, 1)
+		s.route[0] = NewInstance("a", s.instances[0], providers.Codes{"7": providers.Recipient}, 1)
 		outcome, _ := s.run(t.Context())
 		require.Equal(t, Unreachable, outcome.Result)
 		require.Equal(t, "a:recipient", describe(outcome.Attempts))
 		var kept *providers.Error
-		require.ErrorAs(t, s.carriers[0].err, &kept)
-		require.Equal(t, providers.Rejected, kept.Kind, "the carrier's own error is not written to")
+		require.ErrorAs(t, s.instances[0].err, &kept)
+		require.Equal(t, providers.Rejected, kept.Kind, "the instance's own error is not written to")
 	})
 }
 
@@ -337,4 +343,48 @@ func TestUnknownUnmarshalText(t *testing.T) {
 	require.NoError(t, u.UnmarshalText([]byte("fail")))
 	require.Equal(t, FailUnknown, u)
 	require.EqualError(t, u.UnmarshalText([]byte("028687")), "want accept or fail")
+}
+
+// Who counts and notes the attempts may have bugs. The message is sent all the same, and the program goes on.
+func TestPanicsOfThoseWhoAreTold(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		first    script
+		attempts string
+		panics   []string // their types
+		late     int      // calls of Late
+	}{
+		{"of an attempt that ends in time", script{}, "a:ok", []string{"string"}, 0},
+		{"of one that fails", fails(providers.Temporary), "a:temporary b:ok", []string{"string", "string"}, 0},
+		{"of one that ends late", script{takes: 3 * time.Second}, "b:ok a:unknown?", []string{"string", "string", "*errors.errorString"}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStable(tt.first, script{})
+				var types []string
+				late := 0
+				s.Ended = func(Attempt) { panic("028687") }
+				s.Panicked = func(p Panic) {
+					types = append(types, p.Type)
+					require.Contains(t, string(p.Stack), "TestPanicsOfThoseWhoAreTold")
+				}
+				start := time.Now()
+				outcome := s.Run(t.Context(), Entry{
+					Message: providers.Message{ID: "m"}, Route: s.route, ReceivedAt: start, Deadline: start.Add(budget),
+					Late: func(Attempt) { late++; panic(errors.New("028687")) },
+				})
+				s.drained(t)
+				require.Equal(t, Accepted, outcome.Result)
+				require.Equal(t, tt.attempts, describe(outcome.Attempts))
+				require.Equal(t, tt.panics, types)
+				require.Equal(t, tt.late, late)
+			})
+		})
+	}
+}
+
+func TestGoSurvivesAPanic(t *testing.T) {
+	var r Runner
+	r.Go(func() { panic("028687") })
+	require.NoError(t, r.Drain(t.Context()))
 }

@@ -14,22 +14,24 @@ type run struct {
 	entry    Entry
 	deadline time.Time
 	trial    *verdict // of the first in the queue, if that is on trial
-	queue    []*Carrier
+	queue    []*Instance
 	flying   []*flight
 	landed   chan *flight
 	ended    []Attempt
 	bell     *time.Timer // rings when the patience of the newest attempt is over, and at the deadline
-	won      bool        // a carrier has accepted
+	won      bool        // an instance has accepted
 }
 
-// lineUp puts those that rest at the end, and one that has rested, if there is one, to the front: it needs a real message to
+// lineUp puts those that rest at the end, before them those that are in doubt, and one that has rested, if there is one, to the front: it needs a real message to
 // show that it is well again, and other messages in the meantime try it last.
 func (r *Runner) lineUp(e Entry) *run {
 	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), bell: time.NewTimer(time.Hour)}
-	run.queue = make([]*Carrier, 0, len(e.Route))
-	var rested, sick []*Carrier
+	run.queue = make([]*Instance, 0, len(e.Route))
+	var rested, doubtful, sick []*Instance
 	for _, c := range e.Route {
 		switch state := c.State(); {
+		case state == Healthy && c.health.doubt.stands(run.Patience):
+			doubtful = append(doubtful, c)
 		case state == Healthy:
 			run.queue = append(run.queue, c)
 		case state == OnTrial && run.trial == nil && c.Name != e.Lost:
@@ -42,20 +44,20 @@ func (r *Runner) lineUp(e Entry) *run {
 			sick = append(sick, c)
 		}
 	}
-	if len(run.queue) == 0 {
+	if len(run.queue)+len(doubtful) == 0 {
 		run.hurry()
 	}
-	run.queue = append(slices.Insert(run.queue, 0, rested...), sick...)
+	run.queue = slices.Concat(rested, run.queue, doubtful, sick)
 	return run
 }
 
 // hurry shortens the race to one patience: Auth holds a database connection while it waits, and where nothing works it isn't
-// made to wait for long. A single carrier has all the time where silence is a failure: it may just be slow.
+// made to wait for long. A single instance has all the time where silence is a failure: it may just be slow.
 func (run *run) hurry() {
 	if len(run.entry.Route) == 1 && run.Unknown == FailUnknown {
 		return
 	}
-	deadline := run.entry.Arrived.Add(run.Patience)
+	deadline := run.entry.ReceivedAt.Add(run.Patience)
 	if least := time.Now().Add(2 * leastTime); deadline.Before(least) {
 		deadline = least // a patience that is short must not leave too little to begin anything
 	}
@@ -64,7 +66,7 @@ func (run *run) hurry() {
 	}
 }
 
-// next starts the next carrier, if there is one, time for it, and anybody who waits.
+// next starts the next instance, if there is one, time for it, and anybody who waits.
 func (run *run) next(ctx context.Context) {
 	left := time.Until(run.deadline)
 	if len(run.queue) == 0 || ctx.Err() != nil || left < leastTime/2 {
@@ -72,18 +74,23 @@ func (run *run) next(ctx context.Context) {
 		return
 	}
 	c := run.queue[0]
-	patience := min(left/time.Duration(len(run.queue)), run.Patience)
+	share := left / time.Duration(len(run.queue))
 	run.queue = run.queue[1:]
+	p := patiences{learned: c.Patience(run.Patience), most: run.Patience}
 	v := run.trial
 	run.trial = nil
 	if v != nil {
-		patience = min(patience, trialPatience)
+		p.learned = min(p.most, trialPatience) // what it did before it failed says nothing about how it comes back
 	} else {
 		v = c.health.ask()
 	}
-	// However soon the next one starts, this one is judged by the whole patience: a share of what is left says nothing.
-	run.flying = append(run.flying, fly(run.entry.Message, c, v, run.Patience, run.landed))
-	run.bell.Reset(patience)
+	began := time.Now()
+	if run.entry.Begins != nil {
+		run.entry.Begins(Attempt{MessageID: run.entry.Message.ID, Instance: c.Name, BegunAt: began, Pending: true})
+	}
+	// However soon the next one starts, this one is judged by its whole patience: a share of what is left says nothing.
+	run.flying = append(run.flying, fly(run.entry.Message, began, c, v, p, run.landed))
+	run.bell.Reset(min(share, p.learned))
 }
 
 // silent notes that the newest attempt has been silent for its patience.
@@ -98,7 +105,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	newest := run.flying[len(run.flying)-1] == f
 	run.flying = slices.DeleteFunc(run.flying, func(o *flight) bool { return o == f })
 	run.ended = append(run.ended, f.result)
-	run.Ended(f.result)
+	run.guard(func() { run.Ended(f.result) })
 	if f.result.Err == nil {
 		return true
 	}
@@ -106,7 +113,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	case providers.Recipient:
 		run.queue = nil
 	case providers.Channel:
-		run.queue = slices.DeleteFunc(run.queue, func(c *Carrier) bool { return c.Channel() == f.carrier.Channel() })
+		run.queue = slices.DeleteFunc(run.queue, func(c *Instance) bool { return c.Channel() == f.instance.Channel() })
 	}
 	if newest { // an older one's failure starts nothing: its successor is under way
 		run.next(ctx)
@@ -127,16 +134,16 @@ func (run *run) follow() {
 	if left == 0 {
 		return
 	}
-	run.following.Go(func() {
+	run.Go(func() {
 		for range left {
 			f := <-run.landed
 			f.result.Late = true
 			if f.result.Err == nil {
 				f.result.Double, run.won = run.won, true
 			}
-			run.Ended(f.result)
+			run.guard(func() { run.Ended(f.result) })
 			if run.entry.Late != nil {
-				run.entry.Late(f.result)
+				run.guard(func() { run.entry.Late(f.result) })
 			}
 		}
 	})

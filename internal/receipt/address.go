@@ -1,5 +1,5 @@
-// Package receipt knows where carriers report what becomes of messages: an address for each instance, whose path proves who
-// calls it. Several carriers sign nothing else.
+// Package receipt knows where providers report what becomes of messages: an address for each instance, whose path proves who
+// calls it. Several providers sign nothing else.
 package receipt
 
 import (
@@ -19,7 +19,7 @@ import (
 // Path is where receipts come in. The instance and its token follow.
 const Path = "/receipts/"
 
-// Site is where carriers reach us from outside, such as https://sms.example.com, with a path if a proxy puts one before ours.
+// Site is where providers reach us from outside, such as https://sms.example.com, with a path if a proxy puts one before ours.
 type Site struct{ base string }
 
 // UnmarshalText reads a setting.
@@ -31,11 +31,11 @@ func (s *Site) UnmarshalText(text []byte) error {
 	case u.User != nil, u.RawQuery != "", u.Fragment != "", strings.ContainsAny(string(text), "?#"):
 		return errors.New("want an address without user, query or fragment")
 	case strings.Contains(u.Host, "_"): // https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
-		return errors.New("want a host without _: carriers refuse it")
-	case strings.ContainsFunc(u.Host, isForeign): // what carriers make of it isn't what we would check a signature with
+		return errors.New("want a host without _: providers refuse it")
+	case strings.ContainsFunc(u.Host, isForeign): // what providers make of it isn't what we would check a signature with
 		return errors.New("want a host in ASCII: xn--…")
 	case isLocal(u.Hostname()):
-		return errors.New("want an address that carriers can reach from outside")
+		return errors.New("want an address that providers can reach from outside")
 	}
 	s.base = u.String()
 	return nil
@@ -49,8 +49,8 @@ func isLocal(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() || ip.IsUnspecified()
 }
 
-// Secrets make the tokens. The first one makes those that carriers are given; the others are still taken, so that a secret can
-// be changed while carriers know addresses of the old one.
+// Secrets make the tokens. The first one makes those that providers are given; the others are still taken, so that a secret can
+// be changed while providers know addresses of the old one.
 type Secrets []providers.Secret
 
 // minSecret is the least length of a secret: the 22 characters that 128 bits take in Base64.
@@ -87,7 +87,7 @@ func NewAddresses(site Site, secrets Secrets) Addresses {
 // On reports whether there are any.
 func (a Addresses) On() bool { return len(a.secrets) > 0 }
 
-// Of returns the address of an instance, for its carrier to call.
+// Of returns the address of an instance, for its provider to call.
 func (a Addresses) Of(instance string) providers.Callback {
 	if !a.On() {
 		return providers.Callback{}
@@ -95,7 +95,7 @@ func (a Addresses) Of(instance string) providers.Callback {
 	return providers.NewCallback(a.whole(instance, token(a.secrets[0], instance)))
 }
 
-// Called returns the whole address that a carrier has called, and reports whether its token is the instance's. Nothing of it
+// Called returns the whole address that a provider has called, and reports whether its token is the instance's. Nothing of it
 // is taken from what the caller says of itself, such as the Host header.
 func (a Addresses) Called(instance, given, query string) (address string, ok bool) {
 	for _, secret := range a.secrets { // all of them: the time taken must not tell which one it was
@@ -114,7 +114,7 @@ func (a Addresses) whole(instance, token string) string {
 	return a.site.base + Path + instance + "/" + token
 }
 
-// token takes half of an HMAC: 128 bits are not guessed, and carriers bound the length of an address.
+// token takes half of an HMAC: 128 bits are not guessed, and providers bound the length of an address.
 func token(secret providers.Secret, instance string) string {
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write([]byte("receipts of " + instance))

@@ -34,16 +34,16 @@ func TestSite(t *testing.T) {
 		{"https://sms.example.com/?a=b", "want an address without user, query or fragment"},
 		{"https://sms.example.com/?", "want an address without user, query or fragment"},
 		{"https://sms.example.com/#a", "want an address without user, query or fragment"},
-		{"https://my_sms.example.com", "want a host without _: carriers refuse it"},
+		{"https://my_sms.example.com", "want a host without _: providers refuse it"},
 		{"https://bücher.example.com", "want a host in ASCII: xn--…"},
 		{"https://b%C3%BCcher.example.com", "want a host in ASCII: xn--…"},
-		{"https://LOCALHOST", "want an address that carriers can reach from outside"},
-		{"https://localhost.:8080", "want an address that carriers can reach from outside"},
-		{"https://localhost:8080", "want an address that carriers can reach from outside"},
-		{"https://hook.localhost", "want an address that carriers can reach from outside"},
-		{"https://127.0.0.1", "want an address that carriers can reach from outside"},
-		{"https://[::1]", "want an address that carriers can reach from outside"},
-		{"https://0.0.0.0", "want an address that carriers can reach from outside"},
+		{"https://LOCALHOST", "want an address that providers can reach from outside"},
+		{"https://localhost.:8080", "want an address that providers can reach from outside"},
+		{"https://localhost:8080", "want an address that providers can reach from outside"},
+		{"https://hook.localhost", "want an address that providers can reach from outside"},
+		{"https://127.0.0.1", "want an address that providers can reach from outside"},
+		{"https://[::1]", "want an address that providers can reach from outside"},
+		{"https://0.0.0.0", "want an address that providers can reach from outside"},
 	} {
 		var s Site
 		got := ""
@@ -87,7 +87,7 @@ func TestAddresses(t *testing.T) {
 	require.False(t, ok)
 }
 
-// A new secret goes first; what carriers were told by the old one is taken until that is dropped.
+// A new secret goes first; what providers were told by the old one is taken until that is dropped.
 func TestRotation(t *testing.T) {
 	old, both := addresses(t, "https://example.com", secret), addresses(t, "https://example.com", "the-second-secret-012345|"+secret)
 	fresh := addresses(t, "https://example.com", "the-second-secret-012345")

@@ -154,10 +154,6 @@ func parseDestination(word string) (_ Destination, problem string) {
 	switch {
 	case word == "*":
 		return Destination{}, ""
-	case word == "UK":
-		return Destination{}, "UK is not the ISO code of Great Britain, want GB"
-	case word == "EL":
-		return Destination{}, "EL is not the ISO code of Greece, want GR"
 	case country.MatchString(word):
 		return Destination{Country: word}, ""
 	case anyCountry.MatchString(word):

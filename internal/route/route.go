@@ -1,4 +1,4 @@
-// Package route says through which carriers, and in which order, a message to a number goes.
+// Package route says through which providers, and in which order, a message to a number goes.
 package route
 
 import (

@@ -9,11 +9,11 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 )
 
-// Admin returns the routes for the operator's own address. It isn't for the public: it names the carriers.
+// Admin returns the routes for the operator's own address. It isn't for the public: it names the instances.
 func (s *Server) Admin() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/healthz", s.health)
-	r.Get("/readyz", s.carriers)
+	r.Get("/readyz", s.instances)
 	r.Handle("/metrics", s.Metrics.Handler())
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		hook.Problem(http.StatusNotFound, "nothing is here; there are /healthz, /readyz and /metrics").WriteTo(w)
@@ -21,20 +21,20 @@ func (s *Server) Admin() http.Handler {
 	return r
 }
 
-// carriers tells the health of each carrier. A server whose carriers are sick is still ready: it tries them all the same, and
+// instances tells the health of each instance. A server whose instances are sick is still ready: it tries them all the same, and
 // nobody else would do better.
-func (s *Server) carriers(w http.ResponseWriter, _ *http.Request) {
-	type carrier struct {
+func (s *Server) instances(w http.ResponseWriter, _ *http.Request) {
+	type instance struct {
 		Name  string `json:"name"`
 		State string `json:"state"`
 	}
 	var answer struct {
-		Draining bool      `json:"draining"`
-		Carriers []carrier `json:"carriers"`
+		Draining  bool       `json:"draining"`
+		Instances []instance `json:"instances"`
 	}
 	answer.Draining = s.draining.Load()
-	for _, c := range s.Dispatcher.Carriers {
-		answer.Carriers = append(answer.Carriers, carrier{c.Name, string(c.State())})
+	for _, c := range s.Dispatcher.Instances {
+		answer.Instances = append(answer.Instances, instance{c.Name, string(c.State())})
 	}
 	body, _ := json.Marshal(answer) // texts and a bool always marshal
 	status := http.StatusOK

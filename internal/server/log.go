@@ -23,12 +23,12 @@ import (
 type line struct {
 	http.ResponseWriter
 
-	status  int // 0 until the answer is on its way
-	id      string
-	carrier string            // that reports
-	reason  error             // why the call was refused; safe to log
-	outcome *dispatch.Outcome // nil if it got no further than the door
-	failure func() hook.Reply // the answer if the handler panics
+	status   int // 0 until the answer is on its way
+	id       string
+	instance string            // that reports
+	reason   error             // why the call was refused; safe to log
+	outcome  *dispatch.Outcome // nil if it got no further than the door
+	failure  func() hook.Reply // the answer if the handler panics
 }
 
 func (l *line) WriteHeader(status int) {
@@ -103,7 +103,7 @@ func (s *Server) count(l *line, r *http.Request, took time.Duration) {
 	case r.URL.Path == HookPath:
 		s.Metrics.HookRefused(refusals[l.status])
 	default:
-		s.Metrics.ReceiptRefused(l.carrier, l.status)
+		s.Metrics.ReceiptRefused(l.instance, l.status)
 	}
 	if o := l.outcome; o != nil {
 		s.countOutcome(o)
@@ -126,9 +126,13 @@ var refusals = map[int]string{
 	http.StatusRequestEntityTooLarge: "unreadable",
 }
 
+// firstRefusals is how many lines of each reason tell what is going on before the log says the rest once a minute. A secret that
+// was changed on one side only shows at once.
+const firstRefusals = 5
+
 func (s *Server) write(l *line, r *http.Request, took time.Duration) {
-	event := s.Log.WithLevel(l.level(r))
 	if l.outcome != nil {
+		event := s.Log.WithLevel(l.level(r))
 		describe(event, l.id, l.outcome)
 		if r.Context().Err() != nil {
 			event.Bool("caller_left", true)
@@ -136,16 +140,26 @@ func (s *Server) write(l *line, r *http.Request, took time.Duration) {
 		event.Int("status", l.status).Dur("took_ms", took).Msg("hook")
 		return
 	}
-	event.Str("method", method(r.Method)).Str("route", route(r))
+	times := 1
+	if l.reason != nil {
+		var ok bool
+		if times, ok = s.refusals.Take(l.instance + ": " + l.reason.Error()); !ok {
+			return
+		}
+	}
+	event := s.Log.WithLevel(l.level(r)).Str("method", method(r.Method)).Str("route", route(r))
 	if l.id != "" {
 		event.Str("id", l.id)
 	}
-	if l.carrier != "" {
-		event.Str("carrier", l.carrier)
+	if l.instance != "" {
+		event.Str("instance", l.instance)
 	}
 	if l.reason != nil {
 		remote, _, _ := net.SplitHostPort(r.RemoteAddr)
 		event.Str("reason", l.reason.Error()).Str("remote", remote)
+	}
+	if times > 1 {
+		event.Int("times", times)
 	}
 	event.Int("status", l.status).Dur("took_ms", took).Msg("request")
 }
@@ -179,9 +193,9 @@ func Attempts(event *zerolog.Event, list []race.Attempt) {
 
 // Attempt adds to an event what came of one attempt, and returns it.
 func Attempt(event *zerolog.Event, a race.Attempt) *zerolog.Event {
-	event.Str("carrier", a.Carrier).Dur("took_ms", a.Took)
+	event.Str("instance", a.Instance).Dur("took_ms", a.Took)
 	if len(a.Sent.IDs) > 0 {
-		event.Strs("carrier_ids", a.Sent.IDs)
+		event.Strs("provider_ids", a.Sent.IDs)
 	}
 	if a.Err == nil {
 		return event
@@ -199,6 +213,8 @@ func (l *line) level(r *http.Request) zerolog.Level {
 	switch {
 	case l.outcome != nil && r.Context().Err() != nil: // its user left: nobody misses the code
 		return zerolog.InfoLevel
+	case l.status == http.StatusServiceUnavailable && route(r) == readyPath: // it is to be told so
+		return zerolog.DebugLevel
 	case l.outcome != nil && l.outcome.Result == dispatch.Failed, l.status >= 500:
 		return zerolog.ErrorLevel
 	case l.reason != nil, l.outcome != nil && slices.ContainsFunc(l.outcome.Attempts, faulty):

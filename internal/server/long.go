@@ -2,7 +2,7 @@ package server
 
 import "net"
 
-// longBodies is how many bodies that are longer than usual are read at once: anybody can send one, and memory has an end.
+// longBodies is how many bodies that are longer than usual are in memory at once: anybody can send one, and memory has an end.
 const longBodies = 16
 
 // long are the connections on which such a body is being read. One more crowds out the oldest, so that sixteen who are slow don't
@@ -14,7 +14,7 @@ type long struct {
 
 func newLong(most int) *long { return &long{make(chan struct{}, most), newStrangers(most)} }
 
-// enter returns when the body may be read. Who has entered must leave.
+// enter returns when the body may be read. Who has entered must call read once it is read, and then leave when nobody needs it.
 func (l *long) enter(conn net.Conn) {
 	select {
 	case l.slots <- struct{}{}:
@@ -27,7 +27,7 @@ func (l *long) enter(conn net.Conn) {
 	l.reading.meet(conn)
 }
 
-func (l *long) leave(conn net.Conn) {
-	l.reading.forget(conn)
-	<-l.slots
-}
+// read notes that the body is there: whoever sent it was not slow, and is not crowded out any more.
+func (l *long) read(conn net.Conn) { l.reading.forget(conn) }
+
+func (l *long) leave() { <-l.slots }

@@ -14,7 +14,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// receiptPath is where carriers report what becomes of messages.
+// receiptPath is where instances report what becomes of messages.
 const receiptPath = receipt.Path + "{instance}/{token}"
 
 // maxReceipts is the longest body of receipts that is read, in bytes: Meta sends up to 3 MB in one call.
@@ -22,34 +22,40 @@ const receiptPath = receipt.Path + "{instance}/{token}"
 const maxReceipts = 3 << 20
 
 var (
-	errNoReceiver  = errors.New("not signed by the carrier: the token in the address is wrong")
+	errNoReceiver  = errors.New("not signed by the provider: the token in the address is wrong")
+	errUnverified  = errors.New("nothing can prove who reports this, and the settings don't allow that")
 	errUnreadable  = errors.New("the receipt can't be read")
-	errNoChallenge = errors.New("not the check that the carrier makes of an address")
+	errNoChallenge = errors.New("not the check that the instance makes of an address")
 )
 
-// receipts takes what a carrier reports. Whatever it is about, it is answered at once: carriers repeat what isn't.
+// receipts takes what an instance reports. Whatever it is about, it is answered at once: instances repeat what isn't.
 func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	line := w.(*line)
-	carrier, receiver, address := s.receiver(r)
-	if carrier == nil {
+	instance, receiver, address := s.receiver(r)
+	if instance == nil {
 		line.refuseUnread(http.StatusForbidden, errNoReceiver)
 		return
 	}
 	introduced(r)
-	line.carrier = carrier.Name
+	line.instance = instance.Name
+	if receiver.Setup().Unsigned != "" && !slices.Contains(s.Keys.Load().Unsigned, instance.Name) {
+		line.refuseUnread(http.StatusForbidden, errUnverified)
+		return
+	}
 	if challenger, ok := receiver.(providers.Challenger); ok && r.Method == http.MethodGet {
 		challenge(line, r, challenger)
 		return
 	}
-	body, err := s.readBody(r, maxReceipts)
+	body, drop, err := s.readBody(r, maxReceipts)
 	if err != nil {
 		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
+	defer drop()
 	messageID := r.URL.Query().Get(providers.MessageParam)
-	atCarrier := *r // with the address as the carrier knows it
-	atCarrier.URL = address
-	receipts, err := receiver.Receipts(&atCarrier, body)
+	atInstance := *r // with the address as the instance knows it
+	atInstance.URL = address
+	receipts, err := receiver.Receipts(&atInstance, body)
 	switch {
 	case errors.Is(err, providers.ErrForged):
 		line.refuse(http.StatusForbidden, err)
@@ -58,30 +64,30 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		line.refuse(http.StatusBadRequest, errUnreadable)
 	default:
-		s.Dispatcher.Receipts(carrier, messageID, receipts)
+		s.Dispatcher.Receipts(instance, messageID, receipts)
 		hook.Accepted().WriteTo(w)
 	}
 }
 
-// receiver returns the carrier that a call is for, what reads its receipts, and the whole address it was given; or no carrier if
+// receiver returns the instance that a call is for, what reads its receipts, and the whole address it was given; or no instance if
 // the token in that is wrong.
-func (s *Server) receiver(r *http.Request) (*race.Carrier, providers.Receiver, *url.URL) {
-	instance := chi.URLParam(r, "instance")
-	address, ok := s.Keys.Load().Receipts.Called(instance, chi.URLParam(r, "token"), r.URL.RawQuery)
-	at := slices.IndexFunc(s.Dispatcher.Carriers, func(c *race.Carrier) bool { return c.Name == instance })
+func (s *Server) receiver(r *http.Request) (*race.Instance, providers.Receiver, *url.URL) {
+	name := chi.URLParam(r, "instance")
+	address, ok := s.Keys.Load().Receipts.Called(name, chi.URLParam(r, "token"), r.URL.RawQuery)
+	at := slices.IndexFunc(s.Dispatcher.Instances, func(c *race.Instance) bool { return c.Name == name })
 	if !ok || at < 0 {
 		return nil, nil, nil
 	}
-	carrier := s.Dispatcher.Carriers[at]
-	receiver, receives := carrier.Provider().(providers.Receiver)
+	instance := s.Dispatcher.Instances[at]
+	receiver, receives := instance.Provider().(providers.Receiver)
 	parsed, err := url.Parse(address)
 	if !receives || err != nil {
 		return nil, nil, nil
 	}
-	return carrier, receiver, parsed
+	return instance, receiver, parsed
 }
 
-// challenge answers the check that a carrier makes of an address before it uses it.
+// challenge answers the check that an instance makes of an address before it uses it.
 func challenge(l *line, r *http.Request, c providers.Challenger) {
 	text, err := c.Challenge(r.URL.Query())
 	if err != nil {
@@ -91,5 +97,5 @@ func challenge(l *line, r *http.Request, c providers.Challenger) {
 	l.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	l.Header().Set("X-Content-Type-Options", "nosniff")
 	l.WriteHeader(http.StatusOK)
-	_, _ = l.Write([]byte(text)) // if the carrier has gone, it asks again
+	_, _ = l.Write([]byte(text)) // if the instance has gone, it asks again
 }

@@ -18,13 +18,16 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// reporter is a carrier whose receipts are as good as the words in them.
+// reporter is an instance whose receipts are as good as the words in them.
 type reporter struct {
-	carrier
-	called []string
+	instance
+	called   []string
+	unsigned string
 }
 
-func (p *reporter) Setup() providers.ReceiptSetup { return providers.ReceiptSetup{} }
+func (p *reporter) Setup() providers.ReceiptSetup {
+	return providers.ReceiptSetup{Unsigned: p.unsigned}
+}
 
 func (p *reporter) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
 	p.called = append(p.called, r.Method+" "+r.URL.String())
@@ -49,7 +52,7 @@ func (challenger) Challenge(query url.Values) (string, error) {
 	return query.Get("challenge"), nil
 }
 
-// newReceiver returns a server with the carriers "a", which takes receipts, "b", which is checked as well, and "c", which
+// newReceiver returns a server with the instances "a", which takes receipts, "b", which is checked as well, and "c", which
 // does neither, and what leads to an instance.
 func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, path func(instance string) string) {
 	var site receipt.Site
@@ -57,14 +60,14 @@ func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, p
 	require.NoError(t, site.UnmarshalText([]byte("https://sms.example.com/proxied")))
 	require.NoError(t, secrets.UnmarshalText([]byte("0123456789-0123456789-0123456789")))
 	s, written = newServer(t, accepts)
-	a = &reporter{carrier: accepts}
+	a = &reporter{instance: accepts}
 	addresses := receipt.NewAddresses(site, secrets)
 	s.Keys.Store(&Keys{Hook: s.Keys.Load().Hook, Receipts: addresses})
-	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Carrier{
-		race.NewCarrier("a", a, nil, 1),
-		race.NewCarrier("b", challenger{&reporter{carrier: accepts}}, nil, 1),
-		race.NewCarrier("c", carrier(accepts), nil, 1),
-	}, &race.Runner{}, dispatch.Events{})
+	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Instance{
+		race.NewInstance("a", a, nil, 1),
+		race.NewInstance("b", challenger{&reporter{instance: accepts}}, nil, 1),
+		race.NewInstance("c", instance(accepts), nil, 1),
+	}, &race.Runner{}, dispatch.Events{Reported: func(dispatch.Report) {}}) // receipts for no known message are reported later
 	return s, a, written, func(instance string) string {
 		return receipt.Path + instance + "/" + addresses.Of(instance).Token().Reveal()
 	}
@@ -85,7 +88,7 @@ func TestReceipts(t *testing.T) {
 		{"too long", "POST", path("a"), strings.Repeat("x", maxReceipts+1), 413},
 		{"another instance's token", "POST", receipt.Path + "a" + strings.TrimPrefix(path("b"), receipt.Path+"b"), "good", 403},
 		{"no token", "POST", receipt.Path + "a/", "good", 404},
-		{"a carrier without receipts", "POST", path("c"), "good", 403},
+		{"an instance without receipts", "POST", path("c"), "good", 403},
 		{"no such instance", "POST", path("d"), "good", 403},
 		{"the check of the address", "GET", path("b") + "?token=right&challenge=42", "", 200},
 		{"a forged check", "GET", path("b") + "?token=wrong&challenge=42", "", 403},
@@ -112,7 +115,7 @@ func TestReceipts(t *testing.T) {
 	for _, secret := range []string{"028687", strings.TrimPrefix(path("a"), receipt.Path+"a/"), strings.TrimPrefix(path("b"), receipt.Path+"b/")} {
 		require.NotContains(t, written.String(), secret)
 	}
-	require.Contains(t, written.String(), `"carrier":"a","reason":"not signed by the carrier"`)
+	require.Contains(t, written.String(), `"instance":"a","reason":"not signed by the provider"`)
 }
 
 func TestChallengeIsPlainText(t *testing.T) {
@@ -130,4 +133,27 @@ func TestReceiptsAreOff(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), nil).WithContext(context.Background()))
 	require.Equal(t, http.StatusNotFound, w.Code)
+}
+
+// Receipts that no signature proves are taken where the operator says so, and nowhere else.
+func TestUnsignedReceipts(t *testing.T) {
+	s, a, written, path := newReceiver(t)
+	a.unsigned = "SIGNATURE_SECRET is not set"
+	for _, tt := range []struct {
+		allowed []string
+		want    int
+	}{
+		{nil, http.StatusForbidden},
+		{[]string{"b"}, http.StatusForbidden},
+		{[]string{"b", "a"}, http.StatusOK},
+	} {
+		keys := *s.Keys.Load()
+		keys.Unsigned = tt.allowed
+		s.Keys.Store(&keys)
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
+		require.Equal(t, tt.want, w.Code, tt.allowed)
+	}
+	require.Len(t, a.called, 1, "what is refused is read by nobody")
+	require.Contains(t, written.String(), `"instance":"a","reason":"nothing can prove who reports this, and the settings don't allow that"`)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/smshook/smshook/internal/dispatch"
@@ -19,11 +20,12 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 		line.refuseUnread(http.StatusUnauthorized, err)
 		return
 	}
-	body, err := s.readBody(r, hook.MaxBody)
+	body, drop, err := s.readBody(r, hook.MaxBody)
 	if err != nil {
 		line.refuseUnread(bodyStatus(err), err)
 		return
 	}
+	defer drop()
 	if err := s.Keys.Load().Hook.Verify(r.Header, body); err != nil {
 		line.refuse(http.StatusUnauthorized, err)
 		return
@@ -37,6 +39,7 @@ func (s *Server) sendSMS(w http.ResponseWriter, r *http.Request) {
 	// From here on, even a panic is answered in the form that this version of Auth passes on.
 	line.failure = func() hook.Reply { return s.reply(payload, dispatch.Failed) }
 	line.id = payload.ID(body)
+	drop()
 	outcome := s.Dispatcher.Send(r.Context(), request(payload, line.id, r.Header, arrived))
 	line.outcome = &outcome
 	s.reply(payload, outcome.Result).WriteTo(w)
@@ -54,8 +57,9 @@ func request(p hook.Payload, id string, header http.Header, arrived time.Time) d
 		IP:         p.IP(),
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
-		Arrived:    arrived,
-		Spent:      p.Spent(header),
+		Stored:     p.User.Stored(),
+		ReceivedAt: arrived,
+		Spent:      p.Spent(header, arrived),
 	}
 }
 
@@ -83,28 +87,40 @@ var (
 	errCutOff  = errors.New("the body could not be read to its end")
 )
 
-// readBody reads the whole body, up to the limit in bytes. Only then does net/http notice that the caller hangs up.
-func (s *Server) readBody(r *http.Request, limit int64) ([]byte, error) {
+// readBody reads the whole body, up to the limit in bytes. Only then does net/http notice that the caller hangs up. What it returns
+// must be called when nobody needs the body any more: few long ones are in memory at once.
+func (s *Server) readBody(r *http.Request, limit int64) (body []byte, drop func(), err error) {
+	drop = func() {}
 	if r.ContentLength > limit {
-		return nil, errTooLong
+		return nil, drop, errTooLong
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
-	_, err := body.ReadFrom(io.LimitReader(r.Body, usualBody+1))
-	if body.Len() > usualBody && err == nil {
+	var read bytes.Buffer
+	read.Grow(int(min(max(r.ContentLength, 0), usualBody)) + bytes.MinRead)
+	_, err = read.ReadFrom(io.LimitReader(r.Body, usualBody+1))
+	if read.Len() > usualBody && err == nil {
 		if conn := connOf(r); conn != nil {
 			s.long.enter(conn)
-			defer s.long.leave(conn)
+			drop = sync.OnceFunc(s.long.leave)
+			defer s.long.read(conn)
 		}
-		_, err = body.ReadFrom(io.LimitReader(r.Body, limit+1-int64(body.Len())))
+		rest := limit + 1 - int64(read.Len())
+		if r.ContentLength > 0 {
+			rest = r.ContentLength + 1 - int64(read.Len())
+		}
+		// Once: it would double as it grows, and leave the halves behind.
+		whole := make([]byte, 0, read.Len()+int(rest)+bytes.MinRead)
+		read = *bytes.NewBuffer(append(whole, read.Bytes()...))
+		_, err = read.ReadFrom(io.LimitReader(r.Body, rest))
 	}
-	if err != nil {
-		return nil, errCutOff
+	switch {
+	case err != nil:
+		drop()
+		return nil, func() {}, errCutOff
+	case int64(read.Len()) > limit:
+		drop()
+		return nil, func() {}, errTooLong
 	}
-	if int64(body.Len()) > limit {
-		return nil, errTooLong
-	}
-	return body.Bytes(), nil
+	return read.Bytes(), drop, nil
 }
 
 func bodyStatus(err error) int {

@@ -1,5 +1,5 @@
 // Package server is the front door: for Supabase Auth, whose call it reads, has verified and decoded, and dispatched, and gives
-// the answer; and for carriers, which report what became of messages.
+// the answer; and for instances, which report what became of messages.
 package server
 
 import (
@@ -32,12 +32,14 @@ type Server struct {
 	draining atomic.Bool
 	panics   atomic.Int64 // since the start
 	long     *long
+	refusals Throttle // of lines about calls that are refused at the door
 }
 
 // Keys are how callers prove themselves.
 type Keys struct {
 	Hook     hook.Secrets
-	Receipts receipt.Addresses // where carriers report; none if they are not to
+	Receipts receipt.Addresses // where instances report; none if they are not to
+	Unsigned []string          // the instances whose receipts are taken although no signature can be checked
 }
 
 // Sentences are what the app's user may read of an answer. None of them is empty.
@@ -45,12 +47,13 @@ type Sentences struct {
 	JustSent string // another request was sent just before, and its code is valid
 	TooMany  string // a limit refused the message
 	Number   string // nobody will reach this number, or nobody is to
-	Failed   string // no carrier took the message
+	Failed   string // no instance took the message
 }
 
 // Handler returns the routes.
 func (s *Server) Handler() http.Handler {
 	s.long = newLong(longBodies)
+	s.refusals.First = firstRefusals
 	r := chi.NewRouter()
 	r.Use(s.logged)
 	r.Post(HookPath, s.sendSMS)
@@ -60,8 +63,8 @@ func (s *Server) Handler() http.Handler {
 	}
 	r.Get("/healthz", s.health)
 	r.Head("/healthz", s.health)
-	r.Get("/readyz", s.ready)
-	r.Head("/readyz", s.ready)
+	r.Get(readyPath, s.ready)
+	r.Head(readyPath, s.ready)
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
 		hook.Problem(http.StatusNotFound, "nothing is here; the hook is at "+HookPath).WriteTo(w)
 	})
@@ -77,25 +80,30 @@ func (s *Server) HTTP(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: 2 * time.Second, // a head is one packet, or two
 		ReadTimeout:       hook.AuthWaits,  // head and body: Auth has left by then
-		// From the end of the head. It must be less than the program waits for at its end (8 s).
+		// From the end of the head. It must be less than the program waits for at its end (7 s).
 		WriteTimeout: hook.AuthWaits + time.Second,
 		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep a connection they don't use: whoever closes
 		// first must be the one who doesn't send, or a call is lost to a connection that is just being closed.
 		IdleTimeout:    3 * time.Minute,
 		MaxHeaderBytes: 16 << 10,
-		ErrorLog:       log.New(complaints{s.Log}, "", 0),
+		ErrorLog:       log.New(complaints{&s.refusals, s.Log}, "", 0),
 		// net/http's own answer to OPTIONS * is no JSON.
 		DisableGeneralOptionsHandler: true,
 	}
-	newStrangers(mostStrangers).watch(server)
+	newStrangers(mostStrangers(descriptors())).watch(server)
 	return server
 }
 
-// complaints are what net/http has to say about connections.
-type complaints struct{ log zerolog.Logger }
+// complaints are what net/http has to say about connections. A stranger can cause them.
+type complaints struct {
+	throttle *Throttle
+	log      zerolog.Logger
+}
 
 func (c complaints) Write(p []byte) (int, error) {
-	c.log.Warn().Msg(strings.TrimSpace(string(p)))
+	if times, ok := c.throttle.Take("net/http"); ok {
+		c.log.Warn().Int("times", times).Msg(strings.TrimSpace(string(p)))
+	}
 	return len(p), nil
 }
 
@@ -105,6 +113,9 @@ func (s *Server) Drain() { s.draining.Store(true) }
 func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 	hook.Accepted().WriteTo(w)
 }
+
+// readyPath is where load balancers ask whether to send calls here.
+const readyPath = "/readyz"
 
 func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	if s.draining.Load() {

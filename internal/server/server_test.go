@@ -28,10 +28,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// carrier is a Provider of one function.
-type carrier func(context.Context, providers.Message) (providers.Sent, error)
+// instance is a Provider of one function.
+type instance func(context.Context, providers.Message) (providers.Sent, error)
 
-func (c carrier) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+func (c instance) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	return c(ctx, m)
 }
 
@@ -46,13 +46,8 @@ const (
 	oldCall = `{"user":{"phone":"15555550100"},"sms":{"otp":"028687"}}`
 )
 
-// newServer returns a server with one carrier, and what it logs.
-func newServer(t testing.TB, c carrier) (*Server, *bytes.Buffer) {
-	return newServerWhere(t, c, func(race.Attempt) {})
-}
-
-// newServerWhere returns one that reports its attempts to ended.
-func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server, *bytes.Buffer) {
+// newServer returns a server with one instance, and what it logs.
+func newServer(t testing.TB, c instance) (*Server, *bytes.Buffer) {
 	var secrets hook.Secrets
 	require.NoError(t, secrets.UnmarshalText([]byte(secret)))
 	texts, err := message.Load(message.Settings{}, nil)
@@ -61,8 +56,8 @@ func newServerWhere(t testing.TB, c carrier, ended func(race.Attempt)) (*Server,
 	s := &Server{
 		Dispatcher: dispatch.New(
 			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts},
-			[]*race.Carrier{race.NewCarrier("pigeon", c, nil, 10)},
-			&race.Runner{Patience: time.Second, Ended: ended},
+			[]*race.Instance{race.NewInstance("pigeon", c, nil, 10)},
+			&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 			dispatch.Events{},
 		),
 		Sentences: Sentences{JustSent: "just sent", TooMany: "too many", Number: "bad number", Failed: "not sent"},
@@ -93,7 +88,7 @@ func head(length int) string {
 }
 
 func TestAnswers(t *testing.T) {
-	fails := func(kind providers.Kind) carrier {
+	fails := func(kind providers.Kind) instance {
 		return func(context.Context, providers.Message) (providers.Sent, error) {
 			return providers.Sent{}, &providers.Error{Kind: kind, Code: "7", Err: io.ErrUnexpectedEOF}
 		}
@@ -104,11 +99,11 @@ func TestAnswers(t *testing.T) {
 	}
 	notSent, badNumber := problem(422, "not sent"), problem(422, "bad number")
 	for _, tt := range []struct {
-		name    string
-		carrier carrier
-		body    string
-		status  int
-		want    string
+		name     string
+		instance instance
+		body     string
+		status   int
+		want     string
 	}{
 		{"accepted", accepts, newCall, 200, `{}`},
 		{"accepted, old server", accepts, oldCall, 200, `{}`},
@@ -117,14 +112,14 @@ func TestAnswers(t *testing.T) {
 		{"bad_number", fails(providers.Recipient), newCall, 200, badNumber},
 		{"bad number, old server", fails(providers.Recipient), oldCall, 422, badNumber},
 		{"may have been sent", fails(providers.Unknown), newCall, 200, `{}`},
-		{"a carrier panics", panics, newCall, 200, notSent},
-		{"a carrier panics, old server", panics, oldCall, 422, notSent},
+		{"an instance panics", panics, newCall, 200, notSent},
+		{"an instance panics, old server", panics, oldCall, 422, notSent},
 		{"no number", accepts, strings.Replace(newCall, "15555550100", "12", 1), 200, badNumber},
 		{"no JSON", accepts, newCall[1:], 400, problem(400, "the body is not JSON, at byte 11")},
 		{"no code", accepts, strings.Replace(newCall, "028687", "", 1), 400, problem(400, "sms.otp is missing")},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, _ := newServer(t, tt.carrier)
+			s, _ := newServer(t, tt.instance)
 			got := answer(s.Handler(), signed(s, tt.body))
 			require.Equal(t, fmt.Sprintf("%d %s %s", tt.status, head(len(tt.want)), tt.want), got)
 		})
@@ -133,16 +128,16 @@ func TestAnswers(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	body := []byte(`{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","time":"2026-11-21T00:05:07Z"},` +
-		`"user":{"id":"a-user","phone":"15555550101","last_sign_in_at":"2026-11-21T00:05:00Z","user_metadata":{"locale":"de"}},` +
+		`"user":{"id":"a-user","phone":"15555550101","last_sign_in_at":"2026-11-21T00:05:00Z","confirmation_sent_at":"2026-11-21T00:04:50Z","user_metadata":{"locale":"de"}},` +
 		`"sms":{"otp":"028687","phone":"15555550100","sms_type":"mfa"}}`)
 	payload, err := hook.Decode(body)
 	require.NoError(t, err)
-	arrived := time.Now()
+	arrived := time.Unix(1795219509, 20e6)
 	got := request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, arrived)
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
-		LastSignIn: "2026-11-21T00:05:00Z", Arrived: arrived, Spent: 3 * time.Second,
+		LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ", ReceivedAt: arrived, Spent: 2020 * time.Millisecond,
 	}, got)
 }
 
@@ -170,7 +165,7 @@ func TestTheDoor(t *testing.T) {
 		status  int
 		message string
 	}{
-		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing"},
+		{"no signature", unsigned, closes, 401, "a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test"},
 		{"another body's signature", forged, "map[", 401, "the signature matches none of our secrets"},
 		{"an empty signature", empty, closes, 401, "the signature is empty: Auth has no secret for this hook"},
 		{"too long", signed(s, long), closes, 413, "the body is too long"},
@@ -252,13 +247,13 @@ func TestAdmin(t *testing.T) {
 		s.Admin().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		return fmt.Sprintf("%d %s", w.Code, w.Body)
 	}
-	require.Equal(t, `200 {"draining":false,"carriers":[{"name":"pigeon","state":"healthy"}]}`, get("/readyz"))
+	require.Equal(t, `200 {"draining":false,"instances":[{"name":"pigeon","state":"healthy"}]}`, get("/readyz"))
 	for i := range 5 {
 		answer(s.Handler(), signed(s, strings.Replace(newCall, "17b0fe8e", fmt.Sprintf("%08d", i), 1)))
 	}
-	require.Equal(t, `200 {"draining":false,"carriers":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"), "sick is not unready")
+	require.Equal(t, `200 {"draining":false,"instances":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"), "sick is not unready")
 	s.Drain()
-	require.Equal(t, `503 {"draining":true,"carriers":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"))
+	require.Equal(t, `503 {"draining":true,"instances":[{"name":"pigeon","state":"resting"}]}`, get("/readyz"))
 	require.Equal(t, `200 {}`, get("/healthz"))
 	require.Equal(t, `404 {"error":{"http_code":404,"message":"nothing is here; there are /healthz, /readyz and /metrics"}}`, get("/hooks/send-sms"))
 }
@@ -288,12 +283,17 @@ func TestStrangersAreCountedApart(t *testing.T) {
 	}, counted)
 }
 
+// bug is a context that panics where the dispatcher looks at it.
+type bug struct{ context.Context }
+
+func (bug) Err() error { panic("028687") }
+
 func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
-	s, written := newServerWhere(t, accepts, func(race.Attempt) { panic("028687") })
+	s, written := newServer(t, accepts)
 	handler := s.Handler()
 	refusal := `{"error":{"http_code":422,"message":"not sent"}}`
-	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall)))
-	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall)))
+	require.Equal(t, fmt.Sprintf("200 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, newCall).WithContext(bug{t.Context()})))
+	require.Equal(t, fmt.Sprintf("422 %s %s", head(len(refusal)), refusal), answer(handler, signed(s, oldCall).WithContext(bug{t.Context()})))
 	s.Dispatcher = nil
 	require.Contains(t, answer(handler, signed(s, newCall)), refusal)
 
@@ -317,7 +317,7 @@ func TestPanicIsAnsweredCountedAndLogged(t *testing.T) {
 }
 
 func TestLog(t *testing.T) {
-	fails := func(err providers.Error) carrier {
+	fails := func(err providers.Error) instance {
 		return func(context.Context, providers.Message) (providers.Sent, error) { return providers.Sent{}, &err }
 	}
 	account := fails(providers.Error{Kind: providers.Account, Code: "7", Err: errors.New("answer 401")})
@@ -332,36 +332,38 @@ func TestLog(t *testing.T) {
 		return signed(s, newCall).WithContext(ctx)
 	}
 	for _, tt := range []struct {
-		name    string
-		carrier carrier
-		request func(*Server) *http.Request
-		want    string
+		name     string
+		instance instance
+		request  func(*Server) *http.Request
+		want     string
 	}{
 		{"a call", accepts, func(s *Server) *http.Request { return signed(s, newCall) },
-			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon"}],"status":200,"message":"hook"}`},
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"instance":"pigeon"}],"status":200,"message":"hook"}`},
 		{"a number that is none", accepts, func(s *Server) *http.Request { return signed(s, strings.Replace(newCall, "15555550100", "12", 1)) },
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"bad_number","reason":"the number has 2 digits, too few for a number with its calling code","status":200,"message":"hook"}`},
 		{"a forged call", accepts, func(s *Server) *http.Request { return httptest.NewRequest("POST", HookPath, nil) },
-			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing","remote":"192.0.2.1","message":"request"}`},
+			`{"level":"warn","method":"POST","route":"/hooks/send-sms","status":401,"reason":"a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test","remote":"192.0.2.1","message":"request"}`},
 		{"a stranger's path", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/+15555550100?code=028687", nil) },
 			`{"level":"debug","method":"GET","route":"none","status":404,"message":"request"}`},
 		{"a stranger's method", accepts, func(*Server) *http.Request { return httptest.NewRequest("028687", HookPath, nil) },
 			`{"level":"debug","method":"other","route":"none","status":405,"message":"request"}`},
-		{"with the carrier's name for it", named, func(s *Server) *http.Request { return signed(s, newCall) },
-			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","carrier_ids":["SM1"]}],"status":200,"message":"hook"}`},
+		{"with the instance's name for it", named, func(s *Server) *http.Request { return signed(s, newCall) },
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"instance":"pigeon","provider_ids":["SM1"]}],"status":200,"message":"hook"}`},
 		{"one that may have been sent", unsure, func(s *Server) *http.Request { return signed(s, newCall) },
-			`{"level":"warn","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"unknown","error":"no answer"}],"status":200,"message":"hook"}`},
+			`{"level":"warn","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"accepted","phone":"+1555****100","calling_code":1,"attempts":[{"instance":"pigeon","kind":"unknown","error":"no answer"}],"status":200,"message":"hook"}`},
 		{"a number that nobody has", dead, func(s *Server) *http.Request { return signed(s, oldCall) },
-			`{"level":"info","id":"` + oldID + `","result":"bad_number","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"recipient","error":"answer 400"}],"status":422,"message":"hook"}`},
+			`{"level":"info","id":"` + oldID + `","result":"bad_number","phone":"+1555****100","calling_code":1,"attempts":[{"instance":"pigeon","kind":"recipient","error":"answer 400"}],"status":422,"message":"hook"}`},
 		{"a code that was not sent", account, func(s *Server) *http.Request { return signed(s, newCall) },
-			`{"level":"error","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","calling_code":1,"attempts":[{"carrier":"pigeon","kind":"account","code":"7","error":"answer 401"}],"status":200,"message":"hook"}`},
+			`{"level":"error","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","calling_code":1,"attempts":[{"instance":"pigeon","kind":"account","code":"7","error":"answer 401"}],"status":200,"message":"hook"}`},
 		{"nobody waits any more", accepts, left,
 			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","reason":"the caller has left","caller_left":true,"status":200,"message":"hook"}`},
 		{"a probe", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
 			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
+		{"a probe at the end", accepts, func(s *Server) *http.Request { s.Drain(); return httptest.NewRequest("GET", "/readyz", nil) },
+			`{"level":"debug","method":"GET","route":"/readyz","status":503,"message":"request"}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, written := newServer(t, tt.carrier)
+			s, written := newServer(t, tt.instance)
 			answer(s.Handler(), tt.request(s))
 			var entry map[string]any
 			require.NoError(t, json.Unmarshal(written.Bytes(), &entry))

@@ -8,8 +8,10 @@ import (
 	"sync"
 )
 
-// mostStrangers is how many connections may be open on which no signed call has come yet. Each takes some 20 KiB.
-const mostStrangers = 1024
+// mostStrangers is how many connections may be open on which no signed call has come yet. Each takes some 20 KiB, and a file
+// descriptor: a quarter of those is for strangers, and the rest is for Auth, for the calls of instances, and for files. Without one,
+// nothing can be sent.
+func mostStrangers(descriptors uint64) int { return int(min(1024, max(descriptors/4, 16))) }
 
 // strangers are those connections. When there are too many, the oldest is closed to make room: whoever opens thousands, and is
 // slow on each, crowds out himself. Auth speaks at once, and is no stranger from then on. They may be used concurrently.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -137,4 +138,15 @@ func TestLongBodiesMakeRoom(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, len(s.long.slots))
 	})
+}
+
+func TestStrangersLeaveDescriptors(t *testing.T) {
+	for _, tt := range []struct {
+		descriptors uint64
+		want        int
+	}{
+		{20, 16}, {256, 64}, {1024, 256}, {4096, 1024}, {1 << 20, 1024}, {math.MaxUint64, 1024},
+	} {
+		require.Equal(t, tt.want, mostStrangers(tt.descriptors))
+	}
 }

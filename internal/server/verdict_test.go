@@ -20,7 +20,7 @@ func TestVerdicts(t *testing.T) {
 	s, written := newServer(t, accepts)
 	texts, err := message.Load(message.Settings{}, nil)
 	require.NoError(t, err)
-	limits := policy.Limits{Phone: policy.Limit{Most: 3, Per: time.Hour}, IP: policy.Limit{Most: 1, Per: time.Hour}}
+	limits := policy.Limits{Phone: policy.Limit{Most: 2, Per: time.Hour}, IP: policy.Limit{Most: 1, Per: time.Hour}}
 	var blocked policy.Prefixes
 	require.NoError(t, blocked.UnmarshalText([]byte("+882")))
 	s.Dispatcher = dispatch.New(
@@ -28,7 +28,7 @@ func TestVerdicts(t *testing.T) {
 			CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts,
 			Policy: policy.Settings{Limits: limits, Lists: policy.Lists{BlockedPrefixes: blocked}},
 		},
-		[]*race.Carrier{race.NewCarrier("pigeon", carrier(accepts), nil, 10)},
+		[]*race.Instance{race.NewInstance("pigeon", instance(accepts), nil, 10)},
 		&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 		dispatch.Events{},
 	)
@@ -48,7 +48,7 @@ func TestVerdicts(t *testing.T) {
 		{"a user who is known", body("203.0.113.7", "c", "447400123456", confirmed), `200 {}`, `"result":"accepted"`},
 		{"who changes the number", body("203.0.113.7", "c", "447400999998", confirmed), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_ip`},
 		{"from a proxy", body("10.0.0.1", "d", "447400123456", ""), `200 {}`, `"result":"accepted"`},
-		{"the fourth for one number", body("10.0.0.1", "e", "447400123456", ""), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_phone`},
+		{"the third for one number, its own account left out", body("10.0.0.1", "e", "447400123456", ""), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_phone`},
 		{"from an old server", old(body("", "f", "447400123456", "")), `429 {"error":{"http_code":429,"message":"too many"}}`, `limit_phone`},
 		{"a blocked prefix", body("10.0.0.1", "g", "88213123456", ""), `200 {"error":{"http_code":422,"message":"bad number"}}`, `"reason":"refused by blocked_prefixes"`},
 		{"a blocked prefix, of an old server", old(body("", "h", "88213123456", "")), `422 {"error":{"http_code":422,"message":"bad number"}}`, `refused by blocked_prefixes`},

@@ -1,4 +1,4 @@
-// Package all is the list of carriers.
+// Package all is the list of providers.
 package all
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/smshook/smshook/providers/whatsapp"
 )
 
-// Drivers returns every carrier that smshook knows, in the order in which they are documented.
+// Drivers returns every provider that smshook knows, in the order in which they are documented.
 func Drivers() []providers.Driver {
 	return []providers.Driver{
 		providers.NewDriver("twilio", "Twilio", twilio.New),

@@ -39,7 +39,7 @@ func TestDevelopmentOnly(t *testing.T) {
 	require.Equal(t, []string{"console"}, dev)
 }
 
-// drivers runs a test on the settings of each carrier.
+// drivers runs a test on the settings of each provider.
 func drivers(t *testing.T, test func(t *testing.T, settings reflect.Value)) {
 	for _, d := range Drivers() {
 		t.Run(d.Name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestDefaults(t *testing.T) {
 		for _, err := range joined.Unwrap() {
 			var problem providers.Problem
 			require.ErrorAs(t, err, &problem)
-			require.True(t, names[problem.Setting], "%s is no setting of this carrier", problem.Setting)
+			require.True(t, names[problem.Setting], "%s is no setting of this provider", problem.Setting)
 			require.NotEmpty(t, problem.Want)
 		}
 	})

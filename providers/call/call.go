@@ -17,13 +17,13 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// MaxAnswer is how many bytes of an answer are read. Carriers answer in one or two KiB.
+// MaxAnswer is how many bytes of an answer are read. Providers answer in one or two KiB.
 const MaxAnswer = 64 << 10
 
 // refusalWait is how long the body of a failure may take: it tells why, while the status tells what to do.
 const refusalWait = 500 * time.Millisecond
 
-// Caller calls one carrier with one set of credentials. It may be used concurrently.
+// Caller calls one provider with one set of credentials. It may be used concurrently.
 type Caller struct {
 	http    *http.Client
 	secrets []providers.Secret
@@ -83,7 +83,7 @@ func (r Request) BasicAuth(user string, password providers.Secret) Request {
 	return r
 }
 
-// Do sends r for the message m, which may be empty, and returns the carrier's answer, whatever its status: the caller
+// Do sends r for the message m, which may be empty, and returns the provider's answer, whatever its status: the caller
 // judges it. An error is an [*providers.Error], final and safe to log:
 //
 //   - [providers.Temporary] if the request never left;
@@ -132,7 +132,7 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 	return answer, nil
 }
 
-// bare takes the URL out of an error of net/http: some carriers want their key in it.
+// bare takes the URL out of an error of net/http: some providers want their key in it.
 func bare(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
@@ -141,7 +141,7 @@ func bare(err error) error {
 	return err
 }
 
-// Answer is what a carrier said.
+// Answer is what a provider said.
 type Answer struct {
 	Status int
 	Body   []byte // whole if OK; of a failure, as much as came, and at most MaxAnswer+1 bytes
@@ -167,7 +167,7 @@ func (a *Answer) Decode(v any) error {
 // does must not be passed on: names are logged.
 func (a *Answer) Echoes(text string) bool { return a.hide.echoes(text) }
 
-// Fail returns the error of an answer that is a failure of the given kind, with the carrier's own code and text.
+// Fail returns the error of an answer that is a failure of the given kind, with the provider's own code and text.
 func (a *Answer) Fail(kind providers.Kind, code, text string) error {
 	err := fmt.Errorf("answer %d", a.Status)
 	if text != "" {
@@ -176,7 +176,7 @@ func (a *Answer) Fail(kind providers.Kind, code, text string) error {
 	return &providers.Error{Kind: kind, Code: a.hide.clean(code), Err: a.hide.error(err)}
 }
 
-// Refuse returns the error of a refused message: of the Kind that codes has for the carrier's code, else of the Kind that
+// Refuse returns the error of a refused message: of the Kind that codes has for the provider's code, else of the Kind that
 // goes with the status. A refusal inside a success is [providers.Rejected].
 func (a *Answer) Refuse(codes providers.Codes, code, text string) error {
 	kind, known := codes[code]

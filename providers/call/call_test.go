@@ -59,7 +59,7 @@ func TestBodyWithoutEnd(t *testing.T) {
 		body := new(countingBody)
 		answer, err := do(t, client(func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: status, Body: body}, nil
-		}), "https://carrier.example")
+		}), "https://provider.example")
 		require.LessOrEqual(t, body.read, 2*call.MaxAnswer)
 		if status/100 == 2 {
 			requireFailure(t, err, providers.Unknown, "is over 65536 bytes")
@@ -155,7 +155,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// The carrier takes a second for each byte; the deadline comes in the middle of the header, or of the body.
+// The provider takes a second for each byte; the deadline comes in the middle of the header, or of the body.
 func TestSlowAnswers(t *testing.T) {
 	slow := providertest.Answer{Status: 201, Body: strings.Repeat("x", 100), Drip: time.Second}
 	failing := slow
@@ -210,7 +210,7 @@ func TestAnswerIsClosed(t *testing.T) {
 		_, _ = do(t, client(func(*http.Request) (*http.Response, error) {
 			body := io.NopCloser(strings.NewReader(strings.Repeat("x", size)))
 			return &http.Response{StatusCode: 200, Body: closeCounter{body, &closed}}, nil
-		}), "https://carrier.example")
+		}), "https://provider.example")
 		require.Equal(t, 1, closed, "body of %d bytes", size)
 	}
 }
@@ -222,7 +222,7 @@ type closeCounter struct {
 
 func (c closeCounter) Close() error { *c.count++; return c.ReadCloser.Close() }
 
-// A carrier that switches protocols takes the connection out of the deadline's hands.
+// A provider that switches protocols takes the connection out of the deadline's hands.
 func TestSwitchingProtocols(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

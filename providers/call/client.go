@@ -1,5 +1,5 @@
-// Package call is the one way to call a carrier over HTTP. It keeps to the deadline, bounds what it reads, knows whether a
-// request may have reached the carrier, gives every failure its Kind and hides from every error what must not be seen.
+// Package call is the one way to call a provider over HTTP. It keeps to the deadline, bounds what it reads, knows whether a
+// request may have reached the provider, gives every failure its Kind and hides from every error what must not be seen.
 package call
 
 import (
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// NewClient returns the HTTP client for all carriers. Their names, credentials and deadlines come with each request.
+// NewClient returns the HTTP client for all providers. Their names, credentials and deadlines come with each request.
 //
 // It speaks HTTP/1.1 only. Over HTTP/2, net/http repeats a POST that the server has read and then reset, and a connection
 // that died in silence takes every message with it until a ping is missed; over HTTP/1.1 a written POST is never repeated

@@ -111,7 +111,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// What a request looks like is the carrier's affair, but for what would do harm.
+// What a request looks like is the provider's affair, but for what would do harm.
 func TestRequest(t *testing.T) {
 	f := providertest.NewFake(t)
 	caller := call.New(f.Client())

@@ -44,7 +44,7 @@ func requireFailure(t *testing.T, err error, kind providers.Kind, text string) {
 	providertest.AssertClean(t, err.Error(), token)
 }
 
-// transport is a carrier that is a function.
+// transport is a provider that is a function.
 type transport func(*http.Request) (*http.Response, error)
 
 func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -17,7 +17,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// Some carriers want their key in the address, and errors of net/http begin with the address. The Caller of these tests
+// Some providers want their key in the address, and errors of net/http begin with the address. The Caller of these tests
 // isn't told of the key: it must not need to know.
 func TestAddressIsNotShown(t *testing.T) {
 	const key = "?api_key=SECRET&to=123"
@@ -50,7 +50,7 @@ func TestAddressIsNotShown(t *testing.T) {
 	}
 }
 
-// What a carrier echoes goes through Fail, Refuse and Decode, and through net/http where the answer isn't HTTP.
+// What a provider echoes goes through Fail, Refuse and Decode, and through net/http where the answer isn't HTTP.
 func TestEchoesAreNotShown(t *testing.T) {
 	f := providertest.NewFake(t, providertest.Answer{Status: 400})
 	request := post(f.Base).BasicAuth("user", providers.NewSecret(token))

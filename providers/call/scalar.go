@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Scalar is a JSON text or number, as text: carriers write the same code now as 21211 and now as "21211". Anything else is
+// Scalar is a JSON text or number, as text: providers write the same code now as 21211 and now as "21211". Anything else is
 // empty, since no answer should become unreadable because of a field that only tells more.
 type Scalar string
 

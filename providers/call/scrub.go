@@ -2,6 +2,7 @@ package call
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"html"
@@ -14,10 +15,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// maxText is how many bytes of a carrier's text reach the log.
+// maxText is how many bytes of a provider's text reach the log.
 const maxText = 400
 
-// A scrubber takes out of a text the secrets it was made for, in every form in which carriers echo them. It rather takes
+// A scrubber takes out of a text the secrets it was made for, in every form in which providers echo them. It rather takes
 // out too much than too little. To make one costs nothing: most are never used.
 type scrubber struct {
 	message       providers.Message
@@ -57,10 +58,8 @@ func plain(text string) string {
 		case unicode.Is(unicode.Cf, r): // zero-width and other marks between letters
 			return -1
 		}
-		for _, zero := range []rune{'\u0660', '\u06f0', '\uff10'} { // Arabic, Persian, full-width digits
-			if zero <= r && r < zero+10 {
-				return '0' + r - zero
-			}
+		if value, ok := decimal(r); ok {
+			return '0' + value
 		}
 		return r
 	}, strings.ToValidUTF8(text, ""))
@@ -92,28 +91,14 @@ func (s scrubber) mask(text string) string {
 		}
 	}
 	text = strings.NewReplacer(pairs...).Replace(text)
-	return digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
+	text = digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
+	return s.maskEncoded(text)
 }
 
-// base64Run is what may be a text in Base64.
-var base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
+// echoes reports whether a text holds what must be hidden.
+func (s scrubber) echoes(text string) bool { return s.mask(plain(text)) != text }
 
-// echoes reports whether a text holds what must be hidden, also if it is Base64 of that.
-func (s scrubber) echoes(text string) bool {
-	if s.mask(plain(text)) != text {
-		return true
-	}
-	for _, run := range base64Run.FindAllString(text, -1) {
-		run = strings.NewReplacer("-", "+", "_", "/").Replace(run)
-		decoded, _ := base64.RawStdEncoding.DecodeString(run[:len(run)/4*4]) // whole groups always decode
-		if digits := plain(string(decoded)); s.mask(digits) != digits {
-			return true
-		}
-	}
-	return false
-}
-
-// forms returns the ways in which a text is written in URLs, JSON, HTML and headers.
+// forms returns the ways in which a text is written in URLs, JSON, HTML and headers, encoded, and backwards.
 func forms(text string) []string {
 	if text == "" {
 		return nil
@@ -127,6 +112,9 @@ func forms(text string) []string {
 		html.EscapeString(text),
 		base64.RawStdEncoding.EncodeToString([]byte(text)),
 		base64.RawURLEncoding.EncodeToString([]byte(text)),
+		hex.EncodeToString([]byte(text)),
+		strings.ToUpper(hex.EncodeToString([]byte(text))),
+		reversed(text),
 	}
 }
 
@@ -141,20 +129,29 @@ func (s scrubber) cleanDigits(run string) string {
 		}
 		return r
 	}, run)
-	number, code := s.number(), s.message.Code.Reveal()
-	if code != "" && strings.Contains(digits, code) {
-		return "[code]"
-	}
-	// As a JSON number, a code loses the zeros that it begins with.
-	if bare := strings.TrimLeft(code, "0"); len(bare) >= 4 && digits == bare {
-		return "[code]"
-	}
-	const telling = 6 // so many digits of a number tell it apart
-	if len(digits) < telling || len(number) < telling {
-		return run
-	}
-	if strings.Contains(number, digits) || strings.Contains(digits, number[len(number)-telling:]) {
-		return "[number]"
+	for _, digits := range []string{digits, reversed(digits)} {
+		switch {
+		case s.tellsCode(digits):
+			return "[code]"
+		case s.tellsNumber(digits):
+			return "[number]"
+		}
 	}
 	return run
+}
+
+func (s scrubber) tellsCode(digits string) bool {
+	code := plain(s.message.Code.Reveal())
+	// As a JSON number, a code loses the zeros that it begins with.
+	bare := strings.TrimLeft(code, "0")
+	return code != "" && strings.Contains(digits, code) || len(bare) >= 4 && digits == bare
+}
+
+func (s scrubber) tellsNumber(digits string) bool {
+	const telling = 6 // so many digits of a number tell it apart
+	number := s.number()
+	if len(digits) < telling || len(number) < telling {
+		return false
+	}
+	return strings.Contains(number, digits) || strings.Contains(digits, number[len(number)-telling:])
 }

@@ -2,11 +2,13 @@ package call
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +66,20 @@ func TestClean(t *testing.T) {
 		{"code 4\t8\n2:9 .. 1 - 3", "code [code]"},
 		{"code \uff14\uff18\uff12\uff19\uff11\uff13", "code [secret]"},
 		{"code \u0664\u0668\u0662\u0669\u0661\u0663", "code [secret]"},
+		{"code \u096a\u096e\u0968\u096f\u0967\u0969", "code [secret]"},
+		{"code \u09ea \u09ee\u09e8 \u09ef\u09e7 \u09e9", "code [code]"},
+		{"code \U0001d7d2\U0001d7d6\U0001d7d0\U0001d7d7\U0001d7cf\U0001d7d1", "code [secret]"},
+		{"code 319284", "code [secret]"},
+		{"code 31 92 84", "code [code]"},
+		{"to 321009007744", "to [secret]"},
+		{"to 32100 900770", "to [number]"},
+		{"code 343832393133", "code [secret]"},
+		{"code 34:38:32:39:31:33", "co[secret]"},
+		{"code 0x34 38 32 39 31 33!", "code 0x[secret]!"},
+		{"to 30373730303930303132330a", "to [secret]"},
+		{"x" + base64.StdEncoding.EncodeToString([]byte("to=07700900123")), "[secret]="},
+		{"abc" + base64.StdEncoding.EncodeToString([]byte("code 482913.")) + "x", "[secret]"},
+		{"key " + hex.EncodeToString([]byte("user:"+testSecret)), "key 757365723a[secret]"},
 		{`code \u0034\u0038\u0032\u0039\u0031\u0033`, escaped},
 		{"code &#52;&#56;&#50;&#57;&#49;&#51;", escaped},
 		{"code &#x34;&#x38;&#x32;&#x39;&#x31;&#x33;", escaped},
@@ -104,7 +120,7 @@ func TestCleanWithoutMessage(t *testing.T) {
 // Codes and numbers are not always digits of the usual length.
 func TestCleanShortNumbers(t *testing.T) {
 	s := scrubber{message: providers.Message{To: providers.NewSecret("+12345"), Code: providers.NewSecret("99")}}
-	require.Equal(t, "[secret], [secret], [secret], 654321", s.clean("+12345, 99, 12345, 654321"))
+	require.Equal(t, "[secret], [secret], [secret], 665544", s.clean("+12345, 99, 12345, 665544"))
 	letters := scrubber{message: providers.Message{Code: providers.NewSecret("AB-12")}}
 	require.Equal(t, "is [secret]", letters.clean("is AB-12"))
 }
@@ -128,7 +144,7 @@ func TestCleanLength(t *testing.T) {
 	}
 }
 
-// A carrier's text may be anything; a log is UTF-8.
+// A provider's text may be anything; a log is UTF-8.
 func TestCleanIsUTF8(t *testing.T) {
 	for _, text := range []string{"\xff", "caf\xe9", "a\xc3", strings.Repeat("\xff", maxText+1), strings.Repeat("x", maxText-1) + "é"} {
 		got := testScrubber().clean(text)
@@ -192,6 +208,21 @@ func TestScrubbersAreApart(t *testing.T) {
 func TestCleanCodeAsNumber(t *testing.T) {
 	s := scrubber{message: providers.Message{Code: providers.NewSecret("028687")}}
 	require.Equal(t, "bad value [code] (code 21211)", s.clean("bad value 28687 (code 21211)"))
+}
+
+// Of each script the ten digits stand in a row, which Unicode promises and a table may not show.
+func TestDecimal(t *testing.T) {
+	digits := 0
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		value, ok := decimal(r)
+		require.Equal(t, unicode.Is(unicode.Nd, r), ok, "%U", r)
+		if ok {
+			require.Equal(t, rune(digits%10), value, "%U", r)
+			digits++
+		}
+	}
+	require.Zero(t, digits%10)
+	require.Greater(t, digits, 600)
 }
 
 func TestEchoes(t *testing.T) {

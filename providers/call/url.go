@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// BaseURL is the address of a carrier's API, as a setting. Credentials are sent there: it must be https, or http to this
+// BaseURL is the address of a provider's API, as a setting. Credentials are sent there: it must be https, or http to this
 // machine, for tests and development.
 type BaseURL string
 

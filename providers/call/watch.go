@@ -9,7 +9,7 @@ import (
 // Watched tells whether a request has left this machine. It may be asked at any time, also while the request runs.
 type Watched struct{ written atomic.Bool }
 
-// Written reports whether the carrier may have got the request. It is false again when net/http takes another connection,
+// Written reports whether the provider may have got the request. It is false again when net/http takes another connection,
 // which it does only for a request of which nothing was written.
 func (w *Watched) Written() bool { return w.written.Load() }
 

@@ -43,7 +43,7 @@ func TestNotWritten(t *testing.T) {
 		text   string
 	}{
 		{"refused", f.Client(), providertest.Refusing(t), "connection refused"},
-		{"no such name", noDNS, "http://carrier.invalid", "lookup carrier.invalid"},
+		{"no such name", noDNS, "http://provider.invalid", "lookup provider.invalid"},
 		{"certificate unknown", untrusted.Client(), untrusted.Base, "certificate"},
 		{"TLS to a plain server", f.Client(), call.BaseURL(strings.Replace(f.URL, "http:", "https:", 1)), "does not look like a TLS handshake"},
 		{"no scheme", f.Client(), "127.0.0.1", "unsupported protocol scheme"},
@@ -77,7 +77,7 @@ func TestNotWrittenWithoutHandshake(t *testing.T) {
 		ctx, w := call.Watch(ctx)
 		done := make(chan error)
 		go func() {
-			_, err := call.New(client, providers.NewSecret(token)).Do(ctx, providertest.Message(), post("https://carrier.example"))
+			_, err := call.New(client, providers.NewSecret(token)).Do(ctx, providertest.Message(), post("https://provider.example"))
 			done <- err
 		}()
 		<-heard
@@ -106,7 +106,7 @@ func TestNotWrittenBehindProxy(t *testing.T) {
 			require.NoError(t, err)
 			client := proxy.Client()
 			client.Transport.(*http.Transport).Proxy = http.ProxyURL(address)
-			written, err := watched(t, client, "https://carrier.example")
+			written, err := watched(t, client, "https://provider.example")
 			requireFailure(t, err, providers.Temporary, "not reached: ")
 			require.False(t, written)
 			require.Equal(t, "CONNECT", proxy.Next().Method)

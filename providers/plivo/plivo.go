@@ -39,6 +39,9 @@ var (
 	// a name of at most 11 letters and digits.
 	stripped = regexp.MustCompile(`[^0-9A-Za-z]`)
 	sender   = regexp.MustCompile(`^([0-9]{1,14}|[0-9A-Za-z]{1,11})$`)
+
+	// A number with marks and no plus is as its own country writes it, and lacks the calling code.
+	national = regexp.MustCompile(`^[^+A-Za-z]*[^+0-9A-Za-z][^+A-Za-z]*$`)
 )
 
 // Validate reports every combination that can't work.
@@ -55,6 +58,7 @@ func (s Settings) Validate() error {
 	want(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
 	want(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
 		"want a number of at most 14 digits, or a name of at most 11 letters and digits")
+	want(!national.MatchString(s.From) || !sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM", "want a number with its plus and calling code, such as +15555550100")
 	want(s.PowerpackUUID == "" || uuid.MatchString(s.PowerpackUUID), "POWERPACK_UUID", "want a UUID")
 	return errors.Join(problems...)
 }
@@ -134,6 +138,9 @@ func (p *Provider) Check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Credentials are the account and its token.
+func (*Provider) Credentials() []string { return []string{"AUTH_ID", "AUTH_TOKEN"} }
 
 // url ends in a slash, as all of Plivo's addresses do.
 func (p *Provider) url(path string) string {

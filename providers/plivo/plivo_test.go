@@ -50,7 +50,7 @@ func asIs(*Settings) {}
 
 const testReceiptToken = "Zm9yIC9yZWNlaXB0cw"
 
-// reporting returns how to open a Provider whose carrier is told where to send receipts.
+// reporting returns how to open a Provider whose provider is told where to send receipts.
 func reporting(open providertest.Open) providertest.Open {
 	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
 		d.Callback = providers.NewCallback("https://hook.example.com/receipts/plivo/" + testReceiptToken)
@@ -101,9 +101,9 @@ func refusedWith(code, text string) providertest.Answer {
 	return providertest.Answer{Status: http.StatusBadRequest, Body: string(encoded)}
 }
 
-func carrier() providertest.Carrier {
+func provider() providertest.Provider {
 	long := strings.Repeat("0123456789", 159) + " is 482913" // 1600 characters: the most that Plivo takes
-	return providertest.Carrier{
+	return providertest.Provider{
 		Open:     reporting(with(asIs)),
 		Secrets:  []string{testToken, testReceiptToken},
 		Codes:    codes,
@@ -140,7 +140,7 @@ func carrier() providertest.Carrier {
 	}
 }
 
-func TestSuite(t *testing.T) { providertest.Run(t, carrier()) }
+func TestSuite(t *testing.T) { providertest.Run(t, provider()) }
 
 // A "<" would be read as one recipient more.
 func TestSeveralNumbersAreNotSent(t *testing.T) {

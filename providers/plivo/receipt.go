@@ -17,10 +17,13 @@ var states = map[string]providers.State{
 	"sent":        providers.StateSent,
 	"failed":      providers.StateFailed,
 	"undelivered": providers.StateUndelivered,
-	"rejected":    providers.StateUndelivered, // in older documentation
+	rejected:      providers.StateUndelivered, // in older documentation
 	"delivered":   providers.StateDelivered,
 	"read":        providers.StateRead, // WhatsApp
 }
+
+// rejected is the status of a message that Plivo, or the network, refuses to carry.
+const rejected = "rejected"
 
 // errorCode is the shape of Plivo's codes. They reach the log.
 var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
@@ -41,7 +44,8 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 		return nil, providers.ErrForged
 	}
 	id := messageUUID(fields)
-	state, known := states[strings.ToLower(fields.Get("Status"))]
+	status := strings.ToLower(fields.Get("Status"))
+	state, known := states[status]
 	if !known || id == "" {
 		return nil, nil
 	}
@@ -50,7 +54,11 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 		if code := fields.Get("ErrorCode"); errorCode.MatchString(code) {
 			receipt.Code = code
 		}
-		receipt.Kind = codes.OfReceipt(receipt.Code)
+		otherwise := providers.Temporary
+		if status == rejected {
+			otherwise = providers.Recipient
+		}
+		receipt.Kind = codes.OfReceipt(receipt.Code, otherwise)
 	}
 	return []providers.Receipt{receipt}, nil
 }

@@ -3,6 +3,7 @@ package plivo
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,27 +78,35 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// An unknown reason ends the message only where it is Plivo that has refused it.
 func TestReasons(t *testing.T) {
 	for _, test := range []struct {
-		given string
-		kind  providers.Kind
-		code  string
+		status, given string
+		kind          providers.Kind
+		code          string
 	}{
-		{"80", providers.Temporary, "80"},
-		{"30", providers.Rejected, "30"},
-		{"200", providers.Recipient, "200"},
-		{"900", providers.Account, "900"},
-		{"999", providers.Temporary, "999"},
-		{"000", providers.Temporary, "000"},
-		{"", providers.Temporary, ""},
-		{"+447700900123", providers.Temporary, ""},
-		{"447700900123", providers.Temporary, ""},
-		{"50\n", providers.Temporary, ""},
+		{"failed", "80", providers.Temporary, "80"},
+		{"failed", "30", providers.Rejected, "30"},
+		{"failed", "200", providers.Recipient, "200"},
+		{"failed", "450", providers.Rejected, "450"},
+		{"failed", "451", providers.Recipient, "451"},
+		{"failed", "900", providers.Account, "900"},
+		{"failed", "999", providers.Temporary, "999"},
+		{"failed", "000", providers.Temporary, "000"},
+		{"failed", "", providers.Temporary, ""},
+		{"failed", "+447700900123", providers.Temporary, ""},
+		{"failed", "447700900123", providers.Temporary, ""},
+		{"failed", "50\n", providers.Temporary, ""},
+		{"undelivered", "999", providers.Temporary, "999"},
+		{"rejected", "80", providers.Temporary, "80"},
+		{"rejected", "999", providers.Recipient, "999"},
+		{"Rejected", "999", providers.Recipient, "999"},
+		{"rejected", "", providers.Recipient, ""},
 	} {
-		got, err := reported(t, url.Values{"MessageUUID": {testMessage}, "Status": {"failed"}, "ErrorCode": {test.given}})
+		got, err := reported(t, url.Values{"MessageUUID": {testMessage}, "Status": {test.status}, "ErrorCode": {test.given}})
 		require.NoError(t, err)
-		want := providers.Receipt{ID: testMessage, State: providers.StateFailed, Kind: test.kind, Code: test.code}
-		require.Equal(t, []providers.Receipt{want}, got, test.given)
+		state := states[strings.ToLower(test.status)]
+		require.Equal(t, []providers.Receipt{{ID: testMessage, State: state, Kind: test.kind, Code: test.code}}, got, "%s %s", test.status, test.given)
 	}
 }
 

@@ -18,6 +18,7 @@ func TestValidate(t *testing.T) {
 		noSender    = "FROM: is missing, and so is POWERPACK_UUID"
 		twoSenders  = "FROM: want either a sender or a Powerpack (POWERPACK_UUID), not both"
 		badSender   = "FROM: want a number of at most 14 digits, or a name of at most 11 letters and digits"
+		national    = "FROM: want a number with its plus and calling code, such as +15555550100"
 		noPowerpack = "POWERPACK_UUID: want a UUID"
 	)
 	from := func(sender string) func(*Settings) {
@@ -51,6 +52,8 @@ func TestValidate(t *testing.T) {
 		{"two senders", func(s *Settings) { s.PowerpackUUID = testPowerpack }, []string{twoSenders}},
 		{"number of 15 digits", from("+155555501001234"), []string{badSender}},
 		{"name of 12 letters", from("My Shop-Codes 5"), []string{badSender}},
+		{"number of a country", from("(555) 555-0100"), []string{national}},
+		{"number of a country in parts", from("555 555 0100"), []string{national}},
 		{"sender of marks alone", from("+-"), []string{badSender}},
 		{"WhatsApp", from("whatsapp:+15555550100"), []string{badSender}},
 		{"powerpack by name", func(s *Settings) { s.From, s.PowerpackUUID = "", "my powerpack" }, []string{noPowerpack}},

@@ -1,10 +1,10 @@
-// Package providertest is the test kit of carriers: [Fake], a carrier that does whatever a test wants, and [Run], the one
-// suite that every carrier has to pass. It is imported by tests only.
+// Package providertest is the test kit of providers: [Fake], a provider that does whatever a test wants, and [Run], the one
+// suite that every provider has to pass. It is imported by tests only.
 //
-// A carrier's own test is mostly data:
+// A provider's own test is mostly data:
 //
 //	func TestSuite(t *testing.T) {
-//		providertest.Run(t, providertest.Carrier{Open: …, Accepted: …, Refused: …, Codes: codes, …})
+//		providertest.Run(t, providertest.Provider{Open: …, Accepted: …, Refused: …, Codes: codes, …})
 //	}
 package providertest
 
@@ -48,7 +48,7 @@ type Answer struct {
 	Delay, Drip time.Duration
 }
 
-// Fake is a carrier that runs inside the test. It records every request whole before it answers.
+// Fake is a provider that runs inside the test. It records every request whole before it answers.
 type Fake struct {
 	URL  string
 	Base call.BaseURL // the same, as a setting
@@ -127,7 +127,7 @@ func (f *Fake) start(server *httptest.Server) {
 	})
 }
 
-// Client returns the HTTP client to give to the carrier: that of package call, kept from leaving this machine.
+// Client returns the HTTP client to give to the provider: that of package call, kept from leaving this machine.
 func (f *Fake) Client() *http.Client { return f.client }
 
 // Answer sets the answers to the next requests, one each; the last one stays. Without any, the answer is 200 and empty.
@@ -161,7 +161,7 @@ func (f *Fake) Requests() []Request {
 	return requests
 }
 
-// ServeHTTP is the carrier's side.
+// ServeHTTP is the provider's side.
 func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.handlers.Add(1)
 	defer f.handlers.Done()

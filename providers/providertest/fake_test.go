@@ -117,8 +117,8 @@ func TestPipeFakeTakesNoTime(t *testing.T) {
 func TestFakeStaysHere(t *testing.T) {
 	_, err := providertest.NewFake(t).Client().Get("http://192.0.2.1/")
 	require.ErrorContains(t, err, "a test may not call 192.0.2.1:80")
-	_, err = providertest.NewFake(t).Client().Get("http://carrier.example/")
-	require.ErrorContains(t, err, "a test may not call carrier.example:80")
+	_, err = providertest.NewFake(t).Client().Get("http://provider.example/")
+	require.ErrorContains(t, err, "a test may not call provider.example:80")
 }
 
 func TestRequestString(t *testing.T) {

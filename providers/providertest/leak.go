@@ -2,10 +2,12 @@ package providertest
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,7 @@ func Message() providers.Message {
 	return providers.Message{
 		ID:       "msg-1",
 		To:       providers.NewSecret("+447700900123"),
+		National: providers.NewSecret("7700900123"),
 		Locale:   "en",
 		Text:     providers.NewSecret(`Ma & Pa's <shop>: "482913" is your code/clé`),
 		Code:     providers.NewSecret("482913"),
@@ -28,9 +31,11 @@ func Message() providers.Message {
 	}
 }
 
-// written returns the ways in which a carrier, or the net/http beneath it, writes a text.
+// written returns the ways in which a provider, or the net/http beneath it, writes a text.
 func written(text string) []string {
 	quoted, _ := json.Marshal(text) // a string always marshals
+	backwards := []rune(text)
+	slices.Reverse(backwards)
 	return []string{
 		text,
 		url.QueryEscape(text),
@@ -38,10 +43,28 @@ func written(text string) []string {
 		strings.Trim(string(quoted), `"`),
 		html.EscapeString(text),
 		base64.StdEncoding.EncodeToString([]byte(text)),
+		base64.RawURLEncoding.EncodeToString([]byte(text)),
+		hex.EncodeToString([]byte(text)),
+		strings.ToUpper(hex.EncodeToString([]byte(text))),
+		string(backwards),
 	}
 }
 
-// Echoes returns what a carrier could say of the message that [Message] returns, each an answer's text of its own, as an
+// inScripts returns a text with its digits in Arabic, Devanagari and full-width writing, and in one beyond 16 bits.
+func inScripts(text string) []string {
+	var forms []string
+	for _, zero := range []rune{'\u0660', '\u0966', '\uff10', '\U0001d7ce'} {
+		forms = append(forms, strings.Map(func(r rune) rune {
+			if '0' <= r && r <= '9' {
+				return zero + r - '0'
+			}
+			return r
+		}, text))
+	}
+	return forms
+}
+
+// Echoes returns what a provider could say of the message that [Message] returns, each an answer's text of its own, as an
 // error's text may be cut after the first few.
 func Echoes(secrets []string) []string {
 	m := Message()
@@ -59,6 +82,12 @@ func Echoes(secrets []string) []string {
 		"482-913",
 		"00482913",
 	}
+	for _, within := range []string{national, "to=" + national, "x" + m.Code.Reveal(), "xy" + m.Code.Reveal() + "z"} {
+		echoes = append(echoes, base64.StdEncoding.EncodeToString([]byte(within)), hex.EncodeToString([]byte(within)))
+	}
+	for _, digits := range []string{national, m.To.Reveal(), m.Code.Reveal()} {
+		echoes = append(echoes, inScripts(digits)...)
+	}
 	echoes = append(echoes, written(m.To.Reveal())...)
 	echoes = append(echoes, written(m.Text.Reveal())...)
 	echoes = append(echoes, written(m.Code.Reveal())...)
@@ -68,6 +97,9 @@ func Echoes(secrets []string) []string {
 	return echoes
 }
 
+// national is the number of [Message] as people of its country write it.
+const national = "07700900123"
+
 var separators = regexp.MustCompile(`[\s().\-/+]`)
 
 // AssertClean fails the test if an error text tells anything that Echoes can say.
@@ -75,7 +107,7 @@ func AssertClean(t testing.TB, text string, secrets ...string) {
 	t.Helper()
 	m := Message()
 	var forbidden []string
-	for _, secret := range append([]string{m.To.Reveal(), m.Text.Reveal(), m.Code.Reveal()}, secrets...) {
+	for _, secret := range append([]string{m.To.Reveal(), national, m.Text.Reveal(), m.Code.Reveal()}, secrets...) {
 		forbidden = append(forbidden, written(secret)...)
 	}
 	for _, form := range forbidden {
@@ -84,9 +116,11 @@ func AssertClean(t testing.TB, text string, secrets ...string) {
 		}
 	}
 	digits := separators.ReplaceAllString(text, "")
-	for _, part := range []string{"7700900123", m.Code.Reveal()} {
-		if strings.Contains(digits, part) {
-			t.Errorf("%q holds the digits %s", text, part)
+	for _, part := range []string{national[1:], m.Code.Reveal()} {
+		for _, form := range append(written(part), inScripts(part)...) {
+			if strings.Contains(digits, form) {
+				t.Errorf("%q holds the digits %s", text, form)
+			}
 		}
 	}
 	if !utf8.ValidString(text) {

@@ -52,7 +52,7 @@ func (p *Pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// loopbackOnly makes a test fail that would call a real carrier.
+// loopbackOnly makes a test fail that would call a real provider.
 func loopbackOnly(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)

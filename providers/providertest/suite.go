@@ -17,11 +17,11 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// Open makes a Provider that calls base instead of the carrier.
+// Open makes a Provider that calls base instead of the provider.
 type Open func(base call.BaseURL, d providers.Deps) (providers.Provider, error)
 
-// Carrier is what the suite has to know of a carrier. All fields are needed, but those said to be optional.
-type Carrier struct {
+// Provider is what the suite has to know of a provider. All fields are needed, but those said to be optional.
+type Provider struct {
 	Open    Open
 	Secrets []string // the credentials that Open gives to the Provider
 	Codes   providers.Codes
@@ -29,17 +29,17 @@ type Carrier struct {
 	Accepted Answer         // accepts a message
 	Sent     providers.Sent // what Send returns then
 
-	// Refused is the answer with which the carrier refuses a message, for a reason of its own. Either may be empty. Its
+	// Refused is the answer with which the provider refuses a message, for a reason of its own. Either may be empty. Its
 	// Status is one that says no more than the code.
 	Refused func(code, text string) Answer
 
 	Checked Answer // satisfies Check; optional unless the Provider is a Checker
 
-	// Requests are sent one by one to a carrier that accepts, and each is held, whole, against testdata/requests/NAME.txt.
+	// Requests are sent one by one to a provider that accepts, and each is held, whole, against testdata/requests/NAME.txt.
 	// The request of Check is held against check.txt.
 	Requests []Case
 
-	// Dir is the folder below testdata/requests for a carrier that runs the suite more than once; optional.
+	// Dir is the folder below testdata/requests for a provider that runs the suite more than once; optional.
 	Dir string
 	// Stable checks what differs from one request to the next, such as a signature, and writes something lasting in its
 	// place; optional.
@@ -53,14 +53,15 @@ type Case struct {
 	Message providers.Message
 }
 
-// Run tests that a carrier keeps the contract of [providers.Provider].
-func Run(t *testing.T, c Carrier) {
+// Run tests that a provider keeps the contract of [providers.Provider].
+func Run(t *testing.T, c Provider) {
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, Carrier)
+		run  func(*testing.T, Provider)
 	}{
 		{"the whole request", wholeRequest},
 		{"accepted", accepted},
+		{"counts of segments", segmentCounts},
 		{"every status", everyStatus},
 		{"every code", everyCode},
 		{"no answer", noAnswer},
@@ -76,7 +77,7 @@ func Run(t *testing.T, c Carrier) {
 	}
 }
 
-func (c Carrier) open(t *testing.T, f *Fake) providers.Provider {
+func (c Provider) open(t *testing.T, f *Fake) providers.Provider {
 	t.Helper()
 	return open(t, c.Open, f.Base, f.Client())
 }
@@ -89,14 +90,14 @@ func open(t *testing.T, open Open, base call.BaseURL, client *http.Client) provi
 }
 
 // failure sends the message, which must fail, and returns the error once it has been found to be clean.
-func (c Carrier) failure(t *testing.T, p providers.Provider) *providers.Error {
+func (c Provider) failure(t *testing.T, p providers.Provider) *providers.Error {
 	t.Helper()
 	sent, err := p.Send(t.Context(), Message())
 	require.Equal(t, providers.Sent{}, sent)
 	return c.clean(t, err)
 }
 
-func (c Carrier) clean(t *testing.T, err error) *providers.Error {
+func (c Provider) clean(t *testing.T, err error) *providers.Error {
 	t.Helper()
 	require.Error(t, err)
 	AssertClean(t, err.Error(), c.Secrets...)
@@ -106,7 +107,7 @@ func (c Carrier) clean(t *testing.T, err error) *providers.Error {
 	return failed
 }
 
-func wholeRequest(t *testing.T, c Carrier) {
+func wholeRequest(t *testing.T, c Provider) {
 	for _, test := range c.Requests {
 		t.Run(test.Name, func(t *testing.T) {
 			f := NewFake(t, c.Accepted)
@@ -120,7 +121,7 @@ func wholeRequest(t *testing.T, c Carrier) {
 	}
 }
 
-func (c Carrier) golden(t *testing.T, name string, r Request) {
+func (c Provider) golden(t *testing.T, name string, r Request) {
 	t.Helper()
 	if c.Stable != nil {
 		r = c.Stable(t, r)
@@ -132,7 +133,7 @@ func repeating(r Request) string {
 	return r.Header.Get("Idempotency-Key") + r.Header.Get("X-Idempotency-Key")
 }
 
-func accepted(t *testing.T, c Carrier) {
+func accepted(t *testing.T, c Provider) {
 	f := NewFake(t, c.Accepted)
 	sent, err := c.open(t, f).Send(t.Context(), Message())
 	require.NoError(t, err)
@@ -140,7 +141,7 @@ func accepted(t *testing.T, c Carrier) {
 }
 
 // A status decides where the body tells no code that is known. A redirect leads to a place that accepts everything.
-func everyStatus(t *testing.T, c Carrier) {
+func everyStatus(t *testing.T, c Provider) {
 	f := NewFake(t)
 	p := c.open(t, f)
 	bodies := []string{"", "{}", "<html>Sorry</html>", c.Refused("no-such-code", "").Body}
@@ -154,7 +155,7 @@ func everyStatus(t *testing.T, c Carrier) {
 	}
 }
 
-func everyCode(t *testing.T, c Carrier) {
+func everyCode(t *testing.T, c Provider) {
 	f := NewFake(t)
 	p := c.open(t, f)
 	for code, kind := range c.Codes {
@@ -167,7 +168,7 @@ func everyCode(t *testing.T, c Carrier) {
 	}
 }
 
-func noAnswer(t *testing.T, c Carrier) {
+func noAnswer(t *testing.T, c Provider) {
 	for _, test := range []struct {
 		name  string
 		fault Fault
@@ -188,7 +189,7 @@ func noAnswer(t *testing.T, c Carrier) {
 	}
 }
 
-func neverReached(t *testing.T, c Carrier) {
+func neverReached(t *testing.T, c Provider) {
 	t.Run("refused", func(t *testing.T) {
 		p := open(t, c.Open, Refusing(t), NewFake(t).Client())
 		require.Equal(t, providers.Temporary, c.failure(t, p).Kind)
@@ -200,7 +201,7 @@ func neverReached(t *testing.T, c Carrier) {
 	})
 }
 
-func unreadable(t *testing.T, c Carrier) {
+func unreadable(t *testing.T, c Provider) {
 	page := "<!DOCTYPE html><html><body>" + strings.Join(Echoes(c.Secrets), "<br>") + "</body></html>"
 	half := c.Accepted
 	half.Fault = Half
@@ -229,8 +230,8 @@ func unreadable(t *testing.T, c Carrier) {
 	}
 }
 
-// Send returns the moment its context ends, wherever the carrier is silent, and knows that the request is out.
-func endOfContext(t *testing.T, c Carrier) {
+// Send returns the moment its context ends, wherever the provider is silent, and knows that the request is out.
+func endOfContext(t *testing.T, c Provider) {
 	slow := c.Accepted
 	slow.Drip = 100 * time.Millisecond
 	for _, test := range []struct {
@@ -258,7 +259,7 @@ func endOfContext(t *testing.T, c Carrier) {
 	}
 }
 
-func contextOver(t *testing.T, c Carrier) {
+func contextOver(t *testing.T, c Provider) {
 	f := NewFake(t, c.Accepted)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -267,8 +268,8 @@ func contextOver(t *testing.T, c Carrier) {
 	require.Empty(t, f.Requests())
 }
 
-// A carrier quotes what it was sent. None of it may come through, wherever in the answer it stands.
-func echoes(t *testing.T, c Carrier) {
+// A provider quotes what it was sent. None of it may come through, wherever in the answer it stands.
+func echoes(t *testing.T, c Provider) {
 	f := NewFake(t, c.Accepted)
 	p := c.open(t, f)
 	_, err := p.Send(t.Context(), Message())
@@ -296,7 +297,7 @@ func echoes(t *testing.T, c Carrier) {
 	}
 }
 
-func concurrentUse(t *testing.T, c Carrier) {
+func concurrentUse(t *testing.T, c Provider) {
 	f := NewFake(t, c.Accepted)
 	p := c.open(t, f)
 	const parallel = 32
@@ -327,11 +328,11 @@ func concurrentUse(t *testing.T, c Carrier) {
 	}
 }
 
-func check(t *testing.T, c Carrier) {
+func check(t *testing.T, c Provider) {
 	f := NewFake(t, c.Checked)
 	checker, ok := c.open(t, f).(providers.Checker)
 	if !ok {
-		t.Skip("the carrier has no Check")
+		t.Skip("the provider has no Check")
 	}
 	require.NoError(t, checker.Check(t.Context()))
 	requests := f.Requests()

@@ -18,8 +18,10 @@ var codes = providers.Codes{
 	"21211": providers.Recipient, // invalid To
 	"21214": providers.Recipient, // To can't be reached
 	"21217": providers.Recipient, // To doesn't look valid
+	"21265": providers.Recipient, // To is a short code
 	"21610": providers.Recipient, // To has sent STOP
 	"21614": providers.Recipient, // To isn't a mobile number
+	"21635": providers.Recipient, // To is a landline, where Twilio tries none
 
 	"21212": providers.Rejected,  // invalid From
 	"21219": providers.Rejected,  // To not verified, on a trial account
@@ -73,7 +75,7 @@ var codes = providers.Codes{
 	"30034": providers.Rejected,  // US number not registered for A2P 10DLC
 	"30036": providers.Temporary, // validity period over
 	"30410": providers.Unknown,   // the network didn't answer
-	"30450": providers.Recipient, // stopped by the fraud guard: another carrier would only move the fraud there
+	"30450": providers.Recipient, // stopped by the fraud guard: another provider would only move the fraud there
 	"30453": providers.Recipient, // likewise, for hours
 
 	// WhatsApp
@@ -88,6 +90,7 @@ var codes = providers.Codes{
 	"63012": providers.Temporary, // internal error of the channel
 	"63013": providers.Rejected,  // against the channel's policy
 	"63014": providers.Channel,   // blocked by the recipient
+	"63015": providers.Rejected,  // To hasn't joined the sandbox
 	"63016": providers.Rejected,  // free text outside the session: a template is needed
 	"63017": providers.Temporary, // rate limited
 	"63018": providers.Temporary, // rate limited
@@ -101,4 +104,7 @@ var codes = providers.Codes{
 	"63038": providers.Temporary, // daily limit
 	"63040": providers.Rejected,  // template rejected
 	"63041": providers.Rejected,  // template paused
+	"63049": providers.Channel,   // withheld from this user by Meta
+	"63051": providers.Account,   // sender locked by Meta
+	"63112": providers.Account,   // business account disabled by Meta, or not verified yet
 }

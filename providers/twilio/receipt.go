@@ -59,7 +59,7 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 		if code := said.fields.Get("ErrorCode"); errorCode.MatchString(code) {
 			receipt.Code = code
 		}
-		receipt.Kind = codes.OfReceipt(receipt.Code)
+		receipt.Kind = codes.OfReceipt(receipt.Code, providers.Temporary)
 	}
 	return []providers.Receipt{receipt}, nil
 }

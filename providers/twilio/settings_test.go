@@ -17,7 +17,9 @@ func TestValidate(t *testing.T) {
 		noKey     = "API_KEY: is missing beside API_SECRET"
 		noSecret  = "API_SECRET: is missing beside API_KEY"
 		noSender  = "FROM: is missing, and so is MESSAGING_SERVICE_SID"
-		service   = "MESSAGING_SERVICE_SID: want MG and 32 hex digits"
+		service   = "MESSAGING_SERVICE_SID: want MG and 32 hex digits; a number goes into FROM"
+		badSender = "FROM: want a number with its plus and calling code, such as +15005550006, a short code, " +
+			"whatsapp: and a number, or a name of at most 11 letters, digits, spaces and +-_&, with a letter in it"
 		content   = "CONTENT_SID: want HX and 32 hex digits"
 		noContent = "CONTENT_SID: is missing: WhatsApp takes a code only in an approved template"
 	)
@@ -25,6 +27,9 @@ func TestValidate(t *testing.T) {
 		s.AuthToken, s.APIKey, s.APISecret = providers.Secret{}, "SK0123456789abcdef0123456789abcdef", providers.NewSecret("x")
 	}
 	both := func(s *Settings) { token := s.AuthToken; key(s); s.AuthToken = token }
+	from := func(sender string) func(*Settings) {
+		return func(s *Settings) { s.From = sender }
+	}
 	old := func(s *Settings) { s.AuthTokenOld = providers.NewSecret("x") }
 	for _, test := range []struct {
 		name   string
@@ -42,6 +47,19 @@ func TestValidate(t *testing.T) {
 		{"template by SMS", func(s *Settings) { s.ContentSID = testContent }, nil},
 		{"WhatsApp", func(s *Settings) { s.From, s.ContentSID = "whatsapp:+15555550100", testContent }, nil},
 
+		{"short code", from("55501"), nil},
+		{"name", from("Acme & Co-1"), nil},
+		{"name that begins with a plus", from("+Acme"), nil},
+
+		{"number as people write it", from("(500) 555-0006"), []string{badSender}},
+		{"number without its plus", from("15005550006"), []string{badSender}},
+		{"number in parts", from("+1 500 555 0006"), []string{badSender}},
+		{"number in quotes", from(`"+15005550006"`), []string{badSender}},
+		{"number too long", from("+1500555000612345"), []string{badSender}},
+		{"name too long", from("Acme and Son"), []string{badSender}},
+		{"name with a plus, too long", from("+Acme and Son"), []string{badSender}},
+		{"name in quotes", from("'Acme'"), []string{badSender}},
+		{"WhatsApp from a name", func(s *Settings) { s.From, s.ContentSID = "whatsapp:Acme", testContent }, []string{badSender}},
 		{"no account", func(s *Settings) { s.AccountSID = "" }, []string{noAccount}},
 		{"key as account", func(s *Settings) { s.AccountSID = "SK0123456789abcdef0123456789abcdef" }, []string{noAccount}},
 		{"account cut short", func(s *Settings) { s.AccountSID = testAccount[:33] }, []string{noAccount}},

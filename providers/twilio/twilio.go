@@ -35,7 +35,17 @@ var (
 	serviceSID = regexp.MustCompile(`^MG[0-9a-fA-F]{32}$`)
 	contentSID = regexp.MustCompile(`^HX[0-9a-fA-F]{32}$`)
 	messageSID = regexp.MustCompile(`^(SM|MM)[0-9a-fA-F]{32}$`)
+
+	// A number, a short code, or a name, which has a letter in it. Twilio takes a number of the US without its calling code too,
+	// but that is how a number of another country would go wrong.
+	// https://www.twilio.com/docs/messaging/api/alphasender-resource and https://www.twilio.com/docs/api/errors/21212
+	numberOrCode   = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|[0-9]{3,8})$`)
+	name           = regexp.MustCompile(`^[-+_& 0-9]*[A-Za-z][-+_& 0-9A-Za-z]*$`)
+	whatsAppSender = regexp.MustCompile(`^whatsapp:\+[1-9][0-9]{6,14}$`)
 )
+
+// maxName is how many characters the name of a sender may have.
+const maxName = 11
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
@@ -54,13 +64,22 @@ func (s Settings) Validate() error {
 	}
 	want(s.AuthTokenOld.Empty() || !s.AuthToken.Empty(), "AUTH_TOKEN_OLD", "is of no use without AUTH_TOKEN, the new one")
 	want(s.From != "" || s.MessagingServiceSID != "", "FROM", "is missing, and so is MESSAGING_SERVICE_SID")
-	want(s.MessagingServiceSID == "" || serviceSID.MatchString(s.MessagingServiceSID), "MESSAGING_SERVICE_SID", "want MG and 32 hex digits")
+	want(s.From == "" || s.goodSender(), "FROM", "want a number with its plus and calling code, such as +15005550006, a short code, "+
+		"whatsapp: and a number, or a name of at most 11 letters, digits, spaces and +-_&, with a letter in it")
+	want(s.MessagingServiceSID == "" || serviceSID.MatchString(s.MessagingServiceSID), "MESSAGING_SERVICE_SID", "want MG and 32 hex digits; a number goes into FROM")
 	want(s.ContentSID == "" || contentSID.MatchString(s.ContentSID), "CONTENT_SID", "want HX and 32 hex digits")
 	want(s.ContentSID != "" || !s.whatsApp(), "CONTENT_SID", "is missing: WhatsApp takes a code only in an approved template")
 	return errors.Join(problems...)
 }
 
 const whatsAppPrefix = "whatsapp:"
+
+func (s Settings) goodSender() bool {
+	if s.whatsApp() {
+		return whatsAppSender.MatchString(s.From)
+	}
+	return numberOrCode.MatchString(s.From) || len(s.From) <= maxName && name.MatchString(s.From)
+}
 
 func (s Settings) whatsApp() bool { return strings.HasPrefix(s.From, whatsAppPrefix) }
 
@@ -128,7 +147,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 		return providers.Sent{}, nil // accepted, but by a name that isn't one: who knows what it echoes
 	}
 	parts, _ := strconv.Atoi(string(message.NumSegments))
-	return providers.Sent{IDs: []string{message.SID}, Parts: parts}, nil
+	return providers.Sent{IDs: []string{message.SID}, Parts: providers.Parts(parts)}, nil
 }
 
 // Check lists the messages of a day before Twilio existed: it takes the same permission as reading messages, also of an
@@ -143,6 +162,14 @@ func (p *Provider) Check(ctx context.Context) error {
 		return refused(answer)
 	}
 	return nil
+}
+
+// Credentials are the account with its token, or with an API key.
+func (p *Provider) Credentials() []string {
+	if p.settings.APIKey != "" {
+		return []string{"ACCOUNT_SID", "API_KEY", "API_SECRET"}
+	}
+	return []string{"ACCOUNT_SID", "AUTH_TOKEN"}
 }
 
 func (p *Provider) url(path string) string {

@@ -164,7 +164,9 @@ func TestMessageRefused(t *testing.T) {
 		{500, errors + "/messages-olympus#1000", "Internal error", providers.Temporary, providers.Temporary, "1000"},
 
 		{422, errors + "/messages#1430", "Invalid", providers.Recipient, providers.Channel, "1430"},
-		{422, errors + "/messages#1170", "Invalid msisdn", providers.Recipient, providers.Recipient, "1170"},
+		{422, errors + "/messages#1170", "Invalid msisdn", providers.Recipient, providers.Channel, "1170"},
+		{422, errors + "/messages#1240", "STOP", providers.Recipient, providers.Channel, "1240"},
+		{403, errors + "/messages#1470", "Fraud Defender", providers.Recipient, providers.Recipient, "1470"},
 		{422, errors + "/messages#1300", "Not a user", providers.Channel, providers.Channel, "1300"},
 		{422, errors + "/messages#1070", "No credit", providers.Account, providers.Account, "1070"},
 		{422, errors + "/messages#1022", "Invalid template", providers.Rejected, providers.Rejected, "1022"},
@@ -205,7 +207,7 @@ func TestInvalidParameters(t *testing.T) {
 
 // WhatsApp would refuse it: no need to ask.
 func TestCodeTooLong(t *testing.T) {
-	f := providertest.NewFake(t, messagesCarrier().Accepted)
+	f := providertest.NewFake(t, messagesProvider().Accepted)
 	p, err := with(withWhatsApp)(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	_, err = p.Send(t.Context(), message(func(m *providers.Message) { m.Code = providers.NewSecret("ééééééééééééé16") }))

@@ -1,9 +1,13 @@
 package vonage
 
-import "github.com/smshook/smshook/providers"
+import (
+	"maps"
+
+	"github.com/smshook/smshook/providers"
+)
 
 // An operator overrides a code by VONAGE_CODES. A code that isn't here gets the Kind of its HTTP status; inside a 200,
-// Rejected.
+// Rejected; in a receipt, the Kind of its status.
 
 // invalidParameter is the status of the SMS API that is about the number, if its text says so.
 const invalidParameter = "3"
@@ -24,6 +28,7 @@ var smsCodes = providers.Codes{
 	"12": providers.Rejected,  // too long
 	"14": providers.Account,   // bad signature
 	"15": providers.Rejected,  // sender not allowed
+	"17": providers.Rejected,  // blocked by the network's provider
 	"22": providers.Rejected,  // network code doesn't fit the number
 	"23": providers.Rejected,  // bad callback URL
 	"29": providers.Rejected,  // not on a demo account's list
@@ -60,11 +65,16 @@ var receiptCodes = providers.Codes{
 }
 
 const (
-	alreadySent        = "1320" // not a failure, therefore not in the table
+	alreadySent        = "1320"
+	partsUnknown       = "1490" // the network has not reported what became of every part
 	recipientOfChannel = "1430"
 )
 
+// noFailure are the codes of the Messages API that don't say that the message failed. They are in no table.
+var noFailure = map[string]bool{alreadySent: true, partsUnknown: true}
+
 // messagesCodes are the Messages API's, in answers and in status webhooks, https://developer.vonage.com/en/api-errors/messages.
+// Those of email alone are left out.
 var messagesCodes = providers.Codes{
 	"1000": providers.Temporary, // throttled
 	"1010": providers.Rejected,  // missing parameters
@@ -93,10 +103,13 @@ var messagesCodes = providers.Codes{
 	"1230": providers.Temporary, // network error
 	"1240": providers.Recipient, // has sent STOP
 	"1241": providers.Rejected,  // too many to this number
+	"1242": providers.Account,   // number pool missing
 	"1250": providers.Temporary, // unroutable
+	"1251": providers.Rejected,  // no route to this network
 	"1260": providers.Recipient, // unreachable
 	"1270": providers.Recipient, // age restriction
 	"1280": providers.Recipient, // blocked by the network
+	"1282": providers.Rejected,  // policy or content, says the channel's provider
 	"1290": providers.Recipient, // the recipient's credit is used up
 	"1300": providers.Channel,   // not a user of the channel
 	"1310": providers.Channel,   // device not suitable
@@ -113,8 +126,47 @@ var messagesCodes = providers.Codes{
 	"1410": providers.Rejected,  // invalid parameters of the channel
 	"1420": providers.Rejected,  // invalid sender
 	"1430": providers.Recipient, // invalid recipient
+	"1431": providers.Rejected,  // several recipients
 	"1440": providers.Rejected,  // invalid message type
 	"1450": providers.Rejected,  // invalid client reference
+	"1451": providers.Rejected,  // invalid context
+	"1460": providers.Rejected,  // the day's limit, such as that of 10DLC
+	"1461": providers.Channel,   // withheld from this user by the channel's provider
+	"1470": providers.Recipient, // Fraud Defender's rules: another provider would only move the fraud there
+	"1472": providers.Recipient, // Fraud Defender: burst
+	"1473": providers.Recipient, // Fraud Defender: artificially inflated traffic
+	"1474": providers.Rejected,  // Fraud Defender: country off
+	"1475": providers.Recipient, // Fraud Defender: network blocked
+	"1476": providers.Rejected,  // sender on a list of numbers that must not send
+	"1480": providers.Rejected,  // entity filter
+	"1481": providers.Rejected,  // header filter
+	"1482": providers.Rejected,  // content filter
+	"1483": providers.Rejected,  // consent filter
+	"1484": providers.Rejected,  // sender not authenticated, or regulation
+	"2001": providers.Recipient, // fraud guard of the channel's provider
+}
+
+// whatsAppCodes are messagesCodes over WhatsApp. Whom WhatsApp doesn't reach may still get an SMS; what Fraud Defender stops is
+// stopped there too.
+var whatsAppCodes = asChannel(
+	"1040", // invalid message: unknown prefix
+	"1050", // number barred
+	"1170", // invalid number
+	"1190", // absent for good
+	"1240", // has sent STOP
+	"1260", // unreachable
+	"1270", // age restriction
+	"1280", // blocked by the network
+	"1290", // the recipient's credit is used up
+	recipientOfChannel,
+)
+
+func asChannel(ofChannel ...string) providers.Codes {
+	table := maps.Clone(messagesCodes)
+	for _, code := range ofChannel {
+		table[code] = providers.Channel
+	}
+	return table
 }
 
 // parameterCodes are codes that mean something else in a 422: so the examples of the specification have them.

@@ -1,6 +1,7 @@
 package vonage
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,6 +19,9 @@ func TestCodes(t *testing.T) {
 	} {
 		require.Equal(t, providertest.Codes(t, name), codes, name)
 	}
+	overWhatsApp := providertest.Codes(t, "testdata/codes-messages.tsv")
+	maps.Copy(overWhatsApp, providertest.Codes(t, "testdata/codes-whatsapp.tsv"))
+	require.Equal(t, overWhatsApp, whatsAppCodes)
 }
 
 // The tables are looked into one by one, but an operator overrides them all by one.
@@ -29,7 +33,9 @@ func TestCodesDoNotMeet(t *testing.T) {
 	for code := range smsCodes {
 		require.NotContains(t, receiptCodes, code)
 	}
-	require.NotContains(t, messagesCodes, alreadySent, "it is no failure")
+	for code := range noFailure {
+		require.NotContains(t, messagesCodes, code, "it is no failure")
+	}
 	for code, kind := range parameterCodes {
 		require.Contains(t, messagesCodes, code)
 		require.NotEqual(t, messagesCodes[code], kind, "one that means the same needs no second entry")

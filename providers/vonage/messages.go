@@ -113,7 +113,7 @@ func (p *Provider) refused(answer *call.Answer) error {
 	if kind, ok := parameterCodes[code]; ok && answer.Status == http.StatusUnprocessableEntity {
 		return answer.Fail(kind, code, text)
 	}
-	return answer.Refuse(messagesCodes, code, text)
+	return answer.Refuse(p.messagesCodes(), code, text)
 }
 
 func (r refusal) code() string {
@@ -151,6 +151,13 @@ func (r refusal) aboutRecipient() bool {
 		}
 	}
 	return r.Title == "Invalid recipient" || r.code() == recipientOfChannel
+}
+
+func (p *Provider) messagesCodes() providers.Codes {
+	if p.Channel() == whatsApp {
+		return whatsAppCodes
+	}
+	return messagesCodes
 }
 
 // badRecipient is what "invalid for the given channel" means: a number that isn't on WhatsApp may still get an SMS.

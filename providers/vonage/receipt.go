@@ -56,5 +56,8 @@ func checkTime(signed time.Time, repeats time.Duration) error {
 	return nil
 }
 
+// rejected is the status, in both APIs, of a message that Vonage or the network has refused to carry.
+const rejected = "rejected"
+
 // codeShape is that of the codes in receipts. Nothing else is passed on as one: codes are logged.
 var codeShape = regexp.MustCompile(`^[0-9]{1,6}$`)

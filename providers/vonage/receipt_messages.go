@@ -16,14 +16,14 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// messageStates are the Messages API's statuses. Undeliverable means that Vonage didn't reach the channel's own carrier.
+// messageStates are the Messages API's statuses. Undeliverable means that Vonage didn't reach the channel's own provider.
 // https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
 var messageStates = map[string]providers.State{
 	"submitted":     providers.StateSent,
 	"delivered":     providers.StateDelivered,
 	"read":          providers.StateRead,
 	"undeliverable": providers.StateFailed,
-	"rejected":      providers.StateUndelivered,
+	rejected:        providers.StateUndelivered,
 }
 
 func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Receipt, error) {
@@ -42,7 +42,7 @@ func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Rec
 	var why refusal
 	_ = json.Unmarshal(status.Error, &why) // what can't be read of it is left empty
 	state, known := messageStates[string(status.Status)]
-	if !known || !uuid.MatchString(string(status.ID)) || state.Failed() && why.code() == alreadySent {
+	if !known || !uuid.MatchString(string(status.ID)) || state.Failed() && noFailure[why.code()] {
 		return nil, nil
 	}
 	receipt := providers.Receipt{ID: string(status.ID), State: state}
@@ -51,16 +51,21 @@ func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Rec
 		receipt.Code = why.code()
 	}
 	if state.Failed() {
-		receipt.Kind = p.whyUndelivered(why)
+		receipt.Kind = p.whyUndelivered(string(status.Status), why)
 	}
 	return []providers.Receipt{receipt}, nil
 }
 
-func (p *Provider) whyUndelivered(why refusal) providers.Kind {
+// whyUndelivered tells an unknown code by its status. What WhatsApp refuses may be an SMS.
+func (p *Provider) whyUndelivered(status string, why refusal) providers.Kind {
 	if why.aboutRecipient() {
 		return p.badRecipient()
 	}
-	return messagesCodes.OfReceipt(why.code())
+	otherwise := providers.Temporary
+	if status == rejected {
+		otherwise = p.badRecipient()
+	}
+	return p.messagesCodes().OfReceipt(why.code(), otherwise)
 }
 
 // webhookClaims are those of the token that comes with a receipt. It has no end of its own.

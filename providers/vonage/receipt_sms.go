@@ -27,7 +27,7 @@ var smsStates = map[string]providers.State{
 	"buffered":  providers.StateSent,
 	"delivered": providers.StateDelivered,
 	"failed":    providers.StateUndelivered,
-	"rejected":  providers.StateUndelivered,
+	rejected:    providers.StateUndelivered,
 	"expired":   providers.StateUndelivered,
 }
 
@@ -55,7 +55,11 @@ func (p *Provider) smsReceipt(r *http.Request, body []byte) ([]providers.Receipt
 		receipt.Code = "err-" + said["err-code"]
 	}
 	if state.Failed() {
-		receipt.Kind = receiptCodes.OfReceipt(receipt.Code)
+		otherwise := providers.Temporary
+		if said["status"] == rejected {
+			otherwise = providers.Recipient
+		}
+		receipt.Kind = receiptCodes.OfReceipt(receipt.Code, otherwise)
 	}
 	return []providers.Receipt{receipt}, nil
 }

@@ -70,6 +70,7 @@ func TestReceipts(t *testing.T) {
 		{"messages-key", receiver(withKey, withReceiptsOf, noApplication, viaMessages, withSignature(testTokenSecret))},
 		{"messages-whatsapp", receiver(withWhatsApp, withReceiptsOf, viaMessages, withSignature(testTokenSecret))},
 		{"messages-unsigned", receiver(withApplication)},
+		{"messages-whatsapp-unsigned", receiver(withWhatsApp)},
 	} {
 		t.Run(test.dir, func(t *testing.T) {
 			providertest.Receipts(t, test.open, filepath.Join("testdata", "receipts", test.dir))
@@ -121,9 +122,9 @@ func TestSignature(t *testing.T) {
 func TestToken(t *testing.T) {
 	const token = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJPbmxpbmUgSldUIEJ1aWxkZXIiLCJpYXQiOjE2OTc2MzQ2ODAsImV4cCI6MzMyNTQ1NDA4MjgsImF1ZCI6IiIsInN1YiI6IiJ9.88vJc3I2HhuqEDixHXVhc9R30tA6U_HQHZTC29y6CGM"
 	for _, test := range []struct{ name, secret, token, want string }{
-		{"valid", testTokenSecret, token, "not signed by the carrier: its token is not for this body"},
-		{"another secret", "asdf", token, "not signed by the carrier: its token is not valid by SIGNATURE_SECRET"},
-		{"malformed", testTokenSecret, "asdf", "not signed by the carrier: its token is not valid by SIGNATURE_SECRET"},
+		{"valid", testTokenSecret, token, "not signed by the provider: its token is not for this body"},
+		{"another secret", "asdf", token, "not signed by the provider: its token is not valid by SIGNATURE_SECRET"},
+		{"malformed", testTokenSecret, "asdf", "not signed by the provider: its token is not valid by SIGNATURE_SECRET"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, err := receiver(withApplication, withSignature(test.secret))()

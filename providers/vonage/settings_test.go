@@ -30,6 +30,7 @@ func TestValidate(t *testing.T) {
 		which         = "API: want sms or messages: the credentials of both are set"
 		badSignature  = "SIGNATURE_SECRET: want the account's signature secret, without spaces or line breaks"
 		noSender      = "FROM: is missing"
+		badSender     = "FROM: want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it"
 		noTemplateYet = "TEMPLATE: is for CHANNEL=whatsapp alone"
 		noLanguageYet = "LANGUAGE: is for CHANNEL=whatsapp alone"
 		noWhatsApp    = "CHANNEL: want sms: WhatsApp goes by the Messages API (API=messages)"
@@ -38,6 +39,9 @@ func TestValidate(t *testing.T) {
 		noLanguage    = "LANGUAGE: want the template's language, such as en or en_US"
 	)
 	alsoKey := func(s *Settings) { s.APIKey, s.APISecret = testKey, providers.NewSecret(testSecret) }
+	from := func(sender string) func(*Settings) {
+		return func(s *Settings) { s.From = sender }
+	}
 	viaSMS := func(s *Settings) { s.API = "sms" }
 	for _, test := range []struct {
 		name   string
@@ -60,6 +64,12 @@ func TestValidate(t *testing.T) {
 		{"a signature secret and a line feed", both(withApplication, withSignature("x\n")), "messages", []string{badSignature}},
 		{"a channel not said", both(withKey, func(s *Settings) { s.Channel = "" }), "sms", nil},
 
+		{"a number with plus", both(withKey, from("+15555550100")), "sms", nil},
+		{"a short code", both(withKey, from("55501")), "sms", nil},
+		{"a number as people write it", both(withKey, from("(555) 555-0100")), "sms", []string{badSender}},
+		{"a number in quotes", both(withKey, from(`"15555550100"`)), "sms", []string{badSender}},
+		{"a name and spaces", both(withApplication, from("Acme and Sons")), "messages", nil},
+		{"a name too long", both(withApplication, from("Acme and Daughters")), "messages", []string{badSender}},
 		{"nothing", func(s *Settings) { *s = Settings{} }, "sms", []string{nothing, noSender}},
 		{"both, and no API", both(withApplication, alsoKey), "", []string{which}},
 		{"SMS API without key", both(withApplication, viaSMS), "sms", []string{smsNeedsKey}},

@@ -62,7 +62,7 @@ func (p *Provider) form(m providers.Message) *call.Fields {
 
 // judge reads an answer 200, which the SMS API gives to everything: only the statuses of the parts tell what happened.
 func judge(answer *call.Answer, parts []part) (providers.Sent, error) {
-	sent := providers.Sent{Parts: len(parts)}
+	sent := providers.Sent{Parts: providers.Parts(len(parts))}
 	var failed []part
 	for _, part := range parts {
 		switch part.Status {

@@ -44,6 +44,11 @@ var (
 	uuid   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	number = regexp.MustCompile(`^\+?[0-9]{7,15}$`)
 
+	// A name has a letter in it. Which other characters a mobile network takes is up to the network. Vonage leaves spaces out.
+	// https://developer.vonage.com/messaging/sms/guides/custom-sender-id
+	shortNumber = regexp.MustCompile(`^\+?[0-9]{3,15}$`)
+	name        = regexp.MustCompile(`^[ -~]*[A-Za-z][ -~]*$`)
+
 	signatureSecret = regexp.MustCompile(`^[!-~]*$`)
 
 	templateName     = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
@@ -52,6 +57,9 @@ var (
 
 // maxTemplate is the longest name of a template, in bytes. As a count in the expression it would take memory for each.
 const maxTemplate = 512
+
+// maxName is how many characters the name of a sender may have, spaces left out.
+const maxName = 11
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
@@ -77,6 +85,7 @@ func (s Settings) Validate() error {
 	want(s.api() != "", "API", "want sms or messages: the credentials of both are set")
 	want(s.From != "", "FROM", "is missing")
 	if s.Channel != whatsApp {
+		want(s.From == "" || s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
 		want(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
 		want(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
 		return errors.Join(problems...)
@@ -86,6 +95,10 @@ func (s Settings) Validate() error {
 	want(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
 	want(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
 	return errors.Join(problems...)
+}
+
+func (s Settings) goodSender() bool {
+	return shortNumber.MatchString(s.From) || len(strings.ReplaceAll(s.From, " ", "")) <= maxName && name.MatchString(s.From)
 }
 
 func (s Settings) hasKey() bool         { return s.APIKey != "" || !s.APISecret.Empty() }
@@ -180,6 +193,14 @@ func (p *Provider) Check(ctx context.Context) error {
 		return p.refused(answer)
 	}
 	return nil
+}
+
+// Credentials are the application, or the key and its secret.
+func (p *Provider) Credentials() []string {
+	if p.signer != nil {
+		return []string{"APPLICATION_ID", "PRIVATE_KEY"}
+	}
+	return []string{"API_KEY", "API_SECRET"}
 }
 
 // balanceURL is on one of Vonage's hosts, whatever the API and the region; any other host stands for all of theirs.

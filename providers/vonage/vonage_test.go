@@ -132,9 +132,9 @@ func refusedPartOf(status, text string) map[string]any {
 	return map[string]any{"status": status, "error-text": text}
 }
 
-func smsCarrier() providertest.Carrier {
+func smsProvider() providertest.Provider {
 	open := with(withKey)
-	return providertest.Carrier{
+	return providertest.Provider{
 		Open:     open,
 		Secrets:  []string{testSecret},
 		Codes:    smsCodes,
@@ -169,9 +169,9 @@ func problem(code, text string) providertest.Answer {
 	return answer(http.StatusBadRequest, body)
 }
 
-func messagesCarrier() providertest.Carrier {
+func messagesProvider() providertest.Provider {
 	open := with(withApplication)
-	return providertest.Carrier{
+	return providertest.Provider{
 		Open:     open,
 		Secrets:  nil, // the private key goes nowhere, and the suite knows the token from the request
 		Codes:    messagesCodes,
@@ -206,11 +206,11 @@ func messagesCarrier() providertest.Carrier {
 }
 
 // The Messages API with a key instead of an application.
-func basicCarrier() providertest.Carrier {
-	c := messagesCarrier()
+func basicProvider() providertest.Provider {
+	c := messagesProvider()
 	c.Open = with(withKey, viaMessages)
 	c.Secrets = []string{testSecret}
-	c.Checked = smsCarrier().Checked
+	c.Checked = smsProvider().Checked
 	c.Dir, c.Stable = "messages-key", nil
 	c.Requests = []providertest.Case{
 		{Name: "text", Open: c.Open, Message: text("Your code is 482913", false)},
@@ -221,9 +221,9 @@ func basicCarrier() providertest.Carrier {
 }
 
 func TestSuite(t *testing.T) {
-	t.Run("SMS API", func(t *testing.T) { providertest.Run(t, smsCarrier()) })
-	t.Run("Messages API", func(t *testing.T) { providertest.Run(t, messagesCarrier()) })
-	t.Run("Messages API with a key", func(t *testing.T) { providertest.Run(t, basicCarrier()) })
+	t.Run("SMS API", func(t *testing.T) { providertest.Run(t, smsProvider()) })
+	t.Run("Messages API", func(t *testing.T) { providertest.Run(t, messagesProvider()) })
+	t.Run("Messages API with a key", func(t *testing.T) { providertest.Run(t, basicProvider()) })
 }
 
 // verify holds a request's token against the application's public key and returns what it claims.

@@ -91,7 +91,7 @@ func TestProxy(t *testing.T) {
 	require.EqualError(t, err, "URL: http:// to a name can't be kept to private networks through a proxy")
 }
 
-// The client that all carriers share is left alone.
+// The client that all providers share is left alone.
 func TestOwnClient(t *testing.T) {
 	shared := call.NewClient()
 	target := &url.URL{Scheme: "https", Host: "api.example.com"}

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOneFolderAndOneLine shows that a new carrier takes no more than the README says: in a copy of this module, a folder
+// TestOneFolderAndOneLine shows that a new provider takes no more than the README says: in a copy of this module, a folder
 // providers/solomobile, and a line in providers/all/all.go, with its import. All else is as it is.
 func TestOneFolderAndOneLine(t *testing.T) {
 	if testing.Short() {
@@ -22,7 +22,7 @@ func TestOneFolderAndOneLine(t *testing.T) {
 	}
 	const root = "../.."
 	copied := t.TempDir()
-	for _, folder := range []string{"cmd", "internal", "providers"} {
+	for _, folder := range []string{"cmd", "internal", "providers", "testdata"} {
 		require.NoError(t, os.CopyFS(filepath.Join(copied, folder), os.DirFS(filepath.Join(root, folder))))
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {

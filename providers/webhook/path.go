@@ -61,30 +61,74 @@ func (p path) text(value any) (string, bool) {
 	return "", false
 }
 
-// Paths are places where a value may stand. The first that has one counts.
-type Paths []path
+// place is where a value stands in an answer: a way into its JSON, or else the group of a pattern in its text.
+type place struct {
+	at      path
+	pattern *regexp.Regexp // nil for JSON
+}
 
-// UnmarshalText reads one path, or several joined by commas.
-func (l *Paths) UnmarshalText(text []byte) error {
-	var paths Paths
-	for one := range strings.SplitSeq(string(text), ",") {
-		p, err := parsePath(one)
+// inBody begins what looks into the answer's text: a gateway need not answer in JSON.
+const inBody = "body"
+
+// in returns the value, if the answer has one.
+func (p place) in(a content) (string, bool) {
+	if p.pattern == nil {
+		return p.at.text(a.json)
+	}
+	found := p.pattern.FindStringSubmatch(a.text)
+	if found == nil {
+		return "", false
+	}
+	return found[1], true
+}
+
+// Places are where a value may stand. The first that has one counts.
+type Places []place
+
+// UnmarshalText reads one way into JSON, or several joined by commas. The last may be a pattern, body=ID: (\w+), with commas of its
+// own.
+func (l *Places) UnmarshalText(text []byte) error {
+	var places Places
+	for rest, more := string(text), true; more; {
+		name, pattern, isPattern := strings.Cut(rest, "=")
+		if isPattern && strings.TrimSpace(name) == inBody {
+			compiled, err := regexp.Compile(strings.TrimSpace(pattern))
+			if err != nil || compiled.NumSubexp() != 1 {
+				return errors.New(`want a pattern with one group behind body=, such as body=ID: (\w+)`)
+			}
+			places = append(places, place{pattern: compiled})
+			break
+		}
+		var one string
+		one, rest, more = strings.Cut(rest, ",")
+		at, err := parsePath(one)
 		if err != nil {
 			return err
 		}
-		paths = append(paths, p)
+		places = append(places, place{at: at})
 	}
-	*l = paths
+	*l = places
 	return nil
 }
 
-func (l Paths) text(value any) string {
+func (l Places) in(a content) string {
 	for _, p := range l {
-		if text, found := p.text(value); found && text != "" {
+		if text, found := p.in(a); found && text != "" {
 			return text
 		}
 	}
 	return ""
+}
+
+// readText reports whether one of the places is in the text: then the answer need not be JSON.
+func (l Places) readText() bool {
+	return slices.ContainsFunc(l, func(p place) bool { return p.pattern != nil })
+}
+
+// content is what an answer's body says: as text, without the blanks around it, and as JSON, if it is that.
+type content struct {
+	text string
+	json any
 }
 
 // document is any JSON, with numbers as they were written: an id may have more digits than a float.
@@ -95,105 +139,4 @@ func (d *document) UnmarshalJSON(data []byte) error {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
 	return decoder.Decode(&d.value)
-}
-
-// Success tells an accepted message from a refused one.
-type Success struct {
-	statuses   [][2]int // from, to
-	conditions []condition
-}
-
-// condition is that the value at a place is one of these.
-type condition struct {
-	at     path
-	values []string
-}
-
-var statuses = regexp.MustCompile(`^(2\d\d)(?:-(2\d\d))?$`)
-
-// UnmarshalText reads statuses and conditions, such as "200-299; messages[0].status.groupId=1,3; type=success".
-func (s *Success) UnmarshalText(text []byte) error {
-	wanted := errors.New("want statuses from 200 to 299, and conditions that all hold: 200,202; type=success; messages[0].status=1,3")
-	var success Success
-	for entry := range strings.SplitSeq(string(text), ";") {
-		place, values, isCondition := strings.Cut(entry, "=")
-		if isCondition {
-			at, err := parsePath(place)
-			if err != nil || strings.HasPrefix(values, "=") || strings.ContainsAny(place, "!<>~") {
-				return wanted // a "==" or "!=" would be a condition that nothing meets
-			}
-			success.conditions = append(success.conditions, condition{at, splitList(values)})
-			continue
-		}
-		if success.statuses != nil {
-			return wanted
-		}
-		for _, one := range splitList(entry) {
-			from, to, ok := statusRange(one)
-			if !ok {
-				return wanted
-			}
-			success.statuses = append(success.statuses, [2]int{from, to})
-		}
-	}
-	for _, c := range success.conditions {
-		if slices.Contains(c.values, "") {
-			return wanted
-		}
-	}
-	if success.statuses == nil {
-		success.statuses = [][2]int{{200, 299}}
-	}
-	*s = success
-	return nil
-}
-
-func splitList(text string) []string {
-	list := strings.Split(text, ",")
-	for i := range list {
-		list[i] = strings.TrimSpace(list[i])
-	}
-	return list
-}
-
-func statusRange(text string) (from, to int, ok bool) {
-	if text == "2xx" {
-		return 200, 299, true
-	}
-	found := statuses.FindStringSubmatch(text)
-	if found == nil {
-		return 0, 0, false
-	}
-	from, _ = strconv.Atoi(found[1]) // three digits
-	to = from
-	if found[2] != "" {
-		to, _ = strconv.Atoi(found[2])
-	}
-	return from, to, from <= to
-}
-
-// verdict is what an answer with a success's status says.
-type verdict int
-
-const (
-	yes verdict = iota
-	no
-	silent // it doesn't say what it should
-)
-
-func (s Success) judge(status int, body any) verdict {
-	if !slices.ContainsFunc(s.statuses, func(r [2]int) bool { return r[0] <= status && status <= r[1] }) {
-		return no
-	}
-	said := yes
-	for _, c := range s.conditions {
-		value, found := c.at.text(body)
-		if found && !slices.Contains(c.values, value) {
-			return no
-		}
-		if !found {
-			said = silent
-		}
-	}
-	return said
 }

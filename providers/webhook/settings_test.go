@@ -25,11 +25,18 @@ func TestValidate(t *testing.T) {
 		{"basic, and a token in the body", placedEnv.with(env{"HEADERS": "", "USER": "me", "PASSWORD": "x"}), nil},
 		{"signed", env{"SIGNING_SECRET": testSigning}, nil},
 
+		{"a national number", nationalEnv, nil},
+		{"another channel", env{"CHANNEL": "telegram"}, nil},
+
+		{"a channel that is none", env{"CHANNEL": "hunter 2"}, []string{"CHANNEL: want sms, whatsapp, telegram or the like, in small letters and digits"}},
 		{"no URL", env{"URL": ""}, []string{"URL: is missing"}},
 		{"a GET with a body", env{"METHOD": "GET"}, []string{"BODY: a GET has none: put it into the URL, behind a question mark"}},
-		{"nobody to send to", env{"BODY": "text={{ .Code }}&from={{ .From }}"}, []string{"BODY: want {{ .To }} or {{ .ToDigits }} in it, or in the URL"}},
+		{"nobody to send to", env{"BODY": "text={{ .Code }}&from={{ .From }}"}, []string{"BODY: want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL"}},
 		{"nothing to send", env{"BODY": "to={{ .To }}&from={{ .From }}"}, []string{"BODY: want {{ .Text }} or {{ .Code }} in it, or in the URL"}},
 		{"no sender", env{"FROM": ""}, []string{"FROM: is missing, and {{ .From }} is used"}},
+		{"a number as people write it", env{"FROM": "(555) 555-0100"}, []string{"FROM: want a number in digits with its calling code, or a name with a letter in it"}},
+		{"a number as sender", env{"FROM": "+15555550100"}, nil},
+		{"a name as sender", env{"FROM": "Ärzte 24"}, nil},
 		{"a sender for nothing", env{"BODY": "to={{ .To }}&text={{ .Text }}"}, []string{"FROM: is set, but {{ .From }} stands nowhere"}},
 		{"no token", placedEnv.with(env{"TOKEN": ""}), []string{"TOKEN: is missing, and {{ .Token }} is used"}},
 		{"a token of two lines", env{"TOKEN": "hunter2\nhunter2"}, []string{"TOKEN: want printable ASCII without spaces"}},
@@ -43,7 +50,7 @@ func TestValidate(t *testing.T) {
 		{"a signature of nothing", getEnv.with(env{"SIGNING_SECRET": testSigning}), []string{"SIGNING_SECRET: signs the body, and there is no BODY"}},
 		{"all at once", env{"METHOD": "GET", "BODY": "a={{ .From }}", "FROM": "", "USER": "me", "SIGNING_SECRET": "hunter2"}, []string{
 			"BODY: a GET has none: put it into the URL, behind a question mark",
-			"BODY: want {{ .To }} or {{ .ToDigits }} in it, or in the URL",
+			"BODY: want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL",
 			"BODY: want {{ .Text }} or {{ .Code }} in it, or in the URL",
 			"FROM: is missing, and {{ .From }} is used",
 			"PASSWORD: is missing beside USER",

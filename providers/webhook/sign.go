@@ -34,7 +34,7 @@ func signingKey(secret providers.Secret) ([]byte, error) {
 }
 
 // sign adds the headers by which a service can tell that a body comes from us and is new. It is written out here because
-// the library signs for the hook, and carriers share nothing with that.
+// the library signs for the hook, and providers share nothing with that.
 //
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 func sign(header http.Header, key []byte, id string, at time.Time, body string) {

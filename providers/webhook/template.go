@@ -13,7 +13,7 @@ import (
 )
 
 // placeholders are the names that a template may use.
-var placeholders = []string{"To", "ToDigits", "Text", "Code", "From", "ID", "Token"}
+var placeholders = []string{"To", "ToDigits", "ToNational", "Text", "Code", "From", "ID", "Token"}
 
 var placeholder = regexp.MustCompile(`\{\{ *\.([A-Za-z]+) *\}\}`)
 
@@ -224,7 +224,7 @@ func (h *Headers) UnmarshalText(text []byte) error {
 		if err != nil {
 			return err
 		}
-		if t.has("To", "ToDigits", "Text", "Code", "From") {
+		if t.has("To", "ToDigits", "ToNational", "Text", "Code", "From") {
 			return errors.New("want no placeholders but {{ .Token }} and {{ .ID }} in a header")
 		}
 		headers[name] = t

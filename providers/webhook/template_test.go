@@ -20,7 +20,7 @@ var nasty = []string{
 }
 
 func values(text string) map[string]string {
-	return map[string]string{"To": "+447700900123", "ToDigits": "447700900123", "Text": text, "Code": text, "From": text, "ID": "id", "Token": text}
+	return map[string]string{"To": "+447700900123", "ToDigits": "447700900123", "ToNational": "7700900123", "Text": text, "Code": text, "From": text, "ID": "id", "Token": text}
 }
 
 func parsed[T any, P interface {

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
@@ -16,7 +17,7 @@ import (
 
 // Settings of one gateway.
 type Settings struct {
-	URL           URL              `env:"URL" required:"true" help:"the gateway's address, with {{ .To }}, {{ .ToDigits }}, {{ .Text }}, {{ .Code }}, {{ .From }}, {{ .ID }} or {{ .Token }} where they belong; https, or http in a private network"`
+	URL           URL              `env:"URL" required:"true" help:"the gateway's address, with {{ .To }}, {{ .ToDigits }}, {{ .ToNational }}, {{ .Text }}, {{ .Code }}, {{ .From }}, {{ .ID }} or {{ .Token }} where they belong; https, or http in a private network"`
 	Method        string           `env:"METHOD" default:"POST" oneof:"POST PUT PATCH GET" help:"POST, PUT, PATCH, or GET, which has no body"`
 	Body          Body             `env:"BODY" help:"the body, with the same placeholders: JSON if it begins with a brace or a bracket, else a form, to={{ .To }}&text={{ .Text }}"`
 	Headers       Headers          `env:"HEADERS" help:"further headers, Name: value; Name: value, with {{ .Token }} or {{ .ID }}"`
@@ -24,12 +25,23 @@ type Settings struct {
 	User          string           `env:"USER" help:"the user, where the gateway wants HTTP Basic"`
 	Password      providers.Secret `env:"PASSWORD" help:"the user's password"`
 	From          string           `env:"FROM" help:"the sender, for {{ .From }}"`
-	Success       Success          `env:"SUCCESS" default:"2xx" help:"what an accepted message is answered with: statuses, then conditions on the answer's JSON, 200,202; messages[0].status=1,3"`
-	ID            Paths            `env:"ID" help:"where the answer has the message's id: messages[0].id; without conditions in SUCCESS, it is the proof"`
-	ErrorCode     Paths            `env:"ERROR_CODE" help:"where the answer has an error's code, for CODES; the first place of several that has one"`
-	ErrorText     Paths            `env:"ERROR_TEXT" help:"where the answer has an error's text, for the log"`
+	Success       Success          `env:"SUCCESS" default:"2xx" help:"what an accepted message is answered with: statuses, then conditions on the answer's JSON, 200,202; messages[0].status=1,3, or a pattern (RE2) for an answer that is a text, 2xx; body=^00"`
+	ID            Places           `env:"ID" help:"where the answer has the message's id: messages[0].id, or in a text the group of a pattern, body=ID: (\\w+); without conditions in SUCCESS, it is the proof"`
+	ErrorCode     Places           `env:"ERROR_CODE" help:"where the answer has an error's code, for CODES; the first place of several that has one"`
+	ErrorText     Places           `env:"ERROR_TEXT" help:"where the answer has an error's text, for the log"`
+	Channel       string           `env:"CHANNEL" default:"sms" help:"how the messages travel: sms, whatsapp, telegram; a code that CODES calls channel lets providers of other channels try"`
 	SigningSecret providers.Secret `env:"SIGNING_SECRET" help:"signs the body as Standard Webhooks has it, so that a service of your own knows us: v1,whsec_…, as smshook secret makes it"`
 }
+
+// number is a sender that has no letter in it. A number as its own country writes it, (555) 555-0100, isn't one to a gateway.
+var number = regexp.MustCompile(`^\+?[0-9]+$`)
+
+func goodSender(from string) bool {
+	return strings.ContainsFunc(from, unicode.IsLetter) || number.MatchString(from)
+}
+
+// channelName keeps a channel comparable with those of other providers.
+var channelName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
 var printable = regexp.MustCompile(`^[!-~]*$`)
 
@@ -44,23 +56,35 @@ func (s Settings) Validate() error {
 	want(s.URL.origin != nil, "URL", "is missing")
 	want(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
 	if s.URL.origin != nil {
-		want(s.has("To", "ToDigits"), "BODY", "want {{ .To }} or {{ .ToDigits }} in it, or in the URL")
+		want(s.has("To", "ToDigits", "ToNational"), "BODY", "want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL")
 		want(s.has("Text", "Code"), "BODY", "want {{ .Text }} or {{ .Code }} in it, or in the URL")
 		want(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
 	}
 	want(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
+	want(s.From == "" || goodSender(s.From), "FROM", "want a number in digits with its calling code, or a name with a letter in it")
 	want(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
 	want(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
 	want(s.User != "" || s.Password.Empty(), "USER", "is missing beside PASSWORD")
 	want(s.User == "" || !s.Password.Empty(), "PASSWORD", "is missing beside USER")
 	want(!strings.Contains(s.User, ":"), "USER", "want no colon: HTTP Basic can't carry it")
 	want(s.authorizations() <= 1, "HEADERS", "want one Authorization: by USER and PASSWORD, by TOKEN alone, or by a header")
+	want(channelName.MatchString(s.Channel), "CHANNEL", "want sms, whatsapp, telegram or the like, in small letters and digits")
 	if !s.SigningSecret.Empty() {
 		_, err := signingKey(s.SigningSecret)
 		want(err == nil, "SIGNING_SECRET", "want v1,whsec_… as `smshook secret` makes it")
 		want(!s.Body.empty(), "SIGNING_SECRET", "signs the body, and there is no BODY")
 	}
 	return errors.Join(problems...)
+}
+
+// Warnings says where nothing but the status tells a success: most gateways say no inside a 200. A service that checks our
+// signature is the operator's own, whose status may be trusted.
+func (s Settings) Warnings() []providers.Problem {
+	if len(s.Success.conditions) > 0 || s.ID != nil || !s.SigningSecret.Empty() {
+		return nil
+	}
+	return []providers.Problem{{Setting: "SUCCESS", Want: "any answer with such a status counts as a success, whatever it says: " +
+		"want a condition such as body=^OK or status=ok, or an ID"}}
 }
 
 func (s Settings) has(names ...string) bool { return s.URL.has(names...) || s.Body.has(names...) }
@@ -92,7 +116,10 @@ type Provider struct {
 	key      []byte // for signatures; nil without
 }
 
-var _ providers.Provider = (*Provider)(nil)
+var (
+	_ providers.Provider  = (*Provider)(nil)
+	_ providers.Channeler = (*Provider)(nil)
+)
 
 // New returns a Provider for validated settings.
 func New(s Settings, d providers.Deps) (*Provider, error) {
@@ -111,6 +138,9 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	return p, err
 }
 
+// Channel is what CHANNEL says.
+func (p *Provider) Channel() string { return p.settings.Channel }
+
 // Send makes the request that the settings describe.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	answer, err := p.call.Do(ctx, m, p.request(m))
@@ -118,17 +148,16 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 		return providers.Sent{}, err
 	}
 	s := p.settings
-	var body document
-	unreadable := answer.Decode(&body)
-	code, text := s.ErrorCode.text(body.value), s.ErrorText.text(body.value)
+	body, unreadable := read(answer)
+	code, text := s.ErrorCode.in(body), s.ErrorText.in(body)
 	if !answer.OK() {
 		return providers.Sent{}, answer.Refuse(nil, code, text)
 	}
-	if unreadable != nil && (len(s.Success.conditions) > 0 || s.ID != nil) {
+	if unreadable != nil && (s.Success.readJSON() || s.ID != nil && !s.ID.readText()) {
 		return providers.Sent{}, unreadable
 	}
-	id := s.ID.text(body.value)
-	said := s.Success.judge(answer.Status, body.value)
+	id := s.ID.in(body)
+	said := s.Success.judge(answer.Status, body)
 	if said == yes && s.ID != nil && id == "" && len(s.Success.conditions) == 0 {
 		said = silent
 	}
@@ -141,11 +170,20 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	return providers.Sent{IDs: names(answer, id)}, nil
 }
 
+// read returns what an answer says, and why it isn't JSON, if it isn't.
+func read(answer *call.Answer) (content, error) {
+	var body document
+	unreadable := answer.Decode(&body)
+	text := strings.TrimPrefix(string(answer.Body), "\ufeff")
+	return content{strings.TrimSpace(text), body.value}, unreadable
+}
+
 func (p *Provider) request(m providers.Message) call.Request {
 	s := p.settings
 	to := m.To.Reveal()
 	values := map[string]string{
-		"To": to, "ToDigits": strings.TrimPrefix(to, "+"), "Text": m.Text.Reveal(), "Code": m.Code.Reveal(),
+		"To": to, "ToDigits": strings.TrimPrefix(to, "+"), "ToNational": m.National.Reveal(),
+		"Text": m.Text.Reveal(), "Code": m.Code.Reveal(),
 		"From": s.From, "ID": m.ID, "Token": s.Token.Reveal(),
 	}
 	r := call.Request{Method: s.Method, URL: s.URL.fill(values), Header: http.Header{}, Body: s.Body.fill(values)}

@@ -44,7 +44,7 @@ func (e env) with(other env) env {
 // settings reads e, with the URL at base. It returns the names of those that can't be read.
 func (e env) settings(base string) (Settings, map[string]error) {
 	e = e.with(nil)
-	for name, value := range map[string]string{"METHOD": "POST", "SUCCESS": "2xx"} {
+	for name, value := range map[string]string{"METHOD": "POST", "SUCCESS": "2xx", "CHANNEL": "sms"} {
 		if e[name] == "" {
 			e[name] = value
 		}
@@ -52,7 +52,7 @@ func (e env) settings(base string) (Settings, map[string]error) {
 	if e["URL"] != "" {
 		e["URL"] = base + e["URL"]
 	}
-	s := Settings{Method: e["METHOD"], User: e["USER"], From: e["FROM"]}
+	s := Settings{Method: e["METHOD"], User: e["USER"], From: e["FROM"], Channel: e["CHANNEL"]}
 	unread := map[string]error{}
 	for name, target := range map[string]interface{ UnmarshalText([]byte) error }{
 		"URL": &s.URL, "BODY": &s.Body, "HEADERS": &s.Headers, "TOKEN": &s.Token, "PASSWORD": &s.Password,
@@ -97,13 +97,14 @@ var (
 	formEnv = jsonEnv.with(env{"BODY": "to={{ .ToDigits }}&text={{ .Text }}&from={{ .From }}&type=a%20b", "METHOD": "PUT"})
 	getEnv  = jsonEnv.with(env{"METHOD": "GET", "BODY": "", "FROM": "", "TOKEN": "",
 		"URL": "/send/{{ .ToDigits }}/{{ .Text }}?key=" + testKey + "&text={{ .Text }}&code={{ .Code }}"})
-	placedEnv = jsonEnv.with(env{"HEADERS": "Authorization: App {{ .Token }}; X-Id: {{ .ID }}; content-type: text/json",
+	nationalEnv = jsonEnv.with(env{"BODY": "to=0{{ .ToNational }}&text={{ .Text }}&from={{ .From }}"})
+	placedEnv   = jsonEnv.with(env{"HEADERS": "Authorization: App {{ .Token }}; X-Id: {{ .ID }}; content-type: text/json",
 		"BODY": `{"key":"{{ .Token }}","to":"{{.ToDigits}}","text":"{{  .Text  }}","from":"{{ .From }}"}`})
 	basicEnv = jsonEnv.with(env{"TOKEN": "", "USER": "me", "PASSWORD": testPassword})
 )
 
-func carrier(e env, secret string) providertest.Carrier {
-	c := providertest.Carrier{
+func provider(e env, secret string) providertest.Provider {
+	c := providertest.Provider{
 		Open:     e.open,
 		Secrets:  []string{secret},
 		Codes:    providers.Codes{"NO-SUCH-NUMBER": providers.Rejected, "17": providers.Rejected}, // CODES is applied by the race
@@ -115,7 +116,7 @@ func carrier(e env, secret string) providertest.Carrier {
 }
 
 func TestSuite(t *testing.T) {
-	c := carrier(jsonEnv, testToken)
+	c := provider(jsonEnv, testToken)
 	unicode := message(func(m *providers.Message) {
 		m.Text = providers.NewSecret("Ваш код: \"482913\"\n\\🔑&to=+15555550199\r\n\n@shop.example #482913")
 	})
@@ -124,6 +125,7 @@ func TestSuite(t *testing.T) {
 		{Name: "json-unicode", Open: jsonEnv.open, Message: unicode},
 		{Name: "form", Open: formEnv.open, Message: providertest.Message()},
 		{Name: "form-unicode", Open: formEnv.open, Message: unicode},
+		{Name: "national", Open: nationalEnv.open, Message: providertest.Message()},
 		{Name: "get", Open: getEnv.open, Message: providertest.Message()},
 		{Name: "get-unicode", Open: getEnv.open, Message: unicode},
 		{Name: "token-placed", Open: placedEnv.open, Message: providertest.Message()},
@@ -133,13 +135,13 @@ func TestSuite(t *testing.T) {
 }
 
 func TestSuiteOfOtherForms(t *testing.T) {
-	t.Run("get", func(t *testing.T) { providertest.Run(t, carrier(getEnv, testKey)) })
-	t.Run("form", func(t *testing.T) { providertest.Run(t, carrier(formEnv, testToken)) })
-	t.Run("token placed", func(t *testing.T) { providertest.Run(t, carrier(placedEnv, testToken)) })
+	t.Run("get", func(t *testing.T) { providertest.Run(t, provider(getEnv, testKey)) })
+	t.Run("form", func(t *testing.T) { providertest.Run(t, provider(formEnv, testToken)) })
+	t.Run("token placed", func(t *testing.T) { providertest.Run(t, provider(placedEnv, testToken)) })
 	t.Run("basic, signed", func(t *testing.T) {
-		providertest.Run(t, carrier(basicEnv.with(env{"SIGNING_SECRET": testSigning}), testPassword))
+		providertest.Run(t, provider(basicEnv.with(env{"SIGNING_SECRET": testSigning}), testPassword))
 	})
-	t.Run("the id as proof", func(t *testing.T) { providertest.Run(t, carrier(jsonEnv.with(env{"SUCCESS": "200"}), testToken)) })
+	t.Run("the id as proof", func(t *testing.T) { providertest.Run(t, provider(jsonEnv.with(env{"SUCCESS": "200"}), testToken)) })
 }
 
 func send(t *testing.T, e env, answer providertest.Answer) (providers.Sent, error) {
@@ -150,11 +152,44 @@ func send(t *testing.T, e env, answer providertest.Answer) (providers.Sent, erro
 	return p.Send(t.Context(), providertest.Message())
 }
 
+func TestChannel(t *testing.T) {
+	for _, channel := range []string{"sms", "telegram"} {
+		p, err := jsonEnv.with(env{"CHANNEL": channel}).open("https://api.example.com", providers.Deps{HTTP: &http.Client{Transport: &http.Transport{}}})
+		require.NoError(t, err)
+		require.Equal(t, channel, p.(providers.Channeler).Channel())
+	}
+}
+
+// Nothing but the status tells a success: most gateways say no inside a 200.
+func TestWarnings(t *testing.T) {
+	statusOnly := jsonEnv.with(env{"SUCCESS": "", "ID": ""})
+	want := []providers.Problem{{Setting: "SUCCESS", Want: "any answer with such a status counts as a success, whatever it says: " +
+		"want a condition such as body=^OK or status=ok, or an ID"}}
+	for _, test := range []struct {
+		name string
+		env  env
+		want []providers.Problem
+	}{
+		{"a status alone", statusOnly, want},
+		{"one status alone", statusOnly.with(env{"SUCCESS": "200"}), want},
+		{"a condition", statusOnly.with(env{"SUCCESS": "2xx; status=ok"}), nil},
+		{"a pattern", statusOnly.with(env{"SUCCESS": "2xx; body=^00"}), nil},
+		{"an id", statusOnly.with(env{"ID": "id"}), nil},
+		{"a service of one's own", statusOnly.with(env{"SIGNING_SECRET": testSigning}), nil},
+	} {
+		s, unread := test.env.settings("https://api.example.com")
+		require.Empty(t, unread)
+		require.Equal(t, test.want, s.Warnings(), test.name)
+	}
+}
+
 func TestAnswers(t *testing.T) {
 	status := jsonEnv.with(env{"SUCCESS": "", "ID": ""})
 	only202 := status.with(env{"SUCCESS": "202"})
 	idOnly := jsonEnv.with(env{"SUCCESS": ""})
 	places := jsonEnv.with(env{"SUCCESS": "list[0].state=1,3", "ERROR_CODE": "list[0].code, message", "ID": "list[0].id"})
+	text := status.with(env{"SUCCESS": "2xx; body=^00", "ID": "body=^00 (\\S+)", "ERROR_CODE": "body=^(\\d+)", "ERROR_TEXT": "body=^\\d+ (.*)"})
+	textID := text.with(env{"SUCCESS": ""})
 	for _, test := range []struct {
 		name   string
 		env    env
@@ -181,6 +216,16 @@ func TestAnswers(t *testing.T) {
 		{"or is a page", idOnly, 200, `{"id":"<html> "}`, "sent []"},
 		{"in a list", places, 200, `{"list":[{"state":3,"id":"a"}]}`, "sent [a]"},
 		{"another place of the code", places, 200, `{"list":[],"message":"NoSender"}`, "rejected (code NoSender): answer 200: not what SUCCESS says"},
+		{"a text", text, 200, "00 a1b2", "sent [a1b2]"},
+		{"a text with blanks around it", text, 200, "\ufeff\r\n 00 a1b2\n", "sent [a1b2]"},
+		{"a text without an id", text, 200, "00", "sent []"},
+		{"a text that says no", text, 200, "30", "rejected (code 30): answer 200: not what SUCCESS says"},
+		{"a text that says why", text, 200, "30 wrong key " + testToken, "rejected (code 30): answer 200: not what SUCCESS says: wrong key [secret]"},
+		{"a text that says nothing", text, 200, "\n", "unknown: answer 200: the answer doesn't say whether it is a success"},
+		{"a text that echoes the number", text, 200, "00 447700900123", "sent []"},
+		{"a text beside a failure", text, 403, "30 wrong key", "account (code 30): answer 403: wrong key"},
+		{"a text's id as proof", textID, 200, "00 a1b2", "sent [a1b2]"},
+		{"no proof in a text", textID.with(env{"ERROR_CODE": "", "ERROR_TEXT": ""}), 200, "queued", "unknown: answer 200: the answer doesn't say whether it is a success"},
 		{"a failure's code", jsonEnv, 500, `{"error":{"code":true}}`, "temporary (code true): answer 500"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

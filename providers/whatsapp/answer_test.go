@@ -142,7 +142,7 @@ func TestEchoedAddress(t *testing.T) {
 // Operators read what Check says: it must tell a wrong token from a host that can't be reached.
 func TestCheck(t *testing.T) {
 	f := providertest.NewFake(t,
-		carrier().Checked,
+		provider().Checked,
 		providertest.Answer{Status: http.StatusUnauthorized, Body: `{"error":{"message":"Invalid OAuth access token","code":190}}`},
 		providertest.Answer{Status: http.StatusNotFound, Body: `{"error":{"message":"Phone number not found","code":803}}`},
 	)

@@ -54,6 +54,9 @@ var codes = withPermissions(providers.Codes{
 	"131056": providers.Rejected,  // too many from this sender to this recipient: anyone can cause that
 	"131057": providers.Temporary, // account in maintenance
 
+	// https://developers.facebook.com/documentation/business-messaging/whatsapp/direct-send
+	"131064": providers.Temporary, // limit of an account whose templates were in wrong categories
+
 	"132000": providers.Rejected, // number of the template's parameters
 	"132001": providers.Rejected, // template missing, or not approved in this language
 	"132005": providers.Rejected, // template's text too long

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"golang.org/x/text/language"
 )
 
 // Translations are the languages in which there is a template.
@@ -15,9 +17,15 @@ type Translations []translation
 // one of its own only where a translation had to be made anew.
 type translation struct{ language, template string }
 
-// language is how WhatsApp writes one, https://developers.facebook.com/docs/whatsapp/api/messages/message-templates: en,
-// fil, pt_BR.
-var language = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
+// languageCode is how WhatsApp writes a language, https://developers.facebook.com/docs/whatsapp/api/messages/message-templates:
+// en, fil, pt_BR.
+var languageCode = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
+
+// isLanguage reports whether a text can be a template's language. Its parts must be registered: a typo is no language.
+func isLanguage(code string) bool {
+	_, err := language.Parse(code)
+	return err == nil && languageCode.MatchString(code)
+}
 
 const wantLanguage = "want a language as WhatsApp writes it, such as en or pt_BR"
 
@@ -26,7 +34,7 @@ func (l *Translations) UnmarshalText(text []byte) error {
 	var list Translations
 	for i, entry := range strings.Split(string(text), ",") {
 		code, template, named := strings.Cut(strings.TrimSpace(entry), "=")
-		if !language.MatchString(code) {
+		if !isLanguage(code) {
 			return fmt.Errorf("entry %d: %s", i+1, wantLanguage)
 		}
 		if named && !isTemplate(template) {
@@ -48,58 +56,36 @@ func (l Translations) rename(language, template string) bool {
 	})
 }
 
-// after returns l behind the given translation, whose template is also that of every language without one.
-func (l Translations) after(language, template string) Translations {
-	list := Translations{{language, template}}
-	for _, t := range l {
-		if t.template == "" {
-			t.template = template
-		}
-		list = append(list, t)
-	}
-	return list
+// templates are the translations that there are. They may be used concurrently.
+type templates struct {
+	list    Translations // the first is for everybody whose language isn't among them
+	matcher language.Matcher
 }
 
-// nearest returns the translation for a user's locale: the same language and region, else the language without a region,
-// else the language of another region. Where several are as near, and where none is, it is the first.
-func (l Translations) nearest(locale string) translation {
-	language, region := split(locale)
-	nearest, best := l[0], 0
-	for _, t := range l {
-		if rank := t.rank(language, region); rank > best {
-			nearest, best = t, rank
+// newTemplates returns the given template, in its language, and its translations, which have its name unless they have one of
+// their own.
+func newTemplates(code, template string, others Translations) templates {
+	t := templates{list: Translations{{code, template}}}
+	for _, other := range others {
+		if other.template == "" {
+			other.template = template
 		}
+		t.list = append(t.list, other)
 	}
-	return nearest
+	var tags []language.Tag
+	for _, one := range t.list {
+		tags = append(tags, language.Make(one.language))
+	}
+	t.matcher = language.NewMatcher(tags)
+	return t
 }
 
-func (t translation) rank(language, region string) int {
-	ours, of := split(t.language)
-	switch {
-	case ours != language:
-		return 0
-	case of == region:
-		return 3
-	case of == "":
-		return 2
-	default:
-		return 1
+// nearest returns the translation that a reader of a locale understands, by CLDR's data, as for the texts of an SMS: pt-AO reads
+// pt_PT before pt_BR, and zh_CN doesn't do for zh-Hant. The locale may be empty, unknown or nonsense.
+func (t templates) nearest(locale string) translation {
+	_, at, confidence := t.matcher.Match(language.Make(locale))
+	if confidence < language.High {
+		return t.list[0]
 	}
-}
-
-// split returns the language and the region of a tag such as pt-BR, pt_BR or zh-Hant-TW.
-func split(tag string) (language, region string) {
-	parts := strings.FieldsFunc(tag, func(r rune) bool { return r == '-' || r == '_' })
-	if len(parts) == 0 {
-		return "", ""
-	}
-	for _, part := range parts[1:] {
-		if len(part) == 1 {
-			break // extensions, such as -u-ca-buddhist
-		}
-		if len(part) == 2 {
-			return strings.ToLower(parts[0]), strings.ToUpper(part)
-		}
-	}
-	return strings.ToLower(parts[0]), ""
+	return t.list[at]
 }

@@ -35,6 +35,8 @@ func TestTranslationsUnreadable(t *testing.T) {
 		{"de;es", "entry 1" + language},
 		{"de, pt-BR", "entry 2" + language},
 		{"DE", "entry 1" + language},
+		{"de,xx", "entry 2" + language},
+		{"de,pt_RB", "entry 2" + language},
 		{"=code", "entry 1" + language},
 		{"de=", "entry 1" + name},
 		{"de,es=hunter 2", "entry 2" + name},
@@ -63,40 +65,54 @@ func TestNearest(t *testing.T) {
 		{"en", "pt,pt_PT,pt_BR", "pt-Latn-BR", "pt_BR"},
 		{"en", "zh_CN,zh_HK,zh_TW", "zh-Hant-TW", "zh_TW"},
 
-		// Else the language alone, and else another region's.
-		{"en", "pt_PT,pt,pt_BR", "pt-AO", "pt"},
+		// Else the region whose writing is the nearest.
+		{"en", "pt_BR,pt_PT", "pt-AO", "pt_PT"},
+		{"en", "de,pt_BR", "pt-AO", "pt_BR"},
+		{"en", "de,pt_PT", "pt", "pt_PT"},
 		{"en", "pt_PT,pt,pt_BR", "pt", "pt"},
-		{"en", "de,pt_PT,pt_BR", "pt-AO", "pt_PT"},
-		{"en", "de,pt_PT,pt_BR", "pt", "pt_PT"},
-		{"en", "es,es_MX", "es-419", "es"},
+		{"en", "es_ES,es_MX", "es-419", "es_MX"},
+		{"en_US", "en_GB", "en-AU", "en_GB"},
 		{"en", "de", "de-AT", "de"},
 		{"en", "de", "de-DE-u-co-phonebk", "de"},
 		{"en", "th_US,th", "th-u-us-buddhist", "th"}, // what stands in an extension is no region
 
+		// The script, which WhatsApp tells by the region: who reads one needn't read the other.
+		{"en", "zh_CN,zh_HK,zh_TW", "zh", "zh_CN"},
+		{"en", "zh_CN,zh_HK,zh_TW", "zh-Hans-HK", "zh_CN"},
+		{"en", "zh_CN,zh_HK,zh_TW", "zh-Hant", "zh_TW"},
+		{"en", "zh_CN,zh_HK,zh_TW", "zh-MO", "zh_HK"},
+		{"en", "zh_CN", "zh-Hant", "en"},
+		{"en", "zh_TW", "zh-CN", "en"},
+		{"en", "sr", "sr-Latn", "en"},
+
+		// One language by two names.
+		{"en", "fil", "tl", "fil"},
+		{"en", "nb", "no", "nb"},
+		{"en", "he", "iw_IL", "he"},
+
 		// The default is one of them, and the first.
-		{"pt_PT", "pt_BR", "pt", "pt_PT"},
+		{"pt_PT", "pt_BR", "pt-AO", "pt_PT"},
 		{"pt_PT", "pt_BR", "pt-BR", "pt_BR"},
-		{"pt_PT", "pt_BR,pt", "pt-AO", "pt"},
 		{"en", "en_GB,en", "en", "en"},
 
 		// A language is not the beginning of another, and what isn't one is nobody's.
 		{"en", "fi,fil", "fil-PH", "fil"},
 		{"en", "fi", "fil", "en"},
-		{"en", "de", "-de", "de"},
 		{"en", "de", "---", "en"},
+		{"en", "de", "und", "en"},
 		{"en", "de", "{{ .Code }}", "en"},
 	} {
 		var list Translations
 		if test.languages != "" {
 			require.NoError(t, list.UnmarshalText([]byte(test.languages)))
 		}
-		got := list.after(test.language, "code").nearest(test.locale)
+		got := newTemplates(test.language, "code", list).nearest(test.locale)
 		require.Equal(t, translation{test.want, "code"}, got, "%q of %s,%s", test.locale, test.language, test.languages)
 	}
 }
 
 func TestNearestHasItsOwnName(t *testing.T) {
-	list := Translations{{"de", ""}, {"es", "code_es"}}.after("en", "code")
+	list := newTemplates("en", "code", Translations{{"de", ""}, {"es", "code_es"}})
 	require.Equal(t, translation{"en", "code"}, list.nearest("ja"))
 	require.Equal(t, translation{"de", "code"}, list.nearest("de"))
 	require.Equal(t, translation{"es", "code_es"}, list.nearest("es-MX"))

@@ -150,7 +150,7 @@ func (s status) receipts() []providers.Receipt {
 		receipt := providers.Receipt{ID: name, State: state, At: s.at()}
 		if state.Failed() {
 			receipt.Code = s.why()
-			receipt.Kind = codes.OfReceipt(receipt.Code)
+			receipt.Kind = codes.OfReceipt(receipt.Code, providers.Temporary)
 		}
 		receipts = append(receipts, receipt)
 	}

@@ -60,7 +60,7 @@ func (s Settings) Validate() error {
 	want(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
 	want(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
 	want(isTemplate(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
-	want(language.MatchString(s.Language), "LANGUAGE", wantLanguage)
+	want(isLanguage(s.Language), "LANGUAGE", wantLanguage)
 	want(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
 	want(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
 	want(optionalToken.MatchString(s.VerifyToken.Reveal()), "VERIFY_TOKEN", "want a text without spaces or line breaks")
@@ -71,7 +71,7 @@ func (s Settings) Validate() error {
 // Provider sends from one number.
 type Provider struct {
 	settings  Settings
-	templates Translations // the first is for everybody whose language isn't among them
+	templates templates
 	call      *call.Caller
 }
 
@@ -86,7 +86,7 @@ var (
 func New(s Settings, d providers.Deps) (*Provider, error) {
 	return &Provider{
 		settings:  s,
-		templates: s.Languages.after(s.Language, s.Template),
+		templates: newTemplates(s.Language, s.Template, s.Languages),
 		call:      call.New(d.HTTP, s.AccessToken, d.Callback.Token()),
 	}, nil
 }
@@ -139,6 +139,9 @@ func (p *Provider) Check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Credentials are the sender and the token.
+func (*Provider) Credentials() []string { return []string{"PHONE_NUMBER_ID", "ACCESS_TOKEN"} }
 
 func (p *Provider) request(method, path, body string) call.Request {
 	header := http.Header{"Authorization": {"Bearer " + p.settings.AccessToken.Reveal()}}

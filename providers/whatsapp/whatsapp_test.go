@@ -95,8 +95,8 @@ func refusedWith(code, text string) providertest.Answer {
 	return providertest.Answer{Status: http.StatusBadRequest, Body: string(encoded)}
 }
 
-func carrier() providertest.Carrier {
-	return providertest.Carrier{
+func provider() providertest.Provider {
+	return providertest.Provider{
 		Open:     with(asIs),
 		Secrets:  []string{testToken},
 		Codes:    codes,
@@ -124,7 +124,7 @@ func carrier() providertest.Carrier {
 	}
 }
 
-func TestSuite(t *testing.T) { providertest.Run(t, carrier()) }
+func TestSuite(t *testing.T) { providertest.Run(t, provider()) }
 
 // A template takes 15 characters. What a longer code would make of the message, Meta doesn't say.
 func TestCodeThatFitsNoTemplate(t *testing.T) {
@@ -133,7 +133,7 @@ func TestCodeThatFitsNoTemplate(t *testing.T) {
 		{"1234567890123456", "the code has 16 characters, and a template takes 1 to 15"},
 		{strings.Repeat("é", 16), "the code has 16 characters, and a template takes 1 to 15"},
 	} {
-		f := providertest.NewFake(t, carrier().Accepted)
+		f := providertest.NewFake(t, provider().Accepted)
 		p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
 		require.NoError(t, err)
 		sent, err := p.Send(t.Context(), code(test.code))

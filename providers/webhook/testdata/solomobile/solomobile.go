@@ -1,4 +1,4 @@
-// Package solomobile sends through Solo Mobile. It shows what a carrier takes that is a folder of its own, and stands in a
+// Package solomobile sends through Solo Mobile. It shows what a provider takes that is a folder of its own, and stands in a
 // test's copy of this program only: testdata/examples/solomobile.env does the same without code.
 package solomobile
 

@@ -10,7 +10,7 @@ import (
 )
 
 func TestSuite(t *testing.T) {
-	providertest.Run(t, providertest.Carrier{
+	providertest.Run(t, providertest.Provider{
 		Open: func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
 			return New(Settings{Token: providers.NewSecret("token+/0123=="), From: "+15555550100", BaseURL: base}, d)
 		},

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const alerts = "examples/alerts.yml"
+
+// The alerts ring when they should, and not when they shouldn't: examples/alerts_test.yml says when. promtool comes with Prometheus.
+func TestAlerts(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skip("there is no promtool here (Debian has it in the package prometheus)")
+	}
+	require.NoError(t, err)
+	for _, args := range [][]string{{"check", "rules", alerts}, {"test", "rules", "examples/alerts_test.yml"}} {
+		said, err := exec.Command(promtool, args...).CombinedOutput()
+		require.NoError(t, err, "%s", said)
+	}
+}
+
+func TestREADMEShowsTheAlerts(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	rules, err := os.ReadFile(alerts)
+	require.NoError(t, err)
+	require.Contains(t, string(readme), "```yaml\n"+string(rules)+"```\n")
+}

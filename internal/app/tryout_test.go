@@ -1,0 +1,113 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers"
+)
+
+// lock is an instance that knows one good token.
+type lock struct {
+	gate
+	Token providers.Secret `env:"TOKEN" help:"x"`
+	key   *string
+}
+
+func (l *lock) Check(ctx context.Context) error {
+	switch l.Token.Reveal() {
+	case *l.key:
+		return nil
+	case "hangs":
+		<-ctx.Done()
+		return &providers.Error{Kind: providers.Unknown, Err: errors.New("no answer")}
+	case "panics":
+		panic("028687")
+	default:
+		return &providers.Error{Kind: providers.Account, Code: "20003", Err: errors.New("answer 401")}
+	}
+}
+
+func (l *lock) Credentials() []string { return []string{"TOKEN"} }
+
+var _ providers.Checker = (*lock)(nil)
+
+// New credentials are tried before they take the place of the old ones, and are refused where they are worse.
+func TestReloadTriesCredentials(t *testing.T) {
+	const refused = "LOCK_…: the instance refuses what is new here, and not what was there before: account (code 20003): answer 401"
+	for _, tt := range []struct {
+		name, old, key, new string
+		want                string
+		token, logs         string
+		took                time.Duration
+	}{
+		{"good", "old", "new", "new", "", "new", "", 0},
+		{"half written", "whole", "whole", "who", refused, "whole", "", 0},
+		{"both are refused", "old", "another", "new", "", "new", "", 0},
+		{"unchanged, and refused", "old", "another", "old", "", "old", "", 0},
+		{"the instance is silent", "old", "old", "hangs", "", "hangs", `"instance":"lock","error":"unknown: no answer","message":"the new credentials are taken untried"`, tryFor},
+		{"the old ones can't be asked about", "hangs", "another", "new", refused, "hangs", "", tryFor},
+		{"a bug", "old", "old", "panics", "", "panics", `"error":"the check panicked"`, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				type settings struct {
+					Token providers.Secret `env:"TOKEN" help:"x"`
+				}
+				key := tt.key
+				drivers := []providers.Driver{providers.NewDriver("lock", "Lock", func(s settings, _ providers.Deps) (*lock, error) {
+					return &lock{Token: s.Token, key: &key}, nil
+				})}
+				secret := hook.NewSecret()
+				load := func(token string) config.Config {
+					c, err := config.Load([]string{"SMSHOOK_SECRETS=" + secret, "SMSHOOK_PROVIDERS=lock", "LOCK_TOKEN=" + token}, drivers, false, nil)
+					require.NoError(t, err)
+					return c
+				}
+				written := new(bytes.Buffer)
+				a, err := New(load(tt.old), "v1", zerolog.New(written), nil)
+				require.NoError(t, err)
+
+				start := time.Now()
+				err = a.Reload(t.Context(), load(tt.new))
+				if tt.want == "" {
+					require.NoError(t, err)
+				} else {
+					require.EqualError(t, err, tt.want)
+				}
+				require.Equal(t, tt.took, time.Since(start))
+				require.Equal(t, tt.token, a.Dispatcher.Instances[0].Provider().(*lock).Token.Reveal())
+				require.Contains(t, written.String(), tt.logs)
+				require.Equal(t, tt.logs != "", written.Len() > 0, written.String())
+				require.NotContains(t, written.String(), "028687")
+			})
+		})
+	}
+}
+
+// A reload takes a new secret of the hook beside the old one, and refuses half of one.
+func TestReloadKeepsTheOldSecret(t *testing.T) {
+	drivers := []providers.Driver{providers.NewDriver("gate", "Gate", func(none, providers.Deps) (*gate, error) { return new(gate), nil })}
+	old, fresh := hook.NewSecret(), hook.NewSecret()
+	load := func(secret string) config.Config {
+		c, err := config.Load([]string{"SMSHOOK_SECRETS=" + secret, "SMSHOOK_PROVIDERS=gate"}, drivers, false, nil)
+		require.NoError(t, err)
+		return c
+	}
+	a, err := New(load(old), "v1", zerolog.Nop(), nil)
+	require.NoError(t, err)
+	require.EqualError(t, a.Reload(t.Context(), load(fresh[:41])),
+		"SMSHOOK_SECRETS: secret 1: is shorter than those before, as if its file were half written; if it is whole, that takes a restart")
+	require.Len(t, a.Server.Keys.Load().Hook, 1)
+	require.NoError(t, a.Reload(t.Context(), load(fresh)))
+	require.Len(t, a.Server.Keys.Load().Hook, 2)
+}
