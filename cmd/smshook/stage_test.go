@@ -15,7 +15,9 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -58,7 +60,8 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 			s.ended(a)
 		}
 	}}
-	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, instances, runner, dispatch.Events{})
+	memory := ledger.NewMemory(ledger.Settings{CallerWaits: hook.AuthWaits, MaxWaiting: settings.AtOnce}, policy.NewMemory(), time.Now)
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, memory, instances, runner, dispatch.Events{})
 	front := &server.Server{
 		Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
 		Sentences: server.Sentences{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},

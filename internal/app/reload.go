@@ -82,7 +82,7 @@ func restartNeeded(before, after config.Config) bool {
 func lasting(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
 	for _, instance := range c.Instances {
 		all = append(all, instance.Codes)
 	}

@@ -69,7 +69,7 @@ func (a *Attempt) Over() bool { return a.State == AttemptFailed || a.failed() }
 
 // delivered reports whether the whole message is on the phone.
 func (a *Attempt) delivered() bool {
-	return len(a.Parts) > 0 && !slices.ContainsFunc(a.Parts, func(p Part) bool { return !p.State.Arrived() })
+	return len(a.Parts) > 0 && !slices.ContainsFunc(a.Parts, func(p Part) bool { return !p.State.Delivered() })
 }
 
 // mayDeliver reports whether nothing bad is known of the attempt. An attempt that ended without an answer doesn't count:

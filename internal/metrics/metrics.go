@@ -36,7 +36,6 @@ type Metrics struct {
 	receiptsUnknown *prometheus.CounterVec
 	deliverySeconds *prometheus.HistogramVec
 	lateFallbacks   *prometheus.CounterVec
-	forgotten       prometheus.Counter
 	panics          prometheus.Counter
 }
 
@@ -78,7 +77,6 @@ func New(version string) *Metrics {
 	m.receiptsUnknown = counters("receipts_unknown_total", "Receipts for messages that are not known, or not any more.", instanceLabel)
 	m.deliverySeconds = histograms("delivery_seconds", "From the arrival of a call of the hook to the report that its message is on the phone.", deliverySeconds, instanceLabel)
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other took it.", instanceLabel, "kind", "accepted")
-	m.forgotten = counter("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.")
 	m.panics = counter("panics_total", "Bugs that were caught.")
 	for _, result := range []string{"accepted", "failed"} { // as for instances: a rate from the start
 		m.hooks.WithLabelValues(result)
@@ -153,20 +151,24 @@ func (m *Metrics) LateFallback(instance, kind string, accepted bool) {
 	m.lateFallbacks.WithLabelValues(instance, kind, strconv.FormatBool(accepted)).Inc()
 }
 
-// Forgotten counts a message whose receipts can't be waited for.
-func (m *Metrics) Forgotten() { m.forgotten.Inc() }
-
 // Panic counts a bug.
 func (m *Metrics) Panic() { m.panics.Inc() }
 
 // Limits adds what the limits count for themselves: the calls without a source, and the keys forgotten for lack of room.
 func (m *Metrics) Limits(noSource, forgotten func() uint64) {
-	counter := func(name, help string, count func() uint64) {
-		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
-			func() float64 { return float64(count()) }))
-	}
-	counter("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
-	counter("limit_keys_forgotten_total", "Numbers, accounts, addresses and prefixes that the limits lost for lack of room.", forgotten)
+	m.counted("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
+	m.counted("limit_keys_forgotten_total", "Numbers, accounts, addresses and prefixes that the limits lost for lack of room.", forgotten)
+}
+
+// Messages adds what the ledger counts for itself: the messages forgotten for lack of room.
+func (m *Metrics) Messages(forgotten func() uint64) {
+	m.counted("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.", forgotten)
+}
+
+// counted adds a counter that is counted elsewhere.
+func (m *Metrics) counted(name, help string, count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
+		func() float64 { return float64(count()) }))
 }
 
 // BreakerState adds a state that an instance may be in.

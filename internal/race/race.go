@@ -169,10 +169,10 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 }
 
 // Go runs f, and lets Drain wait for it. If f panics, the program goes on.
-func (r *Runner) Go(f func()) { r.following.Go(func() { r.guard(f) }) }
+func (r *Runner) Go(f func()) { r.following.Go(func() { r.Guard(f) }) }
 
-// guard runs f, whose bugs must not end what else is under way: neither a race, which has a message to send, nor the program.
-func (r *Runner) guard(f func()) {
+// Guard runs f, whose bugs must not end what else is under way: neither a race, which has a message to send, nor the program.
+func (r *Runner) Guard(f func()) {
 	defer func() {
 		if value := recover(); value != nil && r.Panicked != nil {
 			r.Panicked(*newPanic(value))

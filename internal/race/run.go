@@ -105,7 +105,7 @@ func (run *run) land(ctx context.Context, f *flight) (won bool) {
 	newest := run.flying[len(run.flying)-1] == f
 	run.flying = slices.DeleteFunc(run.flying, func(o *flight) bool { return o == f })
 	run.ended = append(run.ended, f.result)
-	run.guard(func() { run.Ended(f.result) })
+	run.Guard(func() { run.Ended(f.result) })
 	if f.result.Err == nil {
 		return true
 	}
@@ -141,9 +141,9 @@ func (run *run) follow() {
 			if f.result.Err == nil {
 				f.result.Double, run.won = run.won, true
 			}
-			run.guard(func() { run.Ended(f.result) })
+			run.Guard(func() { run.Ended(f.result) })
 			if run.entry.Late != nil {
-				run.guard(func() { run.entry.Late(f.result) })
+				run.Guard(func() { run.entry.Late(f.result) })
 			}
 		}
 	})

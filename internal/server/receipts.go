@@ -25,6 +25,7 @@ var (
 	errNoReceiver  = errors.New("not signed by the provider: the token in the address is wrong")
 	errUnverified  = errors.New("nothing can prove who reports this, and the settings don't allow that")
 	errUnreadable  = errors.New("the receipt can't be read")
+	errNotNoted    = errors.New("the receipt can't be noted now: it has to come again")
 	errNoChallenge = errors.New("not the check that the instance makes of an address")
 )
 
@@ -64,7 +65,10 @@ func (s *Server) receipts(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		line.refuse(http.StatusBadRequest, errUnreadable)
 	default:
-		s.Dispatcher.Receipts(instance, messageID, receipts)
+		if s.Dispatcher.Receipts(r.Context(), instance, messageID, receipts) != nil {
+			line.refuse(http.StatusServiceUnavailable, errNotNoted)
+			return
+		}
 		hook.Accepted().WriteTo(w)
 	}
 }

@@ -9,10 +9,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/providers"
@@ -23,6 +26,20 @@ type reporter struct {
 	instance
 	called   []string
 	unsigned string
+	away     bool // the ledger is
+}
+
+// away is a ledger that can't always take receipts.
+type away struct {
+	ledger.Ledger
+	away *bool
+}
+
+func (l away) Receipt(ctx context.Context, instance, id string, r providers.Receipt) (ledger.News, error) {
+	if *l.away {
+		return ledger.News{}, errors.New("the ledger is away")
+	}
+	return l.Ledger.Receipt(ctx, instance, id, r)
 }
 
 func (p *reporter) Setup() providers.ReceiptSetup {
@@ -63,11 +80,12 @@ func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, p
 	a = &reporter{instance: accepts}
 	addresses := receipt.NewAddresses(site, secrets)
 	s.Keys.Store(&Keys{Hook: s.Keys.Load().Hook, Receipts: addresses})
-	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Instance{
+	memory := ledger.NewMemory(ledger.Settings{}, policy.NewMemory(), time.Now)
+	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, away{memory, &a.away}, []*race.Instance{
 		race.NewInstance("a", a, nil, 1),
 		race.NewInstance("b", challenger{&reporter{instance: accepts}}, nil, 1),
 		race.NewInstance("c", instance(accepts), nil, 1),
-	}, &race.Runner{}, dispatch.Events{Reported: func(dispatch.Report) {}}) // receipts for no known message are reported later
+	}, &race.Runner{}, dispatch.Events{Reported: func(ledger.Report) {}}) // receipts for no known message are reported later
 	return s, a, written, func(instance string) string {
 		return receipt.Path + instance + "/" + addresses.Of(instance).Token().Reveal()
 	}
@@ -124,6 +142,16 @@ func TestChallengeIsPlainText(t *testing.T) {
 	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path("b")+"?token=right&challenge=1158201444", nil))
 	require.Equal(t, "1158201444", w.Body.String())
 	require.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
+}
+
+// A receipt that can't be noted has to come again: providers repeat what isn't answered by a success.
+func TestReceiptsThatCannotBeNoted(t *testing.T) {
+	s, a, written, path := newReceiver(t)
+	a.away = true
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, written.String(), `"reason":"the receipt can't be noted now: it has to come again"`)
 }
 
 // Without receipts there is no such place.

@@ -35,7 +35,7 @@ func receiptsInEveryOrder(d *desk) {
 					news := d.report("a", "", id, state, providers.Recipient)
 					require.Equal(d, state > best, len(news.Reports) == 1, "%s: %v after %v", id, state, best)
 					if state > best {
-						require.Equal(d, state.Arrived(), news.Reports[0].Delivered)
+						require.Equal(d, state.Delivered(), news.Reports[0].Delivered)
 					}
 					best = max(best, state)
 				}
