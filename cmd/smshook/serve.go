@@ -84,6 +84,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	go a.ReloadOn(ctx, hangups, load)
+	go keepRoom(ctx)
 	for _, warning := range settings.Warnings {
 		log.Warn().Msg(warning)
 	}
