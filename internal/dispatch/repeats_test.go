@@ -10,6 +10,7 @@ import (
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -207,18 +208,22 @@ func TestAFailedCallIsNotSentLater(t *testing.T) {
 	})
 }
 
-// buggy is a ledger that panics when an attempt is noted.
-type buggy struct{ ledger.Ledger }
+// slow is a ledger that takes a second to answer.
+type slow struct{ ledger.Ledger }
 
-func (buggy) Attempt(context.Context, string, ledger.Attempt) error {
-	time.Sleep(time.Second) // a repeat comes
-	panic("a bug")
+func (l slow) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error) {
+	begun, err := l.Ledger.Begin(ctx, c)
+	time.Sleep(time.Second)
+	return begun, err
 }
 
+// A bug between the answer of the ledger and the end of the race ends the message all the same.
 func TestAPanicReleasesTheWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := dispatcher(Settings{}, &pigeon{})
-		d.ledger = buggy{d.ledger}
+		var routes route.Table
+		require.NoError(t, routes.UnmarshalText([]byte("*: nobody")))
+		d := dispatcher(Settings{Routes: routes}, &pigeon{})
+		d.ledger = slow{d.ledger}
 		waiting := make(chan Outcome, 1)
 		go func() {
 			time.Sleep(500 * time.Millisecond)

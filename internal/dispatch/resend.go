@@ -42,7 +42,7 @@ func (d *Dispatcher) resend(r *ledger.Resend) {
 				Route:      route,
 				ReceivedAt: now,
 				Deadline:   now.Add(d.settings.Budget),
-				Begins:     d.begins,
+				Starting:   d.starting,
 				Late:       d.late,
 			})
 		default:

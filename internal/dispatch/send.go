@@ -93,7 +93,7 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 		ReceivedAt: j.ReceivedAt,
 		Deadline:   d.settings.deadline(j.Request, begun.FirstAt.Time()),
 		Lost:       begun.Lost,
-		Begins:     d.begins,
+		Starting:   d.starting,
 		Late:       d.late,
 	})
 	over = true
@@ -103,8 +103,8 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	return raced, nil
 }
 
-// begins notes an attempt before anything of it can leave.
-func (d *Dispatcher) begins(a race.Attempt) {
+// starting notes an attempt before anything of it can leave.
+func (d *Dispatcher) starting(a race.Attempt) {
 	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
 }
 

@@ -171,10 +171,10 @@ func (m *Metrics) counted(name, help string, count func() uint64) {
 		func() float64 { return float64(count()) }))
 }
 
-// BreakerState adds a state that an instance may be in.
+// BreakerState adds one state of an instance's circuit breaker.
 func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "smshook_circuit_breaker_state", Help: "1 for the state that an instance is in, 0 for the others.",
+		Name: "smshook_circuit_breaker_state", Help: "1 for the state of an instance's circuit breaker (closed, half-open or open), 0 for the others.",
 		ConstLabels: prometheus.Labels{instanceLabel: instance, "state": state},
 	}, func() float64 {
 		if in() {
@@ -184,10 +184,10 @@ func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	}))
 }
 
-// InstancePatience adds how long an instance may be silent before the next one starts.
+// InstancePatience adds how long an instance has to answer before the next one starts.
 func (m *Metrics) InstancePatience(instance string, patience func() time.Duration) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "smshook_patience_seconds", Help: "How long an instance may be silent before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
+		Name: "smshook_patience_seconds", Help: "How long an instance has to answer before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
 		ConstLabels: prometheus.Labels{instanceLabel: instance},
 	}, func() float64 { return patience().Seconds() }))
 }
