@@ -39,7 +39,7 @@ type App struct {
 
 // New builds the program. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, instances: c.Providers, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	return a, nil
 }
@@ -68,7 +68,7 @@ func dispatchSettings(c config.Config) dispatch.Settings {
 	return dispatch.Settings{
 		CallerWaits: hook.AuthWaits,
 		Budget:      c.Budget,
-		Concurrency: c.AtOnce,
+		Concurrency: c.Concurrency,
 		CodeLife:    c.CodeLife,
 		PhoneCheck:  c.PhoneCheck,
 		Policy:      c.PolicySettings(),
@@ -80,9 +80,9 @@ func dispatchSettings(c config.Config) dispatch.Settings {
 func ledgerSettings(c config.Config) ledger.Settings {
 	return ledger.Settings{
 		CallerWaits:  hook.AuthWaits,
-		ResendWindow: c.Resend,
+		ResendWindow: c.ResendWindow,
 		CodeLife:     max(c.CodeLife, dispatch.DefaultLife),
-		MaxWaiting:   c.AtOnce,
+		MaxWaiting:   c.Concurrency,
 		LateFallback: c.LateFallback == "on" && c.Addresses().On(),
 	}
 }
@@ -98,8 +98,8 @@ func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 		return nil, err
 	}
 	var instances []*race.Instance
-	for i, configured := range c.Instances {
-		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.AtOnce)
+	for i, configured := range c.Providers {
+		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.Concurrency)
 		instances = append(instances, instance)
 		a.metrics.Instance(instance.Name)
 		a.metrics.InstancePatience(instance.Name, func() time.Duration { return instance.Patience(c.Patience) })
@@ -113,11 +113,11 @@ func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 // open opens the instances of the settings, in their order. An instance gets no receipt address if its receipts would be refused.
 func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	var opened []providers.Provider
-	for _, instance := range c.Instances {
+	for _, instance := range c.Providers {
 		deps := a.deps
 		deps.Callback = c.Addresses().Of(instance.Name)
 		provider, err := instance.Provider(deps)
-		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
 			deps.Callback = providers.Callback{}
 			provider, err = instance.Provider(deps)
 		}
@@ -145,7 +145,7 @@ func (a *App) warnOfUnsigned(c config.Config) {
 		return
 	}
 	for _, instance := range a.Dispatcher.Instances {
-		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
 			a.log.Warn().Str("instance", instance.Name).Msg("receipts are refused: their signature can't be checked (smshook check says why)")
 		}
 	}

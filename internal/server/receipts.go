@@ -38,7 +38,7 @@ func (s *Server) receipts(w *response, r *http.Request) {
 	}
 	authenticated(r)
 	w.instance = instance.Name
-	if receiver.Setup().Unsigned != "" && !slices.Contains(s.Keys.Load().Unsigned, instance.Name) {
+	if receiver.Setup().Unsigned != "" && !slices.Contains(s.Keys.Load().UnsignedReceipts, instance.Name) {
 		w.closeConnection()
 		refuseReceipt(w, http.StatusForbidden, errUnsigned)
 		return

@@ -165,7 +165,7 @@ func TestUnsignedReceiptsMustBeAllowed(t *testing.T) {
 		{[]string{"b", "a"}, http.StatusOK},
 	} {
 		keys := *s.Keys.Load()
-		keys.Unsigned = tt.allowed
+		keys.UnsignedReceipts = tt.allowed
 		s.Keys.Store(&keys)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))

@@ -41,7 +41,7 @@ func accepts(context.Context, providers.Message) (providers.Sent, error) {
 const (
 	secret  = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	newCall = `{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83"},"user":{},"sms":{"otp":"028687","phone":"15555550100"}}`
-	oldID   = "4c1fa6540515f5dbfb78919ec598d846" // the hash of oldCall
+	oldID   = "4c1fa654-0515-f5db-fb78-919ec598d846" // the hash of oldCall
 	oldCall = `{"user":{"phone":"15555550100"},"sms":{"otp":"028687"}}`
 )
 
