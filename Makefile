@@ -8,7 +8,10 @@ SOAK    ?= 60s
 # The race detector needs a C compiler.
 RACE := $(shell command -v "$${CC:-cc}" >/dev/null 2>&1 && echo -race)
 
-.PHONY: demo test dev build lint bench soak fuzz image
+# The tests that compute for seconds, and skip themselves under the race detector, run without it.
+LONG_TESTS = grep -rlF --include='*_test.go' 'providertest.Long(t)' ./cmd ./internal ./providers
+
+.PHONY: demo test test-short dev build lint bench soak fuzz image
 
 demo:
 	go run ./cmd/smshook demo
@@ -19,6 +22,17 @@ ifeq ($(RACE),)
 endif
 	go vet ./...
 	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) ./...
+ifneq ($(RACE),)
+	@files="$$($(LONG_TESTS))"; \
+	names="$$(awk '/^func Test/ {name = $$2; sub(/\(.*/, "", name)} /providertest\.Long\(t\)/ {print name}' $$files | paste -sd '|' -)"; \
+	folders="$$(dirname $$files | sort -u)"; \
+	echo go test -run "'^($$names)$$'" $$folders; \
+	go test -run "^($$names)$$" $$folders
+endif
+
+# What takes seconds is left out, and the race detector with it.
+test-short:
+	go test -short ./...
 
 dev:
 	go run ./cmd/smshook dev

@@ -12,6 +12,10 @@ const alerts = "examples/alerts.yml"
 
 // The alerts ring when they should, and not when they shouldn't: examples/alerts_test.yml says when. promtool comes with Prometheus.
 func TestAlerts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("promtool computes for seconds")
+	}
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("there is no promtool here (Debian has it in the package prometheus)")

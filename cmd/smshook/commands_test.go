@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,7 +29,8 @@ type result struct {
 
 func smshook(t *testing.T, stdin string, env []string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), args, env, strings.NewReader(stdin), &stdout, &stderr)
+	sh := &shell{env: env, stdin: strings.NewReader(stdin), stdout: &stdout, stderr: &stderr}
+	code := sh.run(t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -205,9 +207,12 @@ func TestSignSends(t *testing.T) {
 	send("signup-phone-password.json", "-keep")
 	require.Empty(t, twilio.Requests(), "and the same again is a repeat")
 
-	r = smshook(t, "", env, "sign", "-send", string(providertest.Refusing(t)), filepath.Join(calls, "otp-new-user.json"))
-	require.Equal(t, exitFail, r.code)
-	require.Regexp(t, `cause     .*connection refused\n$`, r.stdout)
+	refusing := string(providertest.Refusing(t))
+	synctest.Test(t, func(t *testing.T) { // Auth waits between its attempts
+		r := smshook(t, "", env, "sign", "-send", refusing, filepath.Join(calls, "otp-new-user.json"))
+		require.Equal(t, exitFail, r.code)
+		require.Regexp(t, `^attempts  3 in 4\S*s\n(?s).*cause     .*connection refused\n$`, r.stdout)
+	})
 
 	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hook.NewSecret()}, "sign", "-send", p.url, filepath.Join(calls, "otp-new-user.json"))
 	require.Equal(t, exitFail, r.code)

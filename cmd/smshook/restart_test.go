@@ -21,6 +21,9 @@ import (
 // The calls that matter come around the moment when the port closes, a second after SIGTERM. Those just before are the last to be
 // answered, and so decide how long nobody listens. Those just after are refused twice, and have a second left at the third time.
 func TestRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Auth waits for seconds between its attempts")
+	}
 	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
 	hangs := providertest.Answer{Fault: providertest.Hang}
 	slow := providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}

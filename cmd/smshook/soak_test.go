@@ -46,6 +46,9 @@ const (
 // fail at random and callers of all kinds. Nothing that was accepted may be lost, nothing sent twice that wasn't asked for
 // twice, and nothing may grow.
 func TestSoak(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs for seconds")
+	}
 	lasts, err := time.ParseDuration(os.Getenv(soakTime))
 	if err != nil {
 		lasts = 4 * time.Second
@@ -158,7 +161,7 @@ func startProcess(t *testing.T, env ...string) *soakProcess {
 	p.command = exec.Command(os.Args[0], "serve")
 	p.command.Stderr = p.stderr
 	p.command.Env = append([]string{
-		wholeProgram + "=1", "SMSHOOK_LOG_FORMAT=json",
+		wholeProgram + "=" + linger.String(), "SMSHOOK_LOG_FORMAT=json",
 		"GORACE=atexit_sleep_ms=0", // the race detector makes a process end a second late: https://go.dev/doc/articles/race_detector
 	}, env...)
 	require.NoError(t, p.command.Start())
@@ -432,6 +435,9 @@ func freeAddr(t *testing.T) string {
 // TestEveryInstanceHangs: with 500 hooks a second and no instance that answers, calls over the limit are answered at once, and
 // neither goroutines nor memory grow beyond what the limit allows.
 func TestEveryInstanceHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it runs for seconds")
+	}
 	const perSecond, lasts = 500, 4 * time.Second
 	s := newSoak(t)
 	hold := make(chan struct{})
