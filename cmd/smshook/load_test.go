@@ -188,28 +188,40 @@ func TestNothingWorks(t *testing.T) {
 		})
 	})
 	for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
-		t.Run("both hang/"+string(unknown), func(t *testing.T) {
+		t.Run("both hang/"+string(unknown), func(t *testing.T) { bothHang(t, unknown, 200) })
+	}
+}
+
+// TestNothingWorksForLong is the part of TestNothingWorks that the race detector makes slow, and more of it.
+func TestNothingWorksForLong(t *testing.T) {
+	providertest.Long(t)
+	for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
+		t.Run(string(unknown), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				hanging := providertest.Answer{Fault: providertest.Hang}
-				s := newStage(t, unknown, providertest.NewPipeFake(t, hanging), providertest.NewPipeFake(t, hanging))
-				got := s.play(t, 500, nil)
-				want := 0
-				if unknown == race.AcceptUnknown {
-					want = 500
-				}
-				require.Equal(t, want, got.accepted)
-				require.Equal(t, 4*time.Second, got.took[0])
-				require.Equal(t, 4*time.Second, got.slowest())
-				waits := map[string]int{}
-				for _, took := range got.took {
-					waits[fmt.Sprint(took)]++
-				}
-				t.Logf("waits: %v", waits)
-				for n, took := range got.took[150:] { // both rest by then
-					require.LessOrEqual(t, took, 1500*time.Millisecond, "call %d", 150+n)
-				}
-			})
+			bothHang(t, unknown, 500)
 		})
 	}
+}
+
+func bothHang(t *testing.T, unknown race.Unknown, calls int) {
+	synctest.Test(t, func(t *testing.T) {
+		hanging := providertest.Answer{Fault: providertest.Hang}
+		s := newStage(t, unknown, providertest.NewPipeFake(t, hanging), providertest.NewPipeFake(t, hanging))
+		got := s.play(t, calls, nil)
+		want := 0
+		if unknown == race.AcceptUnknown {
+			want = calls
+		}
+		require.Equal(t, want, got.accepted)
+		require.Equal(t, 4*time.Second, got.took[0])
+		require.Equal(t, 4*time.Second, got.slowest())
+		waits := map[string]int{}
+		for _, took := range got.took {
+			waits[fmt.Sprint(took)]++
+		}
+		t.Logf("waits: %v", waits)
+		for n, took := range got.took[150:] { // both rest by then
+			require.LessOrEqual(t, took, 1500*time.Millisecond, "call %d", 150+n)
+		}
+	})
 }

@@ -160,10 +160,7 @@ func startProcess(t *testing.T, env ...string) *soakProcess {
 	p := &soakProcess{stderr: new(buffer)}
 	p.command = exec.Command(os.Args[0], "serve")
 	p.command.Stderr = p.stderr
-	p.command.Env = append([]string{
-		wholeProgram + "=" + linger.String(), "SMSHOOK_LOG_FORMAT=json",
-		"GORACE=atexit_sleep_ms=0", // the race detector makes a process end a second late: https://go.dev/doc/articles/race_detector
-	}, env...)
+	p.command.Env = append(append(asProgram(linger), "SMSHOOK_LOG_FORMAT=json"), env...)
 	require.NoError(t, p.command.Start())
 	t.Cleanup(func() { p.command.Process.Kill() })
 	p.url = "http://" + (&program{stderr: p.stderr}).addr(t)
