@@ -259,7 +259,9 @@ func TestCurlCommands(t *testing.T) {
 	curl := func(text string) string {
 		shown := regexp.MustCompile(`(?s)curl -i '.*?--data-raw '(?:[^']|'\\'')*'`).FindString(text)
 		require.NotEmpty(t, shown, text)
-		answer, err := exec.Command("sh", "-c", shown).Output()
+		command := exec.Command("sh", "-c", shown)
+		command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()} // without this machine's proxy and .curlrc
+		answer, err := command.Output()
 		require.NoError(t, err)
 		return string(answer)
 	}
@@ -417,7 +419,7 @@ $`, r.stdout)
 
 // What is left to do for receipts is told with the names that the settings have for this instance.
 func TestCheckTellsHowReceiptsCome(t *testing.T) {
-	const nowhere = "http://127.0.0.1:1"
+	nowhere := string(providertest.Refusing(t))
 	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,na=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
 		"EU_ACCOUNT_SID=AC00000000000000000000000000000001", "EU_API_KEY=SK1", "EU_API_SECRET=x", "EU_FROM=Acme", "EU_BASE_URL="+nowhere,
 		"WA_PHONE_NUMBER_ID=106540352242922", "WA_ACCESS_TOKEN=EAAtoken", "WA_TEMPLATE=code", "WA_LANGUAGE=en", "WA_BASE_URL="+nowhere,

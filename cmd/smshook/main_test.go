@@ -198,7 +198,7 @@ func TestWhatTheUserSees(t *testing.T) {
 		{"no such number", providertest.Answer{Status: 400, Body: `{"code":21211,"message":"Invalid 'To'","status":400}`}, noNumber, generic, inFlow},
 		{"wrong credentials", providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate","status":401}`}, failure, generic, inFlow},
 		{"out of order", providertest.Answer{Status: 503, Body: "<html>"}, failure, generic, inFlow},
-		{"redirects", providertest.Answer{Status: 302, Header: http.Header{"Location": {"http://127.0.0.1:1/"}}}, failure, generic, inFlow},
+		{"redirects", providertest.Answer{Status: 302, Header: http.Header{"Location": {"http://elsewhere.invalid/"}}}, failure, generic, inFlow},
 		{"unreadable success", providertest.Answer{Status: 201, Body: "<html>"}, success, success, success},
 		{"breaks off", providertest.Answer{Fault: providertest.Reset}, success, success, success},
 		{"hangs", providertest.Answer{Fault: providertest.Hang}, success, success, success},
