@@ -277,6 +277,8 @@ func TestCurlCommands(t *testing.T) {
 }
 
 func TestDevKeepsOneSecret(t *testing.T) {
+	readmeFile, err := filepath.Abs("../../README.md")
+	require.NoError(t, err)
 	t.Chdir(t.TempDir())
 	dev := func(env ...string) string {
 		p := starting(t, []string{"dev"}, append(env, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")...)
@@ -288,9 +290,14 @@ func TestDevKeepsOneSecret(t *testing.T) {
 	}
 	first := dev()
 	require.Contains(t, first, "The secret is new, and is kept in .smshook/secret.")
+	readme, err := os.ReadFile(readmeFile)
+	require.NoError(t, err)
+	toml := regexp.MustCompile("(?s)```toml\n(.*?)```").FindSubmatch(readme)[1]
+	block := regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(string(toml), "")
+	block = strings.NewReplacer("env(SMSHOOK_SECRETS)", secret(first), ":8080/", regexp.MustCompile(`:\d+/`).FindString(first)).Replace(block)
+	require.Contains(t, regexp.MustCompile(`(?m)^  `).ReplaceAllString(first, ""), block, "the README has the same block")
 	for _, line := range []string{
-		"[auth.sms]", "enable_signup = true", "enable_confirmations = true", "[auth.hook.send_sms]", "enabled = true",
-		`uri = "http://host.docker.internal:`, "GOTRUE_EXTERNAL_PHONE_ENABLED=true", "GOTRUE_HOOK_SEND_SMS_ENABLED=true",
+		"GOTRUE_EXTERNAL_PHONE_ENABLED=true", "GOTRUE_HOOK_SEND_SMS_ENABLED=true",
 		"GOTRUE_HOOK_SEND_SMS_URI=http://localhost:", "GOTRUE_HOOK_SEND_SMS_SECRETS='" + secret(first) + "'",
 	} {
 		require.Contains(t, first, line)

@@ -127,7 +127,8 @@ func whereMessagesGo(settings config.Config) string {
 	return "smshook dev: messages are printed here, not sent."
 }
 
-// devGuide is what there is to do on the Supabase side.
+// devGuide is what there is to do on the Supabase side. The CLI turns phone login off unless one of its own providers is enabled
+// (github.com/supabase/cli, pkg/config/config.go, (*sms).validate). With the hook on, Auth doesn't use it.
 func devGuide(port int, messages, secret, note string, secrets hook.Secrets) string {
 	fromContainer := fmt.Sprintf("http://host.docker.internal:%d%s", port, server.HookPath)
 	fromHere := fmt.Sprintf("http://localhost:%d%s", port, server.HookPath)
@@ -139,6 +140,12 @@ Supabase CLI, in supabase/config.toml:
   [auth.sms]
   enable_signup = true
   enable_confirmations = true
+
+  [auth.sms.twilio]
+  enabled = true
+  account_sid = "unused"
+  message_service_sid = "unused"
+  auth_token = "unused"
 
   [auth.hook.send_sms]
   enabled = true

@@ -76,7 +76,7 @@ func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duratio
 	return result
 }
 
-// fallback is what the first of two instances does, and what may come of it.
+// fallback is what the first of two instances does, and how long users may wait then.
 type fallback struct {
 	name    string
 	calls   int
@@ -103,16 +103,16 @@ func fallbacks() []fallback {
 		{"429", 1000, always(failing(429)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
 		{"refused", 1000, always(well), func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
 			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
-		// 1.5 s at 25 a second are 38 calls on their way when the first five words are in; then a trial every 30 s.
+		// 38 calls start in the 1.5 s until the first failure counts. The breaker opens at the fifth; then there is a trial every 30 s.
 		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
-		// Its patience is 300 ms by then: 8 calls on their way when the first is over, and 4 more until five are.
-		{"hangs, and was quick before", 750, func(_ int, at time.Duration) providertest.Answer {
+		// The learned patience is 300 ms. 8 calls start in that time, and 4 more until five in a row are slow.
+		{"hangs, and was fast before", 750, func(_ int, at time.Duration) providertest.Answer {
 			if at < 20*time.Second {
 				return well
 			}
 			return hanging
 		}, nil, 300*time.Millisecond + wellAfter, 300*time.Millisecond + wellAfter, 12},
-		{"becomes slow, and was quick before", 5000, func(_ int, at time.Duration) providertest.Answer {
+		{"becomes slow, and was fast before", 5000, func(_ int, at time.Duration) providertest.Answer {
 			if at < 100*time.Second {
 				return well
 			}
@@ -177,7 +177,8 @@ func TestFallbackBegins(t *testing.T) {
 	}
 }
 
-// TestNothingWorks: an error is told at once; silence at the budget until both instances rest, and then after one patience.
+// If both instances fail, Auth gets its answer at once. If both hang, it gets the answer at the end of the budget until both
+// circuit breakers are open, and then after one patience.
 func TestNothingWorks(t *testing.T) {
 	t.Run("both answer 500", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -192,7 +193,7 @@ func TestNothingWorks(t *testing.T) {
 	}
 }
 
-// TestNothingWorksForLong is the part of TestNothingWorks that the race detector makes slow, and more of it.
+// TestNothingWorksForLong makes more calls than TestNothingWorks, which the race detector would make slow.
 func TestNothingWorksForLong(t *testing.T) {
 	providertest.Long(t)
 	for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
@@ -203,6 +204,7 @@ func TestNothingWorksForLong(t *testing.T) {
 	}
 }
 
+// bothHang makes calls to two instances that hang.
 func bothHang(t *testing.T, unknown race.Unknown, calls int) {
 	synctest.Test(t, func(t *testing.T) {
 		hanging := providertest.Answer{Fault: providertest.Hang}
@@ -220,7 +222,7 @@ func bothHang(t *testing.T, unknown race.Unknown, calls int) {
 			waits[fmt.Sprint(took)]++
 		}
 		t.Logf("waits: %v", waits)
-		for n, took := range got.took[150:] { // both rest by then
+		for n, took := range got.took[150:] { // both circuit breakers are open by then
 			require.LessOrEqual(t, took, 1500*time.Millisecond, "call %d", 150+n)
 		}
 	})

@@ -64,10 +64,10 @@ const linger = time.Second
 // serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr. On SIGHUP the
 // settings are loaded again.
 func (sh *shell) serve(ctx context.Context, settings config.Config, load loader, listener net.Listener, linger time.Duration) error {
-	signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: no reason to leave a call without its answer
-	backlog := app.NewBacklog(sh.stderr)
-	defer backlog.Close()
-	log := app.NewLog(settings, backlog)
+	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away: calls must still be answered
+	logBuffer := app.NewLogBuffer(sh.stderr)
+	defer logBuffer.Close()
+	log := app.NewLog(settings, logBuffer)
 	a, err := app.New(settings, version(), log, sh.stdout)
 	if err != nil {
 		listener.Close()

@@ -81,7 +81,7 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	require.Equal(t, `{"draining":false,"instances":[{"name":"twilio","state":"healthy"},{"name":"british","state":"healthy"}]}`, string(body))
+	require.Equal(t, `{"draining":false,"instances":[{"name":"twilio","state":"closed"},{"name":"british","state":"closed"}]}`, string(body))
 	http.DefaultClient.CloseIdleConnections()
 }
 

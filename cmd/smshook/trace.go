@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/policy"
 )
 
@@ -46,7 +48,7 @@ func printPolicy(w io.Writer, settings config.Config) {
 }
 
 // trace prints what would become of a message to a phone.
-func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, phone, ip string) int {
+func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip string) int {
 	var from netip.Addr
 	if ip != "" {
 		var err error
@@ -61,18 +63,16 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	}
 	number, err := settings.PhoneCheck.Parse(phone)
 	if err != nil {
-		fmt.Fprintf(sh.stdout, "verdict   refused: the number %v\nanswer    422 %q\n", err, settings.TextNumber)
-		return exitFail
+		return sh.traceRefusal(a, fmt.Errorf("refused: the number %w", err))
 	}
 	fmt.Fprintf(sh.stdout, "number    %v, calling code +%d, country %s, type %s\n", number, number.CallingCode(),
 		cmp.Or(number.Country(), "unknown"), cmp.Or(number.Type(), "unknown"))
 	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
 		fmt.Fprintln(sh.stdout, "ip        no public address: the limit for an IP address is not for it")
 	}
-	verdict := rules.Judge(policy.Call{Number: number, IP: from, At: time.Now()})
+	verdict := a.Dispatcher.Policy.Judge(policy.Call{Number: number, IP: from, At: time.Now()})
 	if !verdict.Allow {
-		fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    422 %q\n", verdict.Reason(), settings.TextNumber)
-		return exitFail
+		return sh.traceRefusal(a, verdict.Reason())
 	}
 	instances := settings.Routes.Lookup(number.CallingCode(), number.Country)
 	if instances == nil {
@@ -80,4 +80,12 @@ func (sh *shell) trace(c command, settings config.Config, rules *policy.Policy, 
 	}
 	fmt.Fprintf(sh.stdout, "verdict   may be texted\nroute     %s\n", strings.Join(instances, ", "))
 	return exitOK
+}
+
+// traceRefusal prints why no message would be sent, and the answer to Auth. The number is the reason: no limit refuses the first
+// message.
+func (sh *shell) traceRefusal(a *app.App, reason error) int {
+	status, sentence := a.Server.Sentences.Answer(dispatch.BadNumber)
+	fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    %d %q\n", reason, status, sentence)
+	return exitFail
 }

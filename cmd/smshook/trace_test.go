@@ -76,6 +76,24 @@ answer    422 "This number cannot receive codes."
 	require.Empty(t, twilio.Requests(), "nothing is sent, nor asked")
 }
 
+// For a number that is refused, check prints the answer that serve gives to Auth.
+func TestCheckPrintsTheAnswerOfServe(t *testing.T) {
+	twilio := providertest.NewFake(t)
+	env := serveEnv(twilio.URL, "SMSHOOK_BLOCKED_COUNTRIES=IN", "SMSHOOK_TEXT_JUST_SENT=just sent", "SMSHOOK_TEXT_TOO_MANY=too many",
+		"SMSHOOK_TEXT_NUMBER=bad number", "SMSHOOK_TEXT_FAILED=failed")
+	p := starting(t, []string{"serve"}, env...)
+	for _, number := range []string{"919876543210", "07400123456"} {
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"%s"}}`, hook.NewUUID(), number)
+		seen, err := auth(t, hookSecret).Call(t.Context(), p.url, body)
+		require.NoError(t, err)
+		printed := smshook(t, "", env, "check", "-phone", number)
+		_, answer, _ := strings.Cut(printed.stdout, "\nanswer    ")
+		require.Equal(t, fmt.Sprintf("%d %q\n", seen.Status, seen.Message), answer, printed.stderr)
+		require.Equal(t, "422 \"bad number\"\n", answer)
+	}
+	require.Empty(t, twilio.Requests(), "nothing is sent")
+}
+
 // Each rule refuses, in the whole program, what its setting says.
 func TestPolicySettingsReachTheirPlace(t *testing.T) {
 	const number, neighbour, other = "447400120001", "447400120002", "447400990001"

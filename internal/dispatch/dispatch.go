@@ -159,7 +159,7 @@ func (d *Dispatcher) send(ctx context.Context, deadline time.Time, r Request, c 
 		ReceivedAt: r.ReceivedAt,
 		Deadline:   deadline,
 		Lost:       lost,
-		Begins:     func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
+		Starting:   func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
 		Late:       func(a race.Attempt) { late(a); d.pending.note(a) },
 	})
 	d.pending.noteAll(raced.Attempts)

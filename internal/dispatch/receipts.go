@@ -86,7 +86,7 @@ func (d *Dispatcher) fallBack(ctx context.Context, p *pending, m providers.Messa
 				Route:      route,
 				ReceivedAt: now,
 				Deadline:   now.Add(d.settings.Budget),
-				Begins:     func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
+				Starting:   func(a race.Attempt) { d.pending.begin(a.MessageID, a.Instance) },
 				Late:       d.pending.note,
 			})
 		default:

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// all returns metrics each of which has been counted, and what they look like.
+// all returns metrics that have each been counted, and a function that returns them as text.
 func all() (*Metrics, func() string) {
 	m := New("v1.2.3")
 	m.Hook("accepted", 20*time.Millisecond)
@@ -39,9 +39,9 @@ func all() (*Metrics, func() string) {
 
 func TestMetrics(t *testing.T) {
 	m, shown := all()
-	state := "healthy"
+	state := "closed"
 	m.Instance("twilio")
-	for _, one := range []string{"healthy", "resting"} {
+	for _, one := range []string{"closed", "half-open", "open"} {
 		m.BreakerState("twilio", one, func() bool { return state == one })
 	}
 	m.InstancePatience("twilio", func() time.Duration { return 300 * time.Millisecond })
@@ -59,8 +59,9 @@ smshook_attempt_duration_seconds_sum{provider="twilio"} 1.04
 smshook_attempts_total{kind="accepted",provider="twilio"} 2
 smshook_attempts_total{kind="temporary",provider="twilio"} 1
 smshook_calls_without_source_total 7
-smshook_circuit_breaker_state{provider="twilio",state="healthy"} 1
-smshook_circuit_breaker_state{provider="twilio",state="resting"} 0
+smshook_circuit_breaker_state{provider="twilio",state="closed"} 1
+smshook_circuit_breaker_state{provider="twilio",state="half-open"} 0
+smshook_circuit_breaker_state{provider="twilio",state="open"} 0
 smshook_delivery_seconds_count{provider="twilio"} 1
 smshook_delivery_seconds_sum{provider="twilio"} 3
 smshook_doubles_total{provider="twilio"} 1
@@ -82,21 +83,21 @@ smshook_resends_total{provider="twilio"} 1
 smshook_segments_total{provider="twilio"} 2`), strings.Join(own, "\n"))
 	require.Regexp(t, `smshook_build_info\{go="go[^"]+",version="v1.2.3"\} 1`, shown())
 	require.Contains(t, shown(), "go_goroutines")
-	state = "resting"
-	require.Contains(t, shown(), `smshook_circuit_breaker_state{provider="twilio",state="resting"} 1`)
+	state = "open"
+	require.Contains(t, shown(), `smshook_circuit_breaker_state{provider="twilio",state="open"} 1`)
 }
 
-// An alert on a metric that doesn't exist never rings.
+// An alert on a metric that doesn't exist never fires.
 func TestAlertsNameMetrics(t *testing.T) {
 	m, shown := all()
-	m.BreakerState("twilio", "resting", func() bool { return false })
+	m.BreakerState("twilio", "open", func() bool { return false })
 	alerts, err := os.ReadFile("../../cmd/smshook/examples/alerts.yml")
 	require.NoError(t, err)
 	exposed := shown()
 	named := 0
 	for _, expr := range regexp.MustCompile(`(?m)^ *expr: (>-\n(?: {10}.*\n)+|.*\n)`).FindAllStringSubmatch(string(alerts), -1) {
 		if strings.HasPrefix(expr[1], "up{") {
-			continue // Prometheus makes this one itself
+			continue // Prometheus adds this one itself
 		}
 		metrics := regexp.MustCompile(`smshook_\w+`).FindAllString(expr[1], -1)
 		require.NotEmpty(t, metrics, expr[1])

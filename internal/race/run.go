@@ -8,186 +8,142 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// run is one race under way. It belongs to the goroutine that runs it.
+// run is one race under way. Only the goroutine that called Run uses it, and after that the goroutine of followActive.
 type run struct {
 	*Runner
 	entry    Entry
-	deadline time.Time
-	trial    *verdict // of the first in the queue, if that is on trial
-	queue    []*Instance
-	flying   []*flight
-	landed   chan *flight
-	ended    []Attempt
-	bell     *time.Timer // rings when the patience of the newest attempt is over, and at the deadline
-	won      bool        // an instance has accepted
+	deadline time.Time // entry's, or earlier
+
+	queue []*Instance    // not started yet
+	trial *breakerReport // for the first instance in the queue, if its circuit breaker is half-open and this race is its trial
+
+	active   []*activeAttempt // in the order of their starts
+	finished chan *activeAttempt
+	hedge    *time.Timer // fires when the patience of the newest attempt is over, and at the deadline
+
+	ended []Attempt // in the order of their ends
+	won   bool      // an instance has accepted the message
 }
 
-// lineUp puts those that rest at the end, before them those that are in doubt, and one that has rested, if there is one, to the front: it needs a real message to
-// show that it is well again, and other messages in the meantime try it last.
-func (r *Runner) lineUp(e Entry) *run {
-	run := &run{Runner: r, entry: e, deadline: e.Deadline, landed: make(chan *flight, len(e.Route)), bell: time.NewTimer(time.Hour)}
-	run.queue = make([]*Instance, 0, len(e.Route))
-	var rested, doubtful, sick []*Instance
-	for _, c := range e.Route {
-		switch state := c.State(); {
-		case state == Healthy && c.health.doubt.stands(run.Patience):
-			doubtful = append(doubtful, c)
-		case state == Healthy:
-			run.queue = append(run.queue, c)
-		case state == OnTrial && run.trial == nil && c.Name != e.Lost:
-			if run.trial = c.health.ask(); run.trial != nil {
-				rested = append(rested, c)
-				continue
-			}
-			fallthrough
-		default:
-			sick = append(sick, c)
-		}
-	}
-	if len(run.queue)+len(doubtful) == 0 {
-		run.hurry()
-	}
-	run.queue = slices.Concat(rested, run.queue, doubtful, sick)
-	return run
-}
-
-// hurry shortens the race to one patience: Auth holds a database connection while it waits, and where nothing works it isn't
-// made to wait for long. A single instance has all the time where silence is a failure: it may just be slow.
-func (run *run) hurry() {
-	if len(run.entry.Route) == 1 && run.Unknown == FailUnknown {
-		return
-	}
-	deadline := run.entry.ReceivedAt.Add(run.Patience)
-	if least := time.Now().Add(2 * leastTime); deadline.Before(least) {
-		deadline = least // a patience that is short must not leave too little to begin anything
-	}
-	if deadline.Before(run.deadline) {
-		run.deadline = deadline
-	}
-}
-
-// next starts the next instance, if there is one, time for it, and anybody who waits.
-func (run *run) next(ctx context.Context) {
+// startNext starts the next instance. It starts none if the queue is empty, the time is too short, or the caller has left.
+func (run *run) startNext(ctx context.Context) {
 	left := time.Until(run.deadline)
-	if len(run.queue) == 0 || ctx.Err() != nil || left < leastTime/2 {
-		run.bell.Reset(left)
+	if len(run.queue) == 0 || ctx.Err() != nil || left < minTime/2 {
+		run.hedge.Reset(left)
 		return
 	}
-	c := run.queue[0]
 	share := left / time.Duration(len(run.queue))
+	instance := run.queue[0]
 	run.queue = run.queue[1:]
-	p := patiences{learned: c.Patience(run.Patience), most: run.Patience}
-	v := run.trial
-	run.trial = nil
-	if v != nil {
-		p.learned = min(p.most, trialPatience) // what it did before it failed says nothing about how it comes back
-	} else {
-		v = c.health.ask()
+	report, p := run.admit(instance)
+	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}
+	if run.entry.Starting != nil {
+		run.entry.Starting(Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: a.begunAt, Pending: true})
 	}
-	began := time.Now()
-	if run.entry.Begins != nil {
-		run.entry.Begins(Attempt{MessageID: run.entry.Message.ID, Instance: c.Name, BegunAt: began, Pending: true})
-	}
-	// However soon the next one starts, this one is judged by its whole patience: a share of what is left says nothing.
-	run.flying = append(run.flying, fly(run.entry.Message, began, c, v, p, run.landed))
-	run.bell.Reset(min(share, p.learned))
+	a.start(run.entry.Message, p, run.finished)
+	run.active = append(run.active, a)
+	// A short share starts the next instance early. It doesn't count against this one, which is judged by its full patience.
+	run.hedge.Reset(min(share, p.learned))
 }
 
-// silent notes that the newest attempt has been silent for its patience.
-func (run *run) silent() {
-	if len(run.flying) > 0 {
-		run.flying[len(run.flying)-1].silent = true
+// trialPatience is how long a message waits for an instance whose circuit breaker is half-open.
+const trialPatience = time.Second
+
+// admit returns the breaker's report and the patience for the next attempt. What an instance's answers took before it failed
+// says nothing about a trial.
+func (run *run) admit(instance *Instance) (*breakerReport, patience) {
+	if trial := run.trial; trial != nil {
+		run.trial = nil
+		return trial, patience{learned: min(run.Patience, trialPatience), configured: run.Patience}
+	}
+	return instance.breaker.begin(), patience{learned: instance.Patience(run.Patience), configured: run.Patience}
+}
+
+// markOverdue notes that the newest attempt has not ended within its patience.
+func (run *run) markOverdue() {
+	if len(run.active) > 0 {
+		run.active[len(run.active)-1].overdue = true
 	}
 }
 
-// land notes the end of an attempt, and reports whether it won.
-func (run *run) land(ctx context.Context, f *flight) (won bool) {
-	newest := run.flying[len(run.flying)-1] == f
-	run.flying = slices.DeleteFunc(run.flying, func(o *flight) bool { return o == f })
-	run.ended = append(run.ended, f.result)
-	run.guard(func() { run.Ended(f.result) })
-	if f.result.Err == nil {
+// finish handles the end of an attempt. It reports whether the instance accepted the message.
+func (run *run) finish(ctx context.Context, a *activeAttempt) (won bool) {
+	newest := run.active[len(run.active)-1] == a
+	run.active = slices.DeleteFunc(run.active, func(other *activeAttempt) bool { return other == a })
+	run.ended = append(run.ended, a.result)
+	run.guard(func() { run.Ended(a.result) })
+	if a.result.Err == nil {
 		return true
 	}
-	switch f.result.Err.Kind {
+	switch a.result.Err.Kind {
 	case providers.Recipient:
 		run.queue = nil
 	case providers.Channel:
-		run.queue = slices.DeleteFunc(run.queue, func(c *Instance) bool { return c.Channel() == f.instance.Channel() })
+		run.queue = slices.DeleteFunc(run.queue, func(i *Instance) bool { return i.Channel() == a.instance.Channel() })
 	}
-	if newest { // an older one's failure starts nothing: its successor is under way
-		run.next(ctx)
+	if newest { // if an older attempt fails, the instance after it has already started
+		run.startNext(ctx)
 	}
 	return false
 }
 
-// recall ends the attempts whose message has not left.
-func (run *run) recall() {
-	for _, f := range run.flying {
-		f.recall()
+// accepted ends the race with an acceptance.
+func (run *run) accepted() Outcome {
+	run.won = true
+	run.cancelUnsent()
+	return Outcome{Accepted, run.attempts()}
+}
+
+// giveUp ends the race without an acceptance. If the result is a failure, attempts that have sent nothing yet must not send any
+// more. One of them may send its request just before it is cancelled, so the result is then computed again.
+func (run *run) giveUp(unknown Unknown) Outcome {
+	attempts := run.attempts()
+	result := resultWithoutAcceptance(attempts, unknown)
+	if result != Accepted {
+		run.cancelUnsent()
+		attempts = run.attempts()
+		result = resultWithoutAcceptance(attempts, unknown)
+	}
+	return Outcome{result, attempts}
+}
+
+// attempts returns all attempts. Those under way come last.
+func (run *run) attempts() []Attempt {
+	all := slices.Clip(run.ended)
+	for _, a := range run.active {
+		all = append(all, a.pending(run.entry.Message))
+	}
+	return all
+}
+
+// cancelUnsent cancels the attempts whose request has not been sent.
+func (run *run) cancelUnsent() {
+	for _, a := range run.active {
+		a.cancelUnsent()
 	}
 }
 
-// follow sees the attempts that are still under way to their end.
-func (run *run) follow() {
-	left := len(run.flying)
+// followActive waits in the background for the attempts that are still under way, and reports how each one ended.
+func (run *run) followActive() {
+	left := len(run.active)
 	if left == 0 {
 		return
 	}
 	run.Go(func() {
 		for range left {
-			f := <-run.landed
-			f.result.Late = true
-			if f.result.Err == nil {
-				f.result.Double, run.won = run.won, true
-			}
-			run.guard(func() { run.Ended(f.result) })
-			if run.entry.Late != nil {
-				run.guard(func() { run.entry.Late(f.result) })
-			}
+			run.finishLate(<-run.finished)
 		}
 	})
 }
 
-func (run *run) accepted() Outcome {
-	run.won = true
-	run.recall()
-	return Outcome{Accepted, run.attempts()}
-}
-
-// attempts are all of them, those under way last.
-func (run *run) attempts() []Attempt {
-	all := slices.Clip(run.ended)
-	for _, f := range run.flying {
-		all = append(all, f.pending(run.entry.Message))
+// finishLate handles the end of an attempt after the race.
+func (run *run) finishLate(a *activeAttempt) {
+	a.result.Late = true
+	if a.result.Err == nil {
+		a.result.Double, run.won = run.won, true
 	}
-	return all
-}
-
-// giveUp says what a race without an acceptance comes to. If it is a failure, what has not left yet must not leave any more;
-// and since it may have left in this moment, it is looked at once again.
-func (run *run) giveUp(unknown Unknown) Outcome {
-	outcome := run.judge(unknown)
-	if outcome.Result != Accepted {
-		run.recall()
-		outcome = run.judge(unknown)
+	run.guard(func() { run.Ended(a.result) })
+	if run.entry.Late != nil {
+		run.guard(func() { run.entry.Late(a.result) })
 	}
-	return outcome
-}
-
-func (run *run) judge(unknown Unknown) Outcome {
-	outcome := Outcome{Attempts: run.attempts()}
-	seen := map[providers.Kind]bool{}
-	for _, attempt := range outcome.Attempts {
-		seen[attempt.Err.Kind] = true
-	}
-	switch {
-	case seen[providers.Recipient]:
-		outcome.Result = Unreachable
-	case seen[providers.Unknown] && unknown != FailUnknown:
-		outcome.Result = Accepted
-	case seen[providers.Channel] && len(seen) == 1:
-		outcome.Result = Unreachable
-	}
-	return outcome
 }
