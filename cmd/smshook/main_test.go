@@ -305,7 +305,7 @@ func TestNothingLeaks(t *testing.T) {
 		{"half an answer", "twilio", answers(providertest.Answer{Status: 201, Body: everything, Fault: providertest.Half}), hookSecret, good, "broken off"},
 		{"garbage for HTTP", "twilio", garbage(t, everything), hookSecret, good, "no answer"},
 		{"reset", "twilio", answers(providertest.Answer{Fault: providertest.Reset}), hookSecret, good, "no answer"},
-		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "late"},
+		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "attempt failed after"},
 		{"panic", "panicking", refusing, hookSecret, good, "panic"},
 		{"an error of its own", "blurting", refusing, hookSecret, good, "an error of type *net.AddrError"},
 		{"all after one another", "twilio,panicking,blurting", refusing, hookSecret, good, "panic"},

@@ -105,7 +105,8 @@ func TestPipeFakeTakesNoTime(t *testing.T) {
 		require.Equal(t, bytes*int(time.Minute), int(time.Since(start)))
 
 		_, _, err = ask(t.Context(), f)
-		require.ErrorContains(t, err, "EOF")
+		require.Error(t, err)
+		require.Regexp(t, "EOF|closed idle connection", err.Error(), "net/http says either, as its goroutines run")
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
