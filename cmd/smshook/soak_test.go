@@ -197,7 +197,9 @@ func (p *soakProcess) stop(t *testing.T) {
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.command.Wait(), "%s", p.stderr)
 	require.NotContains(t, p.stderr.String(), `"message":"panic"`)
-	require.Contains(t, p.stderr.String(), `"message":"drained"`)
+	if !strings.Contains(p.stderr.String(), "log lines were dropped") { // by a machine that is too slow for the log
+		require.Contains(t, p.stderr.String(), `"message":"drained"`)
+	}
 }
 
 // read returns a metric of the program.
