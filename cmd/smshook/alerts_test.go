@@ -10,7 +10,7 @@ import (
 
 const alerts = "examples/alerts.yml"
 
-// The alerts ring when they should, and not when they shouldn't: examples/alerts_test.yml says when. promtool comes with Prometheus.
+// examples/alerts_test.yml says when the alerts must fire, and when not. promtool is a part of Prometheus.
 func TestAlerts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("promtool computes for seconds")
@@ -18,12 +18,12 @@ func TestAlerts(t *testing.T) {
 	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil && os.Getenv("CI") == "" {
-		t.Skip("there is no promtool here (Debian has it in the package prometheus)")
+		t.Skip("promtool is missing (Debian has it in the package prometheus)")
 	}
 	require.NoError(t, err)
 	for _, args := range [][]string{{"check", "rules", alerts}, {"test", "rules", "examples/alerts_test.yml"}} {
-		said, err := exec.Command(promtool, args...).CombinedOutput()
-		require.NoError(t, err, "%s", said)
+		output, err := exec.Command(promtool, args...).CombinedOutput()
+		require.NoError(t, err, "%s", output)
 	}
 }
 

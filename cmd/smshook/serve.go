@@ -19,13 +19,13 @@ import (
 
 var serveCommand = command{
 	name:    "serve",
-	summary: "answer the hook (what smshook does without a command)",
+	summary: "answer the hook (also the command if there is none)",
 	help: `
-Answers Supabase Auth's Send SMS hook at POST /hooks/send-sms, until it gets SIGTERM or SIGINT; then it lets the calls in
-flight finish. GET /healthz says that the process lives, GET /readyz that it takes calls.
+Answers Supabase Auth's Send SMS hook at POST /hooks/send-sms until it gets SIGTERM or SIGINT. Then it first answers the calls that
+it has. GET /healthz says that the process runs, GET /readyz that it accepts calls.
 
-All settings come from the environment. Each may also be in a file, whose path is in the variable of its name with _FILE
-after it. They are:
+All settings come from the environment. A setting may also be in a file: then the variable with the same name and _FILE has the
+file's path. The settings are:
 
 ` + config.Text(config.Describe(all.Drivers())),
 	run: serve,
@@ -84,6 +84,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	go a.ReloadOn(ctx, hangups, load)
+	go keepRoom(ctx)
 	for _, warning := range settings.Warnings {
 		log.Warn().Msg(warning)
 	}
@@ -95,7 +96,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 	return a.Serve(ctx, listener, admin, linger)
 }
 
-// listenError says why an address can't be listened on, without the address: a misplaced secret would be told.
+// listenError says why the program can't listen on an address. It doesn't quote the address, which may be a misplaced secret.
 func listenError(setting string, err error) error {
 	reason := errors.New("there is no such address on this machine")
 	var system *os.SyscallError
@@ -107,7 +108,7 @@ func listenError(setting string, err error) error {
 
 func instanceNames(settings config.Config) []string {
 	var names []string
-	for _, instance := range settings.Instances {
+	for _, instance := range settings.Providers {
 		names = append(names, instance.Name)
 	}
 	return names

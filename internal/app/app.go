@@ -15,7 +15,9 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -37,42 +39,51 @@ type App struct {
 
 // New builds the program. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, instances: c.Providers, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), instances, runner, dispatch.Events{
-		Reported: func(r dispatch.Report) { a.guard(func() { a.reported(r) }) },
+	counter := policy.NewMemory()
+	memory := ledger.NewMemory(ledgerSettings(c), counter, time.Now)
+	a.Dispatcher = dispatch.New(dispatchSettings(c), memory, instances, runner, dispatch.Events{
+		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
-		Forgot:   a.metrics.Forgotten,
 	})
-	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Policy.Forgotten)
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, counter.Forgotten)
+	a.metrics.Messages(memory.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Sentences:  sentences(c),
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	return a, nil
 }
 
 func dispatchSettings(c config.Config) dispatch.Settings {
 	return dispatch.Settings{
+		CallerWaits: hook.AuthWaits,
+		Budget:      c.Budget,
+		Concurrency: c.Concurrency,
+		CodeLife:    c.CodeLife,
+		PhoneCheck:  c.PhoneCheck,
+		Policy:      c.PolicySettings(),
+		Texts:       c.Texts,
+		Routes:      c.Routes,
+	}
+}
+
+func ledgerSettings(c config.Config) ledger.Settings {
+	return ledger.Settings{
 		CallerWaits:  hook.AuthWaits,
-		Budget:       c.Budget,
-		ResendWindow: c.Resend,
-		Concurrency:  c.AtOnce,
-		CodeLife:     c.CodeLife,
-		Receipts:     c.Addresses().On(),
-		LateFallback: c.LateFallback == "on",
-		PhoneCheck:   c.PhoneCheck,
-		Policy:       c.PolicySettings(),
-		Texts:        c.Texts,
-		Routes:       c.Routes,
+		ResendWindow: c.ResendWindow,
+		CodeLife:     max(c.CodeLife, dispatch.DefaultLife),
+		MaxWaiting:   c.Concurrency,
+		LateFallback: c.LateFallback == "on" && c.Addresses().On(),
 	}
 }
 
@@ -87,8 +98,8 @@ func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 		return nil, err
 	}
 	var instances []*race.Instance
-	for i, configured := range c.Instances {
-		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.AtOnce)
+	for i, configured := range c.Providers {
+		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.Concurrency)
 		instances = append(instances, instance)
 		a.metrics.Instance(instance.Name)
 		a.metrics.InstancePatience(instance.Name, func() time.Duration { return instance.Patience(c.Patience) })
@@ -102,11 +113,11 @@ func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 // open opens the instances of the settings, in their order. An instance gets no receipt address if its receipts would be refused.
 func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	var opened []providers.Provider
-	for _, instance := range c.Instances {
+	for _, instance := range c.Providers {
 		deps := a.deps
 		deps.Callback = c.Addresses().Of(instance.Name)
 		provider, err := instance.Provider(deps)
-		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
 			deps.Callback = providers.Callback{}
 			provider, err = instance.Provider(deps)
 		}
@@ -134,7 +145,7 @@ func (a *App) warnOfUnsigned(c config.Config) {
 		return
 	}
 	for _, instance := range a.Dispatcher.Instances {
-		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
 			a.log.Warn().Str("instance", instance.Name).Msg("receipts are refused: their signature can't be checked (smshook check says why)")
 		}
 	}

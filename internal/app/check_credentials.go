@@ -25,7 +25,7 @@ func (a *App) checkCredentials(ctx context.Context, c config.Config, opened []pr
 	defer cancel()
 	problems := make([]error, len(opened))
 	var wg sync.WaitGroup
-	for i, instance := range c.Instances {
+	for i, instance := range c.Providers {
 		checker, ok := opened[i].(providers.Checker)
 		if !ok || instance.Same(a.instances[i]) {
 			continue

@@ -18,7 +18,7 @@ import (
 // there is an error, nothing changes. The hook's old secrets stay valid for as long as a signature is. New credentials are checked with
 // their providers, which takes up to five seconds. It must not be called concurrently.
 func (a *App) Reload(ctx context.Context, c config.Config) error {
-	same := slices.EqualFunc(c.Instances, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
+	same := slices.EqualFunc(c.Providers, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
 	if !same {
 		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed; restart to apply that"}
 	}
@@ -36,12 +36,12 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	if err := a.checkCredentials(ctx, c, opened); err != nil {
 		return err
 	}
-	a.instances = c.Instances
+	a.instances = c.Providers
 	for i, instance := range a.Dispatcher.Instances {
 		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
-	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	return nil
 }
@@ -83,8 +83,8 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
-	for _, instance := range c.Instances {
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
+	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}
 	return all

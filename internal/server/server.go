@@ -42,9 +42,9 @@ type Server struct {
 
 // Keys authenticate callers.
 type Keys struct {
-	Hook     hook.Secrets
-	Receipts receipt.Addresses // the zero value turns receipts off
-	Unsigned []string          // the instances whose receipts are accepted although their signature can't be checked
+	Hook             hook.Secrets
+	Receipts         receipt.Addresses // the zero value turns receipts off
+	UnsignedReceipts []string          // the instances whose receipts are accepted although their signature can't be checked
 }
 
 // Handler returns the public routes.
