@@ -76,9 +76,18 @@ func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duratio
 	return result
 }
 
-// TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
-// arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
-func TestFallback(t *testing.T) {
+// fallback is what the first of two instances does, and how long users may wait then.
+type fallback struct {
+	name    string
+	calls   int
+	primary func(n int, at time.Duration) providertest.Answer
+	dial    broken        // another way to the primary
+	p99     time.Duration // at most
+	slowest time.Duration // at most
+	doubles int           // at most
+}
+
+func fallbacks() []fallback {
 	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
 	failing := func(status int) providertest.Answer {
 		return providertest.Answer{Status: status, Delay: 10 * time.Millisecond}
@@ -88,15 +97,7 @@ func TestFallback(t *testing.T) {
 		return func(int, time.Duration) providertest.Answer { return a }
 	}
 	const patience = 1500 * time.Millisecond
-	for _, tt := range []struct {
-		name    string
-		calls   int
-		primary func(n int, at time.Duration) providertest.Answer
-		dial    broken        // another way to the primary
-		p99     time.Duration // at most
-		slowest time.Duration // at most
-		doubles int           // at most
-	}{
+	return []fallback{
 		{"healthy", 5000, always(well), nil, wellAfter, wellAfter, 0},
 		{"500", 1000, always(failing(500)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
 		{"429", 1000, always(failing(429)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
@@ -135,24 +136,43 @@ func TestFallback(t *testing.T) {
 			}
 			return hanging
 		}, nil, patience + wellAfter, patience + wellAfter, 100},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				primary := providertest.NewPipeFake(t)
-				if tt.dial != nil {
-					dialling(primary, tt.dial)
-				}
-				secondary := providertest.NewPipeFake(t, well)
-				s := newStage(t, race.AcceptUnknown, primary, secondary)
-				got := s.play(t, tt.calls, func(n int, at time.Duration) { primary.Answer(tt.primary(n, at)) })
+	}
+}
 
-				t.Logf("%d calls, p99 %v, slowest %v, messages %v, doubles %d", got.calls, got.p99(), got.slowest(), got.messages, got.doubles())
-				require.Equal(t, tt.calls, got.accepted, "delivered")
-				require.LessOrEqual(t, got.p99(), tt.p99)
-				require.LessOrEqual(t, got.slowest(), tt.slowest)
-				require.GreaterOrEqual(t, got.doubles(), 0)
-				require.LessOrEqual(t, got.doubles(), tt.doubles)
-			})
+// play makes the calls, and returns what came of them. A second instance is well.
+func (f fallback) play(t *testing.T, calls int) tally {
+	primary := providertest.NewPipeFake(t)
+	if f.dial != nil {
+		dialling(primary, f.dial)
+	}
+	secondary := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter})
+	s := newStage(t, race.AcceptUnknown, primary, secondary)
+	got := s.play(t, calls, func(n int, at time.Duration) { primary.Answer(f.primary(n, at)) })
+	t.Logf("%d calls, p99 %v, slowest %v, messages %v, doubles %d", got.calls, got.p99(), got.slowest(), got.messages, got.doubles())
+	require.Equal(t, calls, got.accepted, "delivered")
+	require.LessOrEqual(t, got.slowest(), f.slowest)
+	require.GreaterOrEqual(t, got.doubles(), 0)
+	require.LessOrEqual(t, got.doubles(), f.doubles)
+	return got
+}
+
+// TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
+// arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
+func TestFallback(t *testing.T) {
+	providertest.Long(t)
+	for _, tt := range fallbacks() {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { require.LessOrEqual(t, tt.play(t, tt.calls).p99(), tt.p99) })
+		})
+	}
+}
+
+// TestFallbackBegins is the first six seconds of TestFallback, short enough for the race detector.
+func TestFallbackBegins(t *testing.T) {
+	for _, tt := range fallbacks() {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { tt.play(t, 150) })
 		})
 	}
 }
@@ -169,27 +189,41 @@ func TestNothingWorks(t *testing.T) {
 		})
 	})
 	for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
-		t.Run("both hang/"+string(unknown), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				hanging := providertest.Answer{Fault: providertest.Hang}
-				s := newStage(t, unknown, providertest.NewPipeFake(t, hanging), providertest.NewPipeFake(t, hanging))
-				got := s.play(t, 500, nil)
-				want := 0
-				if unknown == race.AcceptUnknown {
-					want = 500
-				}
-				require.Equal(t, want, got.accepted)
-				require.Equal(t, 4*time.Second, got.took[0])
-				require.Equal(t, 4*time.Second, got.slowest())
-				waits := map[string]int{}
-				for _, took := range got.took {
-					waits[fmt.Sprint(took)]++
-				}
-				t.Logf("waits: %v", waits)
-				for n, took := range got.took[150:] { // both circuit breakers are open by then
-					require.LessOrEqual(t, took, 1500*time.Millisecond, "call %d", 150+n)
-				}
-			})
+		t.Run("both hang/"+string(unknown), func(t *testing.T) { bothHang(t, unknown, 200) })
+	}
+}
+
+// TestNothingWorksForLong makes more calls than TestNothingWorks, which the race detector would make slow.
+func TestNothingWorksForLong(t *testing.T) {
+	providertest.Long(t)
+	for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
+		t.Run(string(unknown), func(t *testing.T) {
+			t.Parallel()
+			bothHang(t, unknown, 500)
 		})
 	}
+}
+
+// bothHang makes calls to two instances that hang.
+func bothHang(t *testing.T, unknown race.Unknown, calls int) {
+	synctest.Test(t, func(t *testing.T) {
+		hanging := providertest.Answer{Fault: providertest.Hang}
+		s := newStage(t, unknown, providertest.NewPipeFake(t, hanging), providertest.NewPipeFake(t, hanging))
+		got := s.play(t, calls, nil)
+		want := 0
+		if unknown == race.AcceptUnknown {
+			want = calls
+		}
+		require.Equal(t, want, got.accepted)
+		require.Equal(t, 4*time.Second, got.took[0])
+		require.Equal(t, 4*time.Second, got.slowest())
+		waits := map[string]int{}
+		for _, took := range got.took {
+			waits[fmt.Sprint(took)]++
+		}
+		t.Logf("waits: %v", waits)
+		for n, took := range got.took[150:] { // both circuit breakers are open by then
+			require.LessOrEqual(t, took, 1500*time.Millisecond, "call %d", 150+n)
+		}
+	})
 }

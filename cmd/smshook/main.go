@@ -12,18 +12,23 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/providers/all"
 )
 
-func main() {
+func main() { mainWith(linger) }
+
+// mainWith is main. Tests run it in processes of their own, and need not linger.
+func mainWith(linger time.Duration) {
 	// net/http's client has no logger but the global one, and quotes there what an instance sends without being asked.
 	log.SetOutput(io.Discard)
 	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	sh := &shell{env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, linger: linger}
+	os.Exit(sh.run(ctx, os.Args[1:]))
 }
 
 // Exit codes.
@@ -39,6 +44,7 @@ type shell struct {
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	linger time.Duration // how long serve goes on taking calls after it was told to stop
 }
 
 // command is one of smshook's commands.
@@ -65,17 +71,16 @@ func commands() []command {
 }
 
 // run is the program. Without a command it serves.
-func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	sh := &shell{env, stdin, stdout, stderr}
+func (sh *shell) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		return serveCommand.run(ctx, sh, serveCommand, nil)
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		if len(args) > 1 {
-			return run(ctx, []string{args[1], "-h"}, env, stdin, stdout, stderr)
+			return sh.run(ctx, []string{args[1], "-h"})
 		}
-		sh.usage(stdout)
+		sh.usage(sh.stdout)
 		return exitOK
 	case "-v", "-version", "--version":
 		return versionCommand.run(ctx, sh, versionCommand, nil)
@@ -85,8 +90,8 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 			return c.run(ctx, sh, c, args[1:])
 		}
 	}
-	fmt.Fprintf(stderr, "smshook: there is no command %q\n\n", args[0])
-	sh.usage(stderr)
+	fmt.Fprintf(sh.stderr, "smshook: there is no command %q\n\n", args[0])
+	sh.usage(sh.stderr)
 	return exitUsage
 }
 

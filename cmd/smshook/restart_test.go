@@ -21,6 +21,9 @@ import (
 // The important calls are those around the time when the port closes, a second after SIGTERM. Those just before it are the last to be
 // answered: they decide how long the port is closed. Those just after it are refused twice, and have one second left at the third time.
 func TestRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Auth waits for seconds between its attempts")
+	}
 	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
 	hangs := providertest.Answer{Fault: providertest.Hang}
 	slow := providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}

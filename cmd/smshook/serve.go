@@ -44,7 +44,7 @@ func serve(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, listenError("ADDR", err))
 	}
 	go debug.FreeOSMemory() // 2 MB are left over from the start
-	if err := sh.serve(ctx, settings, sh.loader(false, nil), listener, linger); err != nil {
+	if err := sh.serve(ctx, settings, sh.loader(false, nil), listener, sh.linger); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK
