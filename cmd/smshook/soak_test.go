@@ -196,7 +196,7 @@ func (p *soakProcess) stop(t *testing.T) {
 	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, p.command.Wait(), "%s", p.stderr)
 	require.NotContains(t, p.stderr.String(), `"message":"panic"`)
-	if !strings.Contains(p.stderr.String(), "log lines were dropped") { // by a machine that is too slow for the log
+	if !providertest.RaceDetector { // it makes a busy machine too slow for the second that the log has at the end; the exit code says the same
 		require.Contains(t, p.stderr.String(), `"message":"drained"`)
 	}
 }
