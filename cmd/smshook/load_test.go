@@ -17,14 +17,14 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// tally is what came of many calls.
+// tally has the results of many calls.
 type tally struct {
 	calls, accepted int
 	took            []time.Duration // by call, in the order in which they were made
-	messages        []int           // by instance, of those that the instance has taken or may have
+	messages        []int           // by instance: those that the instance has accepted, or may have accepted
 }
 
-// doubles are the messages beyond one for each call.
+// doubles returns the number of messages beyond one for each call.
 func (t tally) doubles() int {
 	sum := 0
 	for _, n := range t.messages {
@@ -41,7 +41,7 @@ func (t tally) p99() time.Duration {
 	return sorted[len(sorted)*99/100]
 }
 
-// play makes calls at 25 a second, each of its own user for a number of its own. before is called before each.
+// play makes 25 calls a second, each with its own user and number. It calls before, which may be nil, before each of them.
 func (s *stage) play(t *testing.T, calls int, before func(n int, at time.Duration)) tally {
 	result := tally{calls: calls, took: make([]time.Duration, calls)}
 	var mu sync.Mutex
@@ -81,14 +81,14 @@ type fallback struct {
 	name    string
 	calls   int
 	primary func(n int, at time.Duration) providertest.Answer
-	dial    broken        // another way to the primary
+	dial    dialFunc      // of the primary
 	p99     time.Duration // at most
 	slowest time.Duration // at most
 	doubles int           // at most
 }
 
 func fallbacks() []fallback {
-	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
+	working := providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay}
 	failing := func(status int) providertest.Answer {
 		return providertest.Answer{Status: status, Delay: 10 * time.Millisecond}
 	}
@@ -98,54 +98,54 @@ func fallbacks() []fallback {
 	}
 	const patience = 1500 * time.Millisecond
 	return []fallback{
-		{"healthy", 5000, always(well), nil, wellAfter, wellAfter, 0},
-		{"500", 1000, always(failing(500)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
-		{"429", 1000, always(failing(429)), nil, wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
-		{"refused", 1000, always(well), func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
-			wellAfter + 20*time.Millisecond, wellAfter + 20*time.Millisecond, 0},
+		{"healthy", 5000, always(working), nil, normalDelay, normalDelay, 0},
+		{"500", 1000, always(failing(500)), nil, normalDelay + 20*time.Millisecond, normalDelay + 20*time.Millisecond, 0},
+		{"429", 1000, always(failing(429)), nil, normalDelay + 20*time.Millisecond, normalDelay + 20*time.Millisecond, 0},
+		{"refused", 1000, always(working), func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED },
+			normalDelay + 20*time.Millisecond, normalDelay + 20*time.Millisecond, 0},
 		// 38 calls start in the 1.5 s until the first failure counts. The breaker opens at the fifth; then there is a trial every 30 s.
-		{"hangs", 5000, always(hanging), nil, wellAfter + 20*time.Millisecond, patience + wellAfter, 38 + 5 + 7},
+		{"hangs", 5000, always(hanging), nil, normalDelay + 20*time.Millisecond, patience + normalDelay, 38 + 5 + 7},
 		// The learned patience is 300 ms. 8 calls start in that time, and 4 more until five in a row are slow.
 		{"hangs, and was fast before", 750, func(_ int, at time.Duration) providertest.Answer {
 			if at < 20*time.Second {
-				return well
+				return working
 			}
 			return hanging
-		}, nil, 300*time.Millisecond + wellAfter, 300*time.Millisecond + wellAfter, 12},
+		}, nil, 300*time.Millisecond + normalDelay, 300*time.Millisecond + normalDelay, 12},
 		{"becomes slow, and was fast before", 5000, func(_ int, at time.Duration) providertest.Answer {
 			if at < 100*time.Second {
-				return well
+				return working
 			}
 			return providertest.Answer{Status: 201, Body: accepted, Delay: 1200 * time.Millisecond}
 		}, nil, 1200 * time.Millisecond, 1200 * time.Millisecond, 25},
-		{"SYN dropped", 5000, always(well), func(ctx context.Context, _, _ string) (net.Conn, error) {
+		{"SYN dropped", 5000, always(working), func(ctx context.Context, _, _ string) (net.Conn, error) {
 			<-ctx.Done()
 			return nil, ctx.Err()
-		}, wellAfter + 20*time.Millisecond, patience + wellAfter, 0},
+		}, normalDelay + 20*time.Millisecond, patience + normalDelay, 0},
 		{"hangs for a fifth of the calls", 2500, func(n int, _ time.Duration) providertest.Answer {
 			if n%5 == 0 {
 				return hanging
 			}
-			return well
-		}, nil, patience + wellAfter, patience + wellAfter, 500},
+			return working
+		}, nil, patience + normalDelay, patience + normalDelay, 500},
 		{"answers after 3 s", 5000, always(providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}), nil,
-			wellAfter + 20*time.Millisecond, patience + wellAfter, 45 + 7},
+			normalDelay + 20*time.Millisecond, patience + normalDelay, 45 + 7},
 		{"comes and goes every 5 s", 2500, func(_ int, at time.Duration) providertest.Answer {
 			if int(at/(5*time.Second))%2 == 0 {
-				return well
+				return working
 			}
 			return hanging
-		}, nil, patience + wellAfter, patience + wellAfter, 100},
+		}, nil, patience + normalDelay, patience + normalDelay, 100},
 	}
 }
 
-// play makes the calls, and returns what came of them. A second instance is well.
+// play makes the calls, and returns the results. The second instance works.
 func (f fallback) play(t *testing.T, calls int) tally {
 	primary := providertest.NewPipeFake(t)
 	if f.dial != nil {
-		dialling(primary, f.dial)
+		withDial(primary, f.dial)
 	}
-	secondary := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter})
+	secondary := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay})
 	s := newStage(t, race.AcceptUnknown, primary, secondary)
 	got := s.play(t, calls, func(n int, at time.Duration) { primary.Answer(f.primary(n, at)) })
 	t.Logf("%d calls, p99 %v, slowest %v, messages %v, doubles %d", got.calls, got.p99(), got.slowest(), got.messages, got.doubles())
@@ -156,8 +156,8 @@ func (f fallback) play(t *testing.T, calls int) tally {
 	return got
 }
 
-// TestFallback is what people come for: the first of two instances is down, slow, or now and then either, and the code still
-// arrives, in time, once. The times are virtual: what is asserted is waiting, not speed.
+// The first of two instances is down or slow, always or sometimes. Every code is still sent in time. The times are virtual: the test is
+// about waiting, not about speed.
 func TestFallback(t *testing.T) {
 	providertest.Long(t)
 	for _, tt := range fallbacks() {

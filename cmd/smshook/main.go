@@ -22,7 +22,7 @@ func main() { mainWith(linger) }
 
 // mainWith is main. Tests run it in processes of their own, and need not linger.
 func mainWith(linger time.Duration) {
-	// net/http's client has no logger but the global one, and quotes there what an instance sends without being asked.
+	// net/http's client logs with the global logger only, and quotes what a provider sends after its answer.
 	log.SetOutput(io.Discard)
 	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -38,7 +38,7 @@ const (
 	exitUsage = 2
 )
 
-// shell is what a command has to do with the world.
+// shell is the environment of a command.
 type shell struct {
 	env    []string
 	stdin  io.Reader
@@ -70,7 +70,7 @@ func commands() []command {
 	}
 }
 
-// run is the program. Without a command it serves.
+// run runs the command that args name, or serve if there is none. It returns the exit code.
 func (sh *shell) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		return serveCommand.run(ctx, sh, serveCommand, nil)

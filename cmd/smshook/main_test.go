@@ -337,8 +337,8 @@ func asProgram(lingers time.Duration) []string {
 	return []string{wholeProgram + "=" + lingers.String(), "GORACE=atexit_sleep_ms=0"}
 }
 
-// What an instance sends behind its answer, net/http's client writes to the one place that is no logger of ours.
-func TestNothingLeaksPastTheLog(t *testing.T) {
+// net/http's client logs what a provider sends after its answer, with the global logger of package log.
+func TestNothingLeaksThroughTheGlobalLogger(t *testing.T) {
 	const echo = "HTTP/1.1 400 028687 15555550142\r\n\r\n"
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func TestRestart(t *testing.T) {
 	if testing.Short() {
 		t.Skip("Auth waits for seconds between its attempts")
 	}
-	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
+	working := providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay}
 	hangs := providertest.Answer{Fault: providertest.Hang}
 	slow := providertest.Answer{Status: 201, Body: accepted, Delay: 3 * time.Second}
 	for _, tt := range []struct {
@@ -32,8 +32,8 @@ func TestRestart(t *testing.T) {
 		instances []providertest.Answer
 		delivered int // index of the instance that delivers
 	}{
-		{"well", []providertest.Answer{well}, 0},
-		{"the first hangs", []providertest.Answer{hangs, well}, 1},
+		{"working", []providertest.Answer{working}, 0},
+		{"the first hangs", []providertest.Answer{hangs, working}, 1},
 		{"takes 3 s", []providertest.Answer{slow}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

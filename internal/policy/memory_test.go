@@ -158,7 +158,7 @@ func (m *Memory) keys() int {
 	return n
 }
 
-// Three million numbers, asked for by as many accounts from 300,000 addresses, don't fill the memory.
+// Three million numbers, accounts and 300,000 addresses don't fill the memory.
 func TestMemoryIsBounded(t *testing.T) {
 	providertest.Long(t)
 	const numbers = 3_000_000
