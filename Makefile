@@ -8,17 +8,28 @@ SOAK    ?= 60s
 # The race detector needs a C compiler.
 RACE := $(shell command -v "$${CC:-cc}" >/dev/null 2>&1 && echo -race)
 
-.PHONY: demo test dev build lint bench soak fuzz image
+.PHONY: demo test test-short dev build lint bench soak fuzz image
 
 demo:
 	go run ./cmd/smshook demo
 
+# The tests that compute for seconds skip themselves under the race detector, and then run without it. The detector would have
+# each package's tests end a second late: https://go.dev/doc/articles/race_detector
 test:
 ifeq ($(RACE),)
 	@echo "no C compiler here: the tests run without the race detector"
 endif
 	go vet ./...
-	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) ./...
+	CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=0 go test -vet=off $(RACE) ./...
+ifneq ($(RACE),)
+	@set -e; files="$$(grep -rlF --include='*_test.go' 'providertest.Long(t)' cmd internal providers | sed 's|^|./|')"; \
+	names="$$(awk '/^func Test/ {name = $$2; sub(/\(.*/, "", name)} /providertest\.Long\(t\)/ {print name}' $$files | paste -sd '|' -)"; \
+	set -x; go test -vet=off -run "^($$names)$$" $$(dirname $$files | sort -u)
+endif
+
+# What takes seconds is left out, and the race detector with it.
+test-short:
+	go test -short ./...
 
 dev:
 	go run ./cmd/smshook dev

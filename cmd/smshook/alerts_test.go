@@ -12,6 +12,10 @@ const alerts = "examples/alerts.yml"
 
 // examples/alerts_test.yml says when the alerts must fire, and when not. promtool is a part of Prometheus.
 func TestAlerts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("promtool computes for seconds")
+	}
+	t.Parallel()
 	promtool, err := exec.LookPath("promtool")
 	if err != nil && os.Getenv("CI") == "" {
 		t.Skip("promtool is missing (Debian has it in the package prometheus)")

@@ -292,28 +292,13 @@ func median(values []float64) float64 {
 // BenchmarkStart measures the program as it is built for the image: its size, the time from its start to its first answer, and its memory
 // then and after a thousand calls.
 func BenchmarkStart(b *testing.B) {
-	binary := filepath.Join(b.TempDir(), "smshook")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	file, err := os.Stat(binary)
-	if err != nil {
-		b.Fatal(err)
-	}
+	binary, size := buildProgram(b)
 	provider := benchProvider(b)
 	l := newLoad(b, 8)
 	var first, idle, used []float64
 	for b.Loop() {
-		address := freeAddress(b)
-		program := exec.Command(binary)
-		program.Env = append(benchEnv(provider, provider), "SMSHOOK_ADDR="+address)
 		start := time.Now()
-		if err := program.Start(); err != nil {
-			b.Fatal(err)
-		}
-		untilHealthy(b, address)
+		program, address := startProgram(b, binary, benchEnv(provider, provider))
 		first = append(first, float64(time.Since(start).Microseconds())/1000)
 		time.Sleep(200 * time.Millisecond)
 		idle = append(idle, resident(b, program.Process.Pid))
@@ -322,11 +307,59 @@ func BenchmarkStart(b *testing.B) {
 		program.Process.Kill()
 		program.Wait()
 	}
-	b.ReportMetric(float64(file.Size())/1e6, "binary-MB")
+	b.ReportMetric(size, "binary-MB")
 	b.ReportMetric(median(first), "first-answer-ms")
 	b.ReportMetric(median(idle), "rss-idle-MB")
 	b.ReportMetric(median(used), "rss-after-1000-MB")
 	b.ReportMetric(0, "ns/op")
+}
+
+// BenchmarkRemembered is the memory of the program once it remembers as many messages as it ever does, under load. At 500 hooks a
+// second that takes 131 s; here they come as fast as they can.
+func BenchmarkRemembered(b *testing.B) {
+	const messages, batch = 1 << 16, 1 << 12
+	binary, _ := buildProgram(b)
+	provider := benchProvider(b)
+	l := newLoad(b, 8)
+	for b.Loop() {
+		program, address := startProgram(b, binary, append(benchEnv(provider, provider), "SMSHOOK_LIMIT_PHONE=off", "SMSHOOK_LIMIT_IP=off"))
+		most := 0.0
+		for range messages / batch {
+			l.run(b, "http://"+address+server.HookPath, batch, 8)
+			most = max(most, resident(b, program.Process.Pid))
+		}
+		b.ReportMetric(most, "rss-remembered-MB")
+		program.Process.Kill()
+		program.Wait()
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// buildProgram builds the program as it is in the image, and returns where it is and its size in MB.
+func buildProgram(b *testing.B) (binary string, size float64) {
+	binary = filepath.Join(b.TempDir(), "smshook")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-tags", "timetzdata", "-o", binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	file, err := os.Stat(binary)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return binary, float64(file.Size()) / 1e6
+}
+
+// startProgram starts the program, and returns when it answers.
+func startProgram(b *testing.B, binary string, env []string) (program *exec.Cmd, address string) {
+	address = freeAddress(b)
+	program = exec.Command(binary)
+	program.Env = append(env, "SMSHOOK_ADDR="+address)
+	if err := program.Start(); err != nil {
+		b.Fatal(err)
+	}
+	untilHealthy(b, address)
+	return program, address
 }
 
 func freeAddress(b *testing.B) string {

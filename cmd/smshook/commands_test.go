@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,7 +29,8 @@ type result struct {
 
 func smshook(t *testing.T, stdin string, env []string, args ...string) result {
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), args, env, strings.NewReader(stdin), &stdout, &stderr)
+	sh := &shell{env: env, stdin: strings.NewReader(stdin), stdout: &stdout, stderr: &stderr}
+	code := sh.run(t.Context(), args)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -205,9 +207,12 @@ func TestSignSends(t *testing.T) {
 	send("signup-phone-password.json", "-keep")
 	require.Empty(t, twilio.Requests(), "and the same again is a repeat")
 
-	r = smshook(t, "", env, "sign", "-send", string(providertest.Refusing(t)), filepath.Join(calls, "otp-new-user.json"))
-	require.Equal(t, exitFail, r.code)
-	require.Regexp(t, `cause     .*connection refused\n$`, r.stdout)
+	refusing := string(providertest.Refusing(t))
+	synctest.Test(t, func(t *testing.T) { // Auth waits between its attempts
+		r := smshook(t, "", env, "sign", "-send", refusing, filepath.Join(calls, "otp-new-user.json"))
+		require.Equal(t, exitFail, r.code)
+		require.Regexp(t, `^attempts  3 in 4\S*s\n(?s).*cause     .*connection refused\n$`, r.stdout)
+	})
 
 	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hook.NewSecret()}, "sign", "-send", p.url, filepath.Join(calls, "otp-new-user.json"))
 	require.Equal(t, exitFail, r.code)
@@ -254,7 +259,9 @@ func TestCurlCommands(t *testing.T) {
 	curl := func(text string) string {
 		shown := regexp.MustCompile(`(?s)curl -i '.*?--data-raw '(?:[^']|'\\'')*'`).FindString(text)
 		require.NotEmpty(t, shown, text)
-		answer, err := exec.Command("sh", "-c", shown).Output()
+		command := exec.Command("sh", "-c", shown)
+		command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()} // without this machine's proxy and .curlrc
+		answer, err := command.Output()
 		require.NoError(t, err)
 		return string(answer)
 	}
@@ -419,7 +426,7 @@ $`, r.stdout)
 
 // check says what the operator must do for receipts, with the instance's names of the settings.
 func TestCheckPrintsTheReceiptSetup(t *testing.T) {
-	const nowhere = "http://127.0.0.1:1"
+	nowhere := string(providertest.Refusing(t))
 	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,na=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
 		"EU_ACCOUNT_SID=AC00000000000000000000000000000001", "EU_API_KEY=SK1", "EU_API_SECRET=x", "EU_FROM=Acme", "EU_BASE_URL="+nowhere,
 		"WA_PHONE_NUMBER_ID=106540352242922", "WA_ACCESS_TOKEN=EAAtoken", "WA_TEMPLATE=code", "WA_LANGUAGE=en", "WA_BASE_URL="+nowhere,

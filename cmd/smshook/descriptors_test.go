@@ -22,7 +22,7 @@ func TestSilentConnectionsLeaveDescriptors(t *testing.T) {
 	const most = 128
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	command, stderr := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -n %d && exec "$0" serve`, most), os.Args[0]), new(buffer)
-	command.Env, command.Stderr = append(serveEnv(twilio.URL), wholeProgram+"=1"), stderr
+	command.Env, command.Stderr = serveEnv(twilio.URL, asProgram(0)...), stderr
 	require.NoError(t, command.Start())
 	t.Cleanup(func() { command.Process.Kill(); command.Wait() })
 	base := "http://" + (&program{stderr: stderr}).addr(t)

@@ -21,7 +21,7 @@ import (
 type fault struct {
 	name   string
 	answer providertest.Answer
-	dial   broken
+	dial   dialFunc
 	tls    bool // the address is https
 
 	sends  bool          // a message is sent, and the provider may have accepted it
@@ -83,7 +83,7 @@ func faults() []fault {
 func (f fault) fake(t *testing.T) *providertest.Fake {
 	fake := providertest.NewPipeFake(t, f.answer)
 	if f.dial != nil {
-		dialling(fake, f.dial)
+		withDial(fake, f.dial)
 	}
 	if f.tls {
 		fake.URL = strings.Replace(fake.URL, "http:", "https:", 1)
@@ -91,8 +91,8 @@ func (f fault) fake(t *testing.T) *providertest.Fake {
 	return fake
 }
 
-// wellAfter is the time that a working instance takes.
-const wellAfter = 100 * time.Millisecond
+// normalDelay is the time that a working instance takes.
+const normalDelay = 100 * time.Millisecond
 
 // TestFaults tries each fault at each position among one to three instances. The instances before it answer 500, and those after it work.
 func TestFaults(t *testing.T) {
@@ -121,7 +121,7 @@ func (f fault) play(t *testing.T, instances, place int) {
 				want[i] = 1
 			}
 		default:
-			fakes = append(fakes, providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}))
+			fakes = append(fakes, providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay}))
 			if i == place+1 {
 				want[i] = 1
 			}
@@ -146,7 +146,7 @@ func (f fault) play(t *testing.T, instances, place int) {
 	if f.silent {
 		start = min(4*time.Second/time.Duration(instances-place), 1500*time.Millisecond)
 	}
-	require.Equal(t, start+wellAfter, seen.Took)
+	require.Equal(t, start+normalDelay, seen.Took)
 }
 
 // aloneTook is the time, in whole seconds, that the user waits if it is the only instance.
@@ -186,7 +186,7 @@ func TestAllInstancesFaulty(t *testing.T) {
 func TestSmshookIsDownForTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent := providertest.NewPipeFake(t, providertest.Answer{Fault: providertest.Hang})
-		working := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter})
+		working := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: normalDelay})
 		s := newStage(t, race.AcceptUnknown, silent, working)
 		up := time.Now().Add(1900 * time.Millisecond)
 		transport := s.auth.HTTP.Transport.(*http.Transport)
@@ -194,7 +194,7 @@ func TestSmshookIsDownForTwoSeconds(t *testing.T) {
 			if time.Now().Before(up) {
 				return nil, syscall.ECONNREFUSED
 			}
-			return s.door.Dial(ctx, network, address)
+			return s.hook.Dial(ctx, network, address)
 		}
 		seen := s.call(t, 1)
 		require.Equal(t, ok, userLine(seen))
@@ -209,7 +209,7 @@ func TestThreeAttemptsOneMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		takes time.Duration
-	}{{"answered before the next attempt", wellAfter}, {"still under way", 3 * time.Second}} {
+	}{{"answered before the next attempt", normalDelay}, {"still under way", 3 * time.Second}} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				working := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: tt.takes})

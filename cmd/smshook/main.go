@@ -10,33 +10,25 @@ import (
 	"log"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/providers/all"
 )
 
-func main() {
-	// net/http's client has no logger but the global one, and quotes there what an instance sends without being asked.
+func main() { mainWith(linger) }
+
+// mainWith is main. Tests run it in processes of their own, and need not linger.
+func mainWith(linger time.Duration) {
+	// net/http's client logs with the global logger only, and quotes what a provider sends after its answer.
 	log.SetOutput(io.Discard)
 	collectLess()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
-}
-
-// collectLess makes the garbage collector run when the heap is five times as large as the memory in use, and not twice as large. Near
-// 256 MiB it runs earlier. A call takes a tenth less time, and under load the program takes some 6 MB more. GOGC and GOMEMLIMIT of the
-// operator take precedence.
-func collectLess() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
-	}
-	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(256 << 20)
-	}
+	sh := &shell{env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, linger: linger}
+	os.Exit(sh.run(ctx, os.Args[1:]))
 }
 
 // Exit codes.
@@ -46,12 +38,13 @@ const (
 	exitUsage = 2
 )
 
-// shell is what a command has to do with the world.
+// shell is the environment of a command.
 type shell struct {
 	env    []string
 	stdin  io.Reader
 	stdout io.Writer
 	stderr io.Writer
+	linger time.Duration // how long serve goes on taking calls after it was told to stop
 }
 
 // command is one of smshook's commands.
@@ -77,18 +70,17 @@ func commands() []command {
 	}
 }
 
-// run is the program. Without a command it serves.
-func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	sh := &shell{env, stdin, stdout, stderr}
+// run runs the command that args name, or serve if there is none. It returns the exit code.
+func (sh *shell) run(ctx context.Context, args []string) int {
 	if len(args) == 0 {
 		return serveCommand.run(ctx, sh, serveCommand, nil)
 	}
 	switch args[0] {
 	case "help", "-h", "-help", "--help":
 		if len(args) > 1 {
-			return run(ctx, []string{args[1], "-h"}, env, stdin, stdout, stderr)
+			return sh.run(ctx, []string{args[1], "-h"})
 		}
-		sh.usage(stdout)
+		sh.usage(sh.stdout)
 		return exitOK
 	case "-v", "-version", "--version":
 		return versionCommand.run(ctx, sh, versionCommand, nil)
@@ -98,8 +90,8 @@ func run(ctx context.Context, args, env []string, stdin io.Reader, stdout, stder
 			return c.run(ctx, sh, c, args[1:])
 		}
 	}
-	fmt.Fprintf(stderr, "smshook: there is no command %q\n\n", args[0])
-	sh.usage(stderr)
+	fmt.Fprintf(sh.stderr, "smshook: there is no command %q\n\n", args[0])
+	sh.usage(sh.stderr)
 	return exitUsage
 }
 

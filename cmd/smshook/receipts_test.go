@@ -36,7 +36,7 @@ type meta struct {
 
 // newMeta takes the address from the output of `check`.
 func newMeta(t *testing.T, p *program, env []string) meta {
-	nowhere := "http://127.0.0.1:1"
+	nowhere := string(providertest.Refusing(t))
 	r := smshook(t, "", append(slices.Clone(env), "WHATSAPP_BASE_URL="+nowhere, "TWILIO_BASE_URL="+nowhere), "check")
 	_, after, found := strings.Cut(r.stdout, "enter "+publicURL)
 	require.True(t, found, r.stdout)

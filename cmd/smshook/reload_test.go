@@ -27,7 +27,7 @@ func TestReload(t *testing.T) {
 	}
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	newSecret := hook.NewSecret()
-	env := append(serveEnv(twilio.URL), wholeProgram+"=1", "SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+write("secret", hookSecret), "TWILIO_AUTH_TOKEN=",
+	env := append(serveEnv(twilio.URL, asProgram(0)...), "SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+write("secret", hookSecret), "TWILIO_AUTH_TOKEN=",
 		"TWILIO_AUTH_TOKEN_FILE="+write("token", authToken), "SMSHOOK_BLOCKED_COUNTRIES_FILE="+write("countries", "GB"), "SMSHOOK_MESSAGES_DIR="+filepath.Dir(write("texts/en.txt", "Old {{ .Code }}")))
 	command, stderr := exec.Command(os.Args[0], "serve"), new(buffer)
 	command.Env, command.Stderr = env, stderr

@@ -43,8 +43,8 @@ func serve(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, listenError("ADDR", err))
 	}
-	go debug.FreeOSMemory() // 2 MB are left over from the start
-	if err := sh.serve(ctx, settings, sh.loader(false, nil), listener, linger); err != nil {
+	go debug.FreeOSMemory() // the start has allocated 2 MB that are no longer in use
+	if err := sh.serve(ctx, settings, sh.loader(false, nil), listener, sh.linger); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK
@@ -57,8 +57,8 @@ func (sh *shell) loader(dev bool, defaults config.Defaults) loader {
 	return func() (config.Config, error) { return config.Load(sh.env, all.Drivers(), dev, defaults) }
 }
 
-// linger is how long the program goes on taking calls once it has been told to stop and /readyz says no: a load balancer needs
-// a moment to notice.
+// linger is how long the program goes on taking calls after SIGTERM, while /readyz says no: a load balancer needs a moment to
+// notice.
 const linger = time.Second
 
 // serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr. On SIGHUP the
@@ -84,6 +84,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	go a.ReloadOn(ctx, hangups, load)
+	go keepRoom(ctx)
 	for _, warning := range settings.Warnings {
 		log.Warn().Msg(warning)
 	}

@@ -88,7 +88,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 // A load balancer sees that the program is about to go before it goes, and calls that still come are answered.
 func TestReadyzSaysNoBeforeTheEnd(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
-	p := starting(t, []string{"serve"}, serveEnv(twilio.URL)...)
+	p := lingering(t, linger, []string{"serve"}, serveEnv(twilio.URL)...)
 	ready := strings.TrimSuffix(p.url, "/hooks/send-sms") + "/readyz"
 	get := func() string {
 		response, err := http.Get(ready)

@@ -15,7 +15,9 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -29,13 +31,13 @@ type stage struct {
 	dispatcher *dispatch.Dispatcher
 	auth       hook.Caller
 	fakes      []*providertest.Fake
-	door       *providertest.Pipes
+	hook       *providertest.Pipes
 	ended      func(race.Attempt)
 }
 
 // newStage makes a stage with one instance for each fake.
 func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *stage {
-	s := &stage{fakes: fakes, door: providertest.NewPipes()}
+	s := &stage{fakes: fakes, hook: providertest.NewPipes()}
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
 	var names []string
 	for i, fake := range fakes {
@@ -58,15 +60,16 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 			s.ended(a)
 		}
 	}}
-	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.Concurrency, Texts: settings.Texts}, instances, runner, dispatch.Events{})
+	memory := ledger.NewMemory(ledger.Settings{CallerWaits: hook.AuthWaits, MaxWaiting: settings.Concurrency}, policy.NewMemory(), time.Now)
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.Concurrency, Texts: settings.Texts}, memory, instances, runner, dispatch.Events{})
 	front := &server.Server{
 		Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
 		Sentences: server.Sentences{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},
 	}
 	front.Keys.Store(&server.Keys{Hook: settings.Secrets})
 	srv := front.HTTP(front.Handler())
-	go srv.Serve(s.door)
-	transport := &http.Transport{DialContext: s.door.Dial, MaxIdleConnsPerHost: 100}
+	go srv.Serve(s.hook)
+	transport := &http.Transport{DialContext: s.hook.Dial, MaxIdleConnsPerHost: 100}
 	s.auth = hook.Caller{HTTP: &http.Client{Transport: transport}, Secrets: settings.Secrets}
 	t.Cleanup(func() {
 		require.NoError(t, s.dispatcher.Drain(context.Background()))
@@ -85,11 +88,11 @@ func (s *stage) call(t *testing.T, n int) hook.Seen {
 	return seen
 }
 
-// broken replaces the function that makes connections.
-type broken func(ctx context.Context, network, address string) (net.Conn, error)
+// dialFunc replaces the function that makes connections.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialling replaces the function by which a fake's client makes connections.
-func dialling(fake *providertest.Fake, dial broken) *providertest.Fake {
+// withDial replaces the function by which a fake's client makes connections.
+func withDial(fake *providertest.Fake, dial dialFunc) *providertest.Fake {
 	fake.Client().Transport.(*http.Transport).DialContext = dial
 	return fake
 }

@@ -97,7 +97,7 @@ func TestPolicySettingsTakeEffect(t *testing.T) {
 		{[]string{"SMSHOOK_PHONE_CHECK=valid"}, number, "447700900123", "b", "sees 422 no number"},
 	} {
 		t.Run(strings.Join(tt.settings, " "), func(t *testing.T) {
-			t.Parallel() // each program lingers for a second when it ends
+			t.Parallel()
 			twilio := providertest.NewFake(t)
 			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, append(tt.settings, "SMSHOOK_TEXT_TOO_MANY=later", "SMSHOOK_TEXT_NUMBER=no number")...)...)
 			caller := auth(t, hookSecret)

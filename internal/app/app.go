@@ -15,7 +15,9 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -43,12 +45,14 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), instances, runner, dispatch.Events{
-		Reported: func(r dispatch.Report) { a.guard(func() { a.reported(r) }) },
+	counter := policy.NewMemory()
+	memory := ledger.NewMemory(ledgerSettings(c), counter, time.Now)
+	a.Dispatcher = dispatch.New(dispatchSettings(c), memory, instances, runner, dispatch.Events{
+		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
-		Forgot:   a.metrics.Forgotten,
 	})
-	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.Dispatcher.Counter.Forgotten)
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, counter.Forgotten)
+	a.metrics.Messages(memory.Forgotten)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Sentences:  sentences(c),
@@ -62,17 +66,24 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 
 func dispatchSettings(c config.Config) dispatch.Settings {
 	return dispatch.Settings{
+		CallerWaits: hook.AuthWaits,
+		Budget:      c.Budget,
+		Concurrency: c.Concurrency,
+		CodeLife:    c.CodeLife,
+		PhoneCheck:  c.PhoneCheck,
+		Policy:      c.PolicySettings(),
+		Texts:       c.Texts,
+		Routes:      c.Routes,
+	}
+}
+
+func ledgerSettings(c config.Config) ledger.Settings {
+	return ledger.Settings{
 		CallerWaits:  hook.AuthWaits,
-		Budget:       c.Budget,
 		ResendWindow: c.ResendWindow,
-		Concurrency:  c.Concurrency,
-		CodeLife:     c.CodeLife,
-		Receipts:     c.Addresses().On(),
-		LateFallback: c.LateFallback == "on",
-		PhoneCheck:   c.PhoneCheck,
-		Policy:       c.PolicySettings(),
-		Texts:        c.Texts,
-		Routes:       c.Routes,
+		CodeLife:     max(c.CodeLife, dispatch.DefaultLife),
+		MaxWaiting:   c.Concurrency,
+		LateFallback: c.LateFallback == "on" && c.Addresses().On(),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/race"
@@ -190,12 +191,12 @@ func TestReceiptsAreLogged(t *testing.T) {
 		want string
 	}{
 		{func(a *App) {
-			a.reported(dispatch.Report{MessageID: "m", Number: number, Instance: "pigeon", Receipt: receipt(providers.StateDelivered), After: 2 * time.Second})
+			a.reported(ledger.Report{ID: "m", Number: number.Masked(), Instance: "pigeon", Receipt: receipt(providers.StateDelivered), After: 2 * time.Second})
 		}, `{"level":"info","instance":"pigeon","state":"delivered","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
 		{func(a *App) {
-			a.reported(dispatch.Report{MessageID: "m", Number: number, Instance: "pigeon", Receipt: receipt(providers.StateUndelivered), After: 2 * time.Second})
+			a.reported(ledger.Report{ID: "m", Number: number.Masked(), Instance: "pigeon", Receipt: receipt(providers.StateUndelivered), After: 2 * time.Second})
 		}, `{"level":"warn","instance":"pigeon","state":"undelivered","kind":"channel","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
-		{func(a *App) { a.reported(dispatch.Report{Instance: "pigeon", Receipt: receipt(providers.StateSent)}) },
+		{func(a *App) { a.reported(ledger.Report{Instance: "pigeon", Receipt: receipt(providers.StateSent)}) },
 			`{"level":"debug","instance":"pigeon","state":"sent","code":"7","message":"receipt for an unknown message"}`},
 		{func(a *App) {
 			a.fellBack(dispatch.Fallback{MessageID: "m", Instance: "pigeon", Kind: providers.Channel, Outcome: race.Outcome{Attempts: []race.Attempt{failed}}})

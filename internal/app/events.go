@@ -7,6 +7,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
@@ -58,19 +59,18 @@ func (a *App) guard(f func()) {
 }
 
 // reported counts and logs a receipt.
-func (a *App) reported(r dispatch.Report) {
-	country := r.Number.Country()
-	if r.MessageID == "" {
+func (a *App) reported(r ledger.Report) {
+	if r.ID == "" {
 		a.metrics.ReceiptUnknown(r.Instance)
 	} else {
-		a.metrics.Receipt(r.Instance, country, r.Receipt.State.String())
+		a.metrics.Receipt(r.Instance, r.Country, r.Receipt.State.String())
 	}
 	if r.Delivered {
 		a.metrics.Delivered(r.Instance, r.After)
 	}
 	level := zerolog.InfoLevel
 	switch {
-	case r.MessageID == "":
+	case r.ID == "":
 		level = zerolog.DebugLevel
 	case r.Receipt.State.Failed():
 		level = zerolog.WarnLevel
@@ -82,13 +82,13 @@ func (a *App) reported(r dispatch.Report) {
 	if r.Receipt.Code != "" {
 		event = event.Str("code", r.Receipt.Code)
 	}
-	if r.MessageID == "" {
+	if r.ID == "" {
 		event.Msg("receipt for an unknown message")
 		return
 	}
-	event.Str("id", r.MessageID).
-		Str("phone", r.Number.Masked()).
-		Str("country", country).
+	event.Str("id", r.ID).
+		Str("phone", r.Number).
+		Str("country", r.Country).
 		Dur("after_ms", r.After).
 		Msg("receipt")
 }

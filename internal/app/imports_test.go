@@ -22,24 +22,26 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":            {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
-	"internal/app":           {"internal/config", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/server", "providers", "providers/call"},
-	"internal/config":        {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
-	"internal/server":        {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
-	"internal/dispatch":      {"internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
-	"internal/race":          {"providers", "providers/call"},
-	"internal/hook":          {"providers"},
-	"internal/message":       {"providers"},
-	"internal/phone":         {"providers"},
-	"internal/policy":        {"internal/phone"},
-	"internal/metrics":       {},
-	"internal/receipt":       {"providers"},
-	"internal/route":         {},
-	"providers":              {},
-	"providers/call":         {"providers"},
-	"providers/all":          {"providers", "*"}, // it alone knows the providers
-	"a provider":             {"providers", "providers/call"},
-	"providers/providertest": {"providers", "providers/call"},
+	"cmd/smshook":                {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
+	"internal/app":               {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/config":            {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
+	"internal/server":            {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
+	"internal/dispatch":          {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
+	"internal/ledger":            {"internal/policy", "providers"},
+	"internal/ledger/ledgertest": {"internal/ledger", "internal/policy", "providers"},
+	"internal/race":              {"providers", "providers/call"},
+	"internal/hook":              {"providers"},
+	"internal/message":           {"providers"},
+	"internal/phone":             {"providers"},
+	"internal/policy":            {"internal/phone"},
+	"internal/metrics":           {},
+	"internal/receipt":           {"providers"},
+	"internal/route":             {},
+	"providers":                  {},
+	"providers/call":             {"providers"},
+	"providers/all":              {"providers", "*"}, // it alone knows the providers
+	"a provider":                 {"providers", "providers/call"},
+	"providers/providertest":     {"providers", "providers/call"},
 }
 
 // homeOf is the packages that may import a library: one, or a few.
@@ -54,7 +56,7 @@ var homeOf = map[string][]string{
 	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
 	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
-	"github.com/stretchr/testify/require":                         {"providers/providertest"},
+	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},
 }
 
 // imports returns what the Go files of each package import, except in tests.

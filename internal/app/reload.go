@@ -83,7 +83,7 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

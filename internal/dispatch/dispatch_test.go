@@ -13,7 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
@@ -67,8 +69,29 @@ func fails(kind providers.Kind) *pigeon {
 	return &pigeon{err: &providers.Error{Kind: kind, Err: errors.New("no")}}
 }
 
+// setup is settings of a Dispatcher and of its ledger.
+type setup struct {
+	Settings
+	ResendWindow time.Duration
+	LateFallback bool
+}
+
+func (s setup) ledger() ledger.Ledger {
+	return ledger.NewMemory(ledger.Settings{
+		CallerWaits:  s.CallerWaits,
+		ResendWindow: s.ResendWindow,
+		CodeLife:     max(s.CodeLife, DefaultLife),
+		MaxWaiting:   s.Concurrency,
+		LateFallback: s.LateFallback,
+	}, policy.NewMemory(), time.Now)
+}
+
 // dispatcher returns one with instances a, b, c …
 func dispatcher(s Settings, instances ...*pigeon) *Dispatcher {
+	return setup{Settings: s}.dispatcher(instances...)
+}
+
+func (s setup) dispatcher(instances ...*pigeon) *Dispatcher {
 	s.CallerWaits, s.Budget, s.Concurrency = 5*time.Second, 4*time.Second, 100
 	if s.Texts == nil {
 		s.Texts = texts(message.Settings{App: "Acme"})
@@ -77,7 +100,8 @@ func dispatcher(s Settings, instances ...*pigeon) *Dispatcher {
 	for i, c := range instances {
 		list = append(list, race.NewInstance(string(rune('a'+i)), c, nil, 100))
 	}
-	return New(s, list, &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}, Events{})
+	runner := &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}
+	return New(s.Settings, s.ledger(), list, runner, Events{})
 }
 
 func texts(s message.Settings) *message.Texts {
@@ -187,7 +211,7 @@ func TestDeadline(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := dispatcher(Settings{}, &pigeon{wait: time.Hour})
-				d.race.Unknown = race.FailUnknown
+				d.runner.Unknown = race.FailUnknown
 				r := request("15555550100")
 				r.Spent = tt.spent
 				time.Sleep(tt.arrived)
@@ -218,7 +242,7 @@ func TestTheThirdAttemptIsSent(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := dispatcher(Settings{}, tt.instances...)
-				d.race.Unknown = race.FailUnknown
+				d.runner.Unknown = race.FailUnknown
 				start := time.Now()
 				for _, at := range tt.before {
 					time.Sleep(at - time.Since(start))
@@ -251,7 +275,8 @@ func TestTooManyAtOnce(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 100, p.sent())
 		start := time.Now()
-		require.Equal(t, Outcome{Result: Failed, Reason: errBusy}, d.Send(t.Context(), request("15555550100")))
+		outcome := d.Send(t.Context(), request("15555550100"))
+		require.Equal(t, []any{Failed, errBusy}, []any{outcome.Result, outcome.Reason})
 		require.Zero(t, time.Since(start))
 		time.Sleep(2 * time.Second)
 		require.Equal(t, Accepted, d.Send(t.Context(), request("15555550100")).Result)

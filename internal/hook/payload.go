@@ -8,7 +8,6 @@ package hook
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -133,13 +132,13 @@ func (p Payload) IP() netip.Addr {
 	return ip
 }
 
-// ID is the idempotency key of the call, the same for all of Auth's attempts: metadata.uuid, or else a hash of the body.
+// ID is the idempotency key of the call, the same for all of Auth's attempts: metadata.uuid, or else a hash of the body, in the form of a UUID.
 func (p Payload) ID(body []byte) string {
 	if p.Metadata != nil && isUUID(p.Metadata.UUID) {
 		return p.Metadata.UUID
 	}
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:16])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
 // isUUID bounds what a call can write into the log: the ID is logged.

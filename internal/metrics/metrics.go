@@ -36,7 +36,6 @@ type Metrics struct {
 	receiptsUnknown *prometheus.CounterVec
 	deliverySeconds *prometheus.HistogramVec
 	lateFallbacks   *prometheus.CounterVec
-	forgotten       prometheus.Counter
 	panics          prometheus.Counter
 }
 
@@ -78,7 +77,6 @@ func New(version string) *Metrics {
 	m.receiptsUnknown = counters("receipts_unknown_total", "Delivery receipts for messages that are unknown, or no longer known.", instanceLabel)
 	m.deliverySeconds = histograms("delivery_seconds", "Time from receiving a call of the hook to the receipt that says that its message was delivered.", deliverySeconds, instanceLabel)
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
-	m.forgotten = counter("messages_forgotten_total", "Messages that were forgotten for lack of room: their receipts will be unknown.")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
@@ -154,20 +152,24 @@ func (m *Metrics) LateFallback(instance, kind string, accepted bool) {
 	m.lateFallbacks.WithLabelValues(instance, kind, strconv.FormatBool(accepted)).Inc()
 }
 
-// Forgotten counts a message whose receipts will be unknown.
-func (m *Metrics) Forgotten() { m.forgotten.Inc() }
-
 // Panic counts a panic that was recovered from.
 func (m *Metrics) Panic() { m.panics.Inc() }
 
 // Limits adds the counters that the limits keep themselves. It must be called once at most.
 func (m *Metrics) Limits(noSource, forgotten func() uint64) {
-	counter := func(name, help string, count func() uint64) {
-		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
-			func() float64 { return float64(count()) }))
-	}
-	counter("calls_without_source_total", "Calls to which the limit per IP did not apply: the address was missing, or not public.", noSource)
-	counter("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and prefixes that the limits forgot, for lack of room.", forgotten)
+	m.counted("calls_without_source_total", "Calls to which the limit per IP did not apply: the address was missing, or not public.", noSource)
+	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and prefixes that the limits forgot, for lack of room.", forgotten)
+}
+
+// Messages adds the counter that the ledger keeps itself. It must be called once at most.
+func (m *Metrics) Messages(forgotten func() uint64) {
+	m.counted("messages_forgotten_total", "Messages that were forgotten for lack of room: their receipts will be unknown.", forgotten)
+}
+
+// counted adds a counter that is kept elsewhere.
+func (m *Metrics) counted(name, help string, count func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
+		func() float64 { return float64(count()) }))
 }
 
 // BreakerState adds one state of an instance's circuit breaker. in is called at each scrape.

@@ -28,7 +28,7 @@ func all() (*Metrics, func() string) {
 	m.ReceiptRefused("twilio", 403)
 	m.ReceiptUnknown("twilio")
 	m.LateFallback("whatsapp", "channel", true)
-	m.Forgotten()
+	m.Messages(func() uint64 { return 1 })
 	m.Panic()
 	return m, func() string {
 		w := httptest.NewRecorder()

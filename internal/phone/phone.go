@@ -62,31 +62,9 @@ func (n Number) National() providers.Secret {
 // CallingCode returns the country's calling code, such as 44.
 func (n Number) CallingCode() int { return n.callingCode }
 
-// Country returns the ISO 3166-1 code of the number's country. It is empty if several countries share the calling code and the number
-// is in no known range of any of them. For a shared calling code, Country takes some 20 µs.
-func (n Number) Country() string {
-	regions := phonenumbers.GetRegionCodesForCountryCode(n.callingCode)
-	if len(regions) == 1 {
-		return country(regions[0])
-	}
-	parsed, err := n.parsed()
-	if err != nil {
-		return ""
-	}
-	return country(phonenumbers.GetRegionCodeForNumber(parsed))
-}
-
 // parsed returns the number in libphonenumber's form. It takes some 12 µs.
 func (n Number) parsed() (*phonenumbers.PhoneNumber, error) {
 	return phonenumbers.Parse(n.e164.Reveal(), "")
-}
-
-// country returns a region of libphonenumber, or nothing for the regions that stand for no country: those of +800, for example.
-func country(region string) string {
-	if region == "ZZ" || region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {
-		return ""
-	}
-	return region
 }
 
 // Masked returns the number with its middle hidden, to be recognised in a log but not called: "+4477*****123".

@@ -53,11 +53,10 @@ func TestReadings(t *testing.T) {
 	}
 }
 
-// A number of each type and country is found in each of its spellings, but where a spelling is another number that is known.
-func TestReadingsFindEveryKindOfNumber(t *testing.T) {
-	if providertest.RaceDetector {
-		t.Skip("one goroutine does it all, and slowly")
-	}
+// An example number of each type and country is among the readings of each of its spellings, except where a spelling is itself a known
+// number.
+func TestReadingsHaveTheNumberOfEverySpelling(t *testing.T) {
+	providertest.Long(t)
 	spellings, other, longest := 0, 0, 0
 	for region := range phonenumbers.GetSupportedRegions() {
 		for kind := range types {

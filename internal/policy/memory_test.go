@@ -158,17 +158,15 @@ func (m *Memory) keys() int {
 	return n
 }
 
-// Three million numbers, asked for by as many accounts from 300,000 addresses, don't fill the memory.
+// Three million numbers, accounts and 300,000 addresses don't fill the memory.
 func TestMemoryIsBounded(t *testing.T) {
-	numbers := uint64(3_000_000)
-	if testing.Short() || providertest.RaceDetector {
-		numbers = 1_000_000
-	}
+	providertest.Long(t)
+	const numbers = 3_000_000
 	m := NewMemory()
 	before := heap()
 	charges := make([]Charge, 5)
 	start := time.Now()
-	for n := range numbers {
+	for n := range uint64(numbers) {
 		charges[0] = Charge{PerPhone, Limit{5, 10 * time.Minute}, 447_400_000_000 + n}
 		charges[1] = Charge{PerUser, Limit{10, time.Hour}, n}
 		charges[2] = Charge{PerIP, Limit{100, time.Hour}, n / 10}

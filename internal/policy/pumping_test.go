@@ -160,81 +160,90 @@ func (f figures) row(name string) string {
 	return fmt.Sprintf("| %s | %d (%.2f %%) | %.1f %% | %.1f %% |\n", name, f.attack.all-f.attack.refused, 100-f.attack.percent(), f.confirmed.percent(), f.outside.percent())
 }
 
-// TestPumping has the README's starting values face attacks of 50,000 requests in two hours, while 2,000 genuine users go about
-// their business. Run it with -v to see the figures. The README's table is theirs.
+// TestPumping simulates SMS pumping: attacks of 50,000 requests in two hours, beside 2,000 real users, with the README's starting values.
+// -v prints the figures. The README's table must have the same.
 func TestPumping(t *testing.T) {
-	if providertest.RaceDetector {
-		t.Skip("one goroutine does it all, and slowly")
-	}
+	providertest.Long(t)
 	values := startingValues(t)
 	with := func(change func(*starting)) starting {
 		changed := values
 		change(&changed)
 		return changed
 	}
-	table := "| 50,000 requests in two hours | sent | known users refused | new users refused |\n|---|---|---|---|\n"
-	run := func(t *testing.T, name string, a attack, s starting) figures {
+	var rows [14]string // of the README's table
+	run := func(t *testing.T, row int, name string, a attack, s starting) figures {
 		f := a.run(t, s)
 		t.Logf("%s: %+v%v", name, s, f)
 		require.Equal(t, []int{requests, users - newUsers, newUsers}, []int{f.attack.all, f.confirmed.all, f.outside.all + f.inside.all})
-		table += f.row(name)
+		rows[row] = f.row(name)
 		return f
 	}
-	for _, tt := range []struct {
-		name string
-		attack
-	}{
-		{"for 40 ranges where your users are, from 5,000 addresses", attack{40, []block{britain}, 5000, nil}},
-		{"for 40 ranges in three countries of your users, from 5,000 addresses", attack{40, []block{britain, ireland, malta}, 5000, nil}},
-		{"for 40 ranges in ten countries abroad, from 500 addresses", attack{40, abroad, 500, nil}},
-		{"the same, with addresses that tell nothing", attack{40, abroad, 0, nil}},
-		{"the same, from one address", attack{40, abroad, 1, nil}},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			f := run(t, tt.name, tt.attack, values)
-			require.Less(t, 100-f.attack.percent(), 1.0, "let through")
-			require.Zero(t, f.byCheck)
+	t.Run("attacks", func(t *testing.T) { // side by side, until all are over
+		for row, tt := range []struct {
+			name string
+			attack
+		}{
+			{"for 40 ranges where your users are, from 5,000 addresses", attack{40, []block{britain}, 5000, nil}},
+			{"for 40 ranges in three countries of your users, from 5,000 addresses", attack{40, []block{britain, ireland, malta}, 5000, nil}},
+			{"for 40 ranges in ten countries abroad, from 500 addresses", attack{40, abroad, 500, nil}},
+			{"the same, with private addresses", attack{40, abroad, 0, nil}},
+			{"the same, from one address", attack{40, abroad, 1, nil}},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
+				f := run(t, row, tt.name, tt.attack, values)
+				require.Less(t, 100-f.attack.percent(), 1.0, "allowed")
+				require.Zero(t, f.byCheck)
+				require.Zero(t, f.confirmed.refused)
+				require.Less(t, f.outside.percent(), 2.0)
+				require.InDelta(t, newUsers/10, f.inside.all, 25)
+			})
+		}
+		// What the values can't do: an attack on a thousand ranges is stopped by LIMIT_COUNTRY and LIMIT_TOTAL, which stop new
+		// users too. Known users still get their codes.
+		t.Run("in 1000 ranges where the users are", func(t *testing.T) {
+			t.Parallel()
+			f := run(t, 5, "for 1,000 ranges where your users are, from 5,000 addresses", attack{1000, []block{britain}, 5000, nil}, values)
 			require.Zero(t, f.confirmed.refused)
-			require.Less(t, f.outside.percent(), 2.0)
-			require.InDelta(t, newUsers/10, f.inside.all, 25)
+			require.LessOrEqual(t, f.attack.all-f.attack.refused, 3*values.limits.Total.Most, "two hours, and the messages that are allowed at once")
 		})
-	}
-	// What they can't do: an attack on a thousand ranges is stopped by the limits per country and in total, which stop new
-	// users as well. Those who are known still get their codes.
-	t.Run("in 1000 ranges where the users are", func(t *testing.T) {
-		f := run(t, "for 1,000 ranges where your users are, from 5,000 addresses", attack{1000, []block{britain}, 5000, nil}, values)
-		require.Zero(t, f.confirmed.refused)
-		require.LessOrEqual(t, f.attack.all-f.attack.refused, 3*values.limits.Total.Most, "two hours, and what may go at once")
-	})
-	// Some networks ignore a trunk zero and digits too many. Each such spelling is a number of its own for the limits.
-	for _, n := range []int{10_000, 1} {
-		name := map[int]string{10_000: "for one range, in many spellings", 1: "for one phone, in many spellings"}[n]
-		t.Run(name, func(t *testing.T) {
-			a := attack{40, []block{britain}, 5000, respelled(n)}
-			checked := run(t, name, a, values)
-			shape := run(t, "the same, with `PHONE_CHECK=shape`", a, with(func(s *starting) { s.check = phone.Shape }))
-			require.LessOrEqual(t, 5*(checked.attack.all-checked.attack.refused), shape.attack.all-shape.attack.refused)
+		// Some networks ignore a trunk zero and extra digits. For the limits, each such spelling is another number.
+		for _, tt := range []struct {
+			row, numbers int
+			name         string
+		}{{6, 10_000, "for one range, in many spellings"}, {8, 1, "for one phone, in many spellings"}} {
+			t.Run(tt.name, func(t *testing.T) {
+				t.Parallel()
+				a := attack{40, []block{britain}, 5000, respelled(tt.numbers)}
+				checked := run(t, tt.row, tt.name, a, values)
+				shape := run(t, tt.row+1, "the same, with `PHONE_CHECK=shape`", a, with(func(s *starting) { s.check = phone.Shape }))
+				require.LessOrEqual(t, 5*(checked.attack.all-checked.attack.refused), shape.attack.all-shape.attack.refused)
+			})
+		}
+		// A second factor goes to any number that an account has enrolled. It is counted apart from the messages of the number's account.
+		t.Run("challenges to users who are known", func(t *testing.T) {
+			t.Parallel()
+			f := run(t, 10, "second factors of other accounts, to the numbers of 200 known users", attack{40, []block{britain}, 5000, challenges(5000, 200)}, values)
+			require.Zero(t, f.confirmed.refused)
 		})
-	}
-	// A challenge goes to whatever number an account has enrolled, and is none that the number's owner asks for.
-	t.Run("challenges to users who are known", func(t *testing.T) {
-		f := run(t, "second factors of strangers, to the numbers of 200 known users", attack{40, []block{britain}, 5000, challenges(5000, 200)}, values)
-		require.Zero(t, f.confirmed.refused)
+		// Only LIMIT_USER and LIMIT_ALL count messages to confirmed numbers over all numbers.
+		t.Run("400 accounts, each with a number of its own", func(t *testing.T) {
+			t.Parallel()
+			a := attack{40, []block{britain}, 5000, accounts(400)}
+			most := values.limits.All.Most * int(1+duration/values.limits.All.Per)
+			require.LessOrEqual(t, run(t, 11, "400 accounts, each to the number it has confirmed", a, values).sent, most)
+			account := run(t, 12, "the same, with `LIMIT_ALL=off`", a, with(func(s *starting) { s.limits.All = Limit{} }))
+			require.Zero(t, account.confirmed.refused)
+			open := run(t, 13, "the same, with `LIMIT_USER=off` too", a, with(func(s *starting) { s.limits.User, s.limits.All = Limit{}, Limit{} }))
+			require.Greater(t, open.attack.all-open.attack.refused, 2*(account.attack.all-account.attack.refused))
+		})
+		// The test can fail: without the limits, all requests are allowed.
+		t.Run("without limits", func(t *testing.T) {
+			t.Parallel()
+			f := attack{40, []block{britain}, 5000, nil}.run(t, starting{})
+			require.Zero(t, f.attack.refused)
+		})
 	})
-	// Only the limits per account and of everything are for those who have confirmed the number to which they ask.
-	t.Run("400 accounts, each with a number of its own", func(t *testing.T) {
-		a := attack{40, []block{britain}, 5000, accounts(400)}
-		most := values.limits.All.Most * int(1+duration/values.limits.All.Per)
-		require.LessOrEqual(t, run(t, "400 accounts, each to the number it has confirmed", a, values).sent, most)
-		account := run(t, "the same, with `LIMIT_ALL=off`", a, with(func(s *starting) { s.limits.All = Limit{} }))
-		require.Zero(t, account.confirmed.refused)
-		open := run(t, "the same, with `LIMIT_USER=off` too", a, with(func(s *starting) { s.limits.User, s.limits.All = Limit{}, Limit{} }))
-		require.Greater(t, open.attack.all-open.attack.refused, 2*(account.attack.all-account.attack.refused))
-	})
-	// The test can fail: without the limits, all of it gets through.
-	t.Run("without limits", func(t *testing.T) {
-		f := attack{40, []block{britain}, 5000, nil}.run(t, starting{})
-		require.Zero(t, f.attack.refused)
-	})
+	table := "| 50,000 requests in two hours | sent | known users refused | new users refused |\n|---|---|---|---|\n" + strings.Join(rows[:], "")
 	require.Equal(t, table, strings.TrimSpace(marked(t, "figures"))+"\n", "the README has these figures")
 }

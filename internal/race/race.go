@@ -80,10 +80,10 @@ func (r *Runner) Run(ctx context.Context, e Entry) Outcome {
 }
 
 // Go runs f in a goroutine that Drain waits for. A panic of f is reported to Panicked, and the program goes on.
-func (r *Runner) Go(f func()) { r.background.Go(func() { r.guard(f) }) }
+func (r *Runner) Go(f func()) { r.background.Go(func() { r.Guard(f) }) }
 
-// guard runs f and reports its panic. A bug in a callback must stop neither the race nor the program.
-func (r *Runner) guard(f func()) {
+// Guard runs f and reports its panic. A bug in a callback must stop neither the race nor the program.
+func (r *Runner) Guard(f func()) {
 	defer func() {
 		if value := recover(); value != nil && r.Panicked != nil {
 			r.Panicked(*newPanic(value))

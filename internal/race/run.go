@@ -36,10 +36,11 @@ func (run *run) startNext(ctx context.Context) {
 	instance := run.queue[0]
 	run.queue = run.queue[1:]
 	report, p := run.admit(instance)
-	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}
 	if run.entry.Starting != nil {
-		run.entry.Starting(Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: a.begunAt, Pending: true})
+		starting := Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: time.Now(), Pending: true}
+		run.Guard(func() { run.entry.Starting(starting) })
 	}
+	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}
 	a.start(run.entry.Message, p, run.finished)
 	run.active = append(run.active, a)
 	// A short share starts the next instance early. It doesn't count against this one, which is judged by its full patience.
@@ -71,7 +72,7 @@ func (run *run) finish(ctx context.Context, a *activeAttempt) (won bool) {
 	newest := run.active[len(run.active)-1] == a
 	run.active = slices.DeleteFunc(run.active, func(other *activeAttempt) bool { return other == a })
 	run.ended = append(run.ended, a.result)
-	run.guard(func() { run.Ended(a.result) })
+	run.Guard(func() { run.Ended(a.result) })
 	if a.result.Err == nil {
 		return true
 	}
@@ -142,8 +143,8 @@ func (run *run) finishLate(a *activeAttempt) {
 	if a.result.Err == nil {
 		a.result.Double, run.won = run.won, true
 	}
-	run.guard(func() { run.Ended(a.result) })
+	run.Guard(func() { run.Ended(a.result) })
 	if run.entry.Late != nil {
-		run.guard(func() { run.entry.Late(a.result) })
+		run.Guard(func() { run.entry.Late(a.result) })
 	}
 }

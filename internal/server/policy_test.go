@@ -9,6 +9,7 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
@@ -28,6 +29,7 @@ func TestPolicyRefusals(t *testing.T) {
 			CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts,
 			Policy: policy.Settings{Limits: limits, Lists: policy.Lists{BlockedPrefixes: blocked}},
 		},
+		ledger.NewMemory(ledger.Settings{CallerWaits: hook.AuthWaits, MaxWaiting: 10}, policy.NewMemory(), time.Now),
 		[]*race.Instance{race.NewInstance("pigeon", instance(accepts), nil, 10)},
 		&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 		dispatch.Events{},

@@ -24,6 +24,7 @@ var (
 	errWrongToken  = errors.New("not a provider: the token in the path is wrong")
 	errUnsigned    = errors.New("the signature of this instance's receipts can't be checked, and the settings don't allow unsigned receipts")
 	errUnreadable  = errors.New("the receipt can't be read")
+	errNotNoted    = errors.New("the receipt can't be stored now: send it again")
 	errNoChallenge = errors.New("not the provider's check of the address")
 )
 
@@ -64,8 +65,9 @@ func (s *Server) receipts(w *response, r *http.Request) {
 		refuseReceipt(w, http.StatusServiceUnavailable, providers.ErrUnsigned)
 	case err != nil:
 		refuseReceipt(w, http.StatusBadRequest, errUnreadable) // err may quote the request
+	case s.Dispatcher.Receipts(r.Context(), instance, messageID, receipts) != nil:
+		refuseReceipt(w, http.StatusServiceUnavailable, errNotNoted)
 	default:
-		s.Dispatcher.Receipts(instance, messageID, receipts)
 		writeOK(w)
 	}
 }

@@ -9,10 +9,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/providers"
@@ -23,6 +26,20 @@ type reporter struct {
 	instance
 	called   []string
 	unsigned string
+	away     bool // the ledger is
+}
+
+// awayLedger can't take receipts while it is away.
+type awayLedger struct {
+	ledger.Ledger
+	away *bool
+}
+
+func (l awayLedger) Receipt(ctx context.Context, instance, id string, r providers.Receipt) (ledger.News, error) {
+	if *l.away {
+		return ledger.News{}, errors.New("the ledger is away")
+	}
+	return l.Ledger.Receipt(ctx, instance, id, r)
 }
 
 func (p *reporter) Setup() providers.ReceiptSetup {
@@ -63,11 +80,12 @@ func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, p
 	a = &reporter{instance: accepts}
 	addresses := receipt.NewAddresses(site, secrets)
 	s.Keys.Store(&Keys{Hook: s.Keys.Load().Hook, Receipts: addresses})
-	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, []*race.Instance{
+	memory := ledger.NewMemory(ledger.Settings{}, policy.NewMemory(), time.Now)
+	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, awayLedger{memory, &a.away}, []*race.Instance{
 		race.NewInstance("a", a, nil, 1),
 		race.NewInstance("b", challenger{&reporter{instance: accepts}}, nil, 1),
 		race.NewInstance("c", instance(accepts), nil, 1),
-	}, &race.Runner{}, dispatch.Events{Reported: func(dispatch.Report) {}}) // receipts for unknown messages are reported later
+	}, &race.Runner{}, dispatch.Events{Reported: func(ledger.Report) {}}) // receipts for unknown messages are reported later
 	return s, a, written, func(instance string) string {
 		return receipt.Path + instance + "/" + addresses.Of(instance).Token().Reveal()
 	}
@@ -155,4 +173,14 @@ func TestUnsignedReceiptsMustBeAllowed(t *testing.T) {
 	}
 	require.Len(t, a.called, 1, "a refused receipt is not read")
 	require.Contains(t, written.String(), `"instance":"a","reason":"the signature of this instance's receipts can't be checked, and the settings don't allow unsigned receipts"`)
+}
+
+// Providers send a receipt again that is not answered by a success.
+func TestReceiptIsRefusedWhileTheLedgerIsAway(t *testing.T) {
+	s, a, written, path := newReceiver(t)
+	a.away = true
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, written.String(), `"reason":"the receipt can't be stored now: send it again"`)
 }

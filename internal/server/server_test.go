@@ -19,8 +19,10 @@ import (
 
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/metrics"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/providers"
 )
@@ -39,7 +41,7 @@ func accepts(context.Context, providers.Message) (providers.Sent, error) {
 const (
 	secret  = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 	newCall = `{"metadata":{"uuid":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83"},"user":{},"sms":{"otp":"028687","phone":"15555550100"}}`
-	oldID   = "4c1fa6540515f5dbfb78919ec598d846" // the hash of oldCall
+	oldID   = "4c1fa654-0515-f5db-fb78-919ec598d846" // the hash of oldCall
 	oldCall = `{"user":{"phone":"15555550100"},"sms":{"otp":"028687"}}`
 )
 
@@ -53,6 +55,7 @@ func newServer(t testing.TB, c instance) (*Server, *bytes.Buffer) {
 	s := &Server{
 		Dispatcher: dispatch.New(
 			dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: 4 * time.Second, Concurrency: 10, Texts: texts},
+			ledger.NewMemory(ledger.Settings{CallerWaits: hook.AuthWaits, MaxWaiting: 10}, policy.NewMemory(), time.Now),
 			[]*race.Instance{race.NewInstance("pigeon", c, nil, 10)},
 			&race.Runner{Patience: time.Second, Ended: func(race.Attempt) {}},
 			dispatch.Events{},
@@ -275,7 +278,7 @@ func TestLog(t *testing.T) {
 		{"a code that was not sent", account, func(s *Server) *http.Request { return signed(s, newCall) },
 			`{"level":"error","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","calling_code":1,"attempts":[{"instance":"pigeon","kind":"account","code":"7","error":"answer 401"}],"status":200,"message":"hook"}`},
 		{"the caller has left", accepts, left,
-			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","reason":"the caller has left","caller_left":true,"status":200,"message":"hook"}`},
+			`{"level":"info","id":"17b0fe8e-a689-4d05-8fe5-d66826bf6c83","result":"failed","phone":"+1555****100","calling_code":1,"reason":"the caller has left","caller_left":true,"status":200,"message":"hook"}`},
 		{"a probe", accepts, func(*Server) *http.Request { return httptest.NewRequest("GET", "/healthz", nil) },
 			`{"level":"debug","method":"GET","route":"/healthz","status":200,"message":"request"}`},
 		{"a probe at shutdown", accepts, func(s *Server) *http.Request { s.Drain(); return httptest.NewRequest("GET", "/readyz", nil) },

@@ -30,6 +30,7 @@ func watched(t *testing.T, client *http.Client, base call.BaseURL) (bool, error)
 func TestNotWritten(t *testing.T) {
 	f := providertest.NewFake(t)
 	noDNS := call.NewClient()
+	noDNS.Transport.(*http.Transport).Proxy = nil // this machine's
 	noDNS.Transport.(*http.Transport).DialContext = (&net.Dialer{Resolver: &net.Resolver{
 		PreferGo: true,
 		Dial:     func(context.Context, string, string) (net.Conn, error) { return nil, errBroken },

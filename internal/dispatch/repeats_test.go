@@ -2,14 +2,15 @@ package dispatch
 
 import (
 	"context"
-	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/route"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -120,7 +121,7 @@ func TestARepeatWaitsForWhatIsUndecided(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &pigeon{wait: tt.takes, err: tt.err}
 				d := dispatcher(Settings{}, p)
-				d.race.Unknown = tt.unknown
+				d.runner.Unknown = tt.unknown
 				start := time.Now()
 				first, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 				defer cancel()
@@ -140,7 +141,7 @@ func TestALateYesEndsTheSecondRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow, silent := &pigeon{wait: 3 * time.Second}, &pigeon{wait: time.Hour}
 		d := dispatcher(Settings{}, slow, silent)
-		d.race.Unknown = race.FailUnknown
+		d.runner.Unknown = race.FailUnknown
 		start := time.Now()
 		first, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -156,31 +157,6 @@ func TestALateYesEndsTheSecondRun(t *testing.T) {
 		require.Equal(t, Accepted, (<-third).Result)
 		require.Equal(t, []int{1, 1}, []int{slow.sent(), silent.sent()})
 		require.NoError(t, d.Drain(t.Context()))
-	})
-}
-
-// The first has left, but its run hasn't noticed when the repeat comes.
-func TestARepeatJoinsARunThatIsGivenUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		cs := newCalls(5*time.Second, make(chan struct{}, 2))
-		runs := 0
-		run := func(ctx context.Context, _ *call) Outcome {
-			runs++
-			<-ctx.Done()
-			if runs == 1 {
-				time.Sleep(time.Second) // it ends slowly
-				return Outcome{Result: Failed}
-			}
-			return Outcome{Result: Accepted}
-		}
-		first, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		go cs.once(first, request("1"), run)
-		time.Sleep(1500 * time.Millisecond)
-		second, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		require.Equal(t, Accepted, cs.once(second, request("1"), run).Result)
-		require.Equal(t, 2, runs)
 	})
 }
 
@@ -218,7 +194,7 @@ func TestAFailedCallIsNotSentLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := fails(providers.Temporary)
 		d := dispatcher(Settings{}, p)
-		replayed := Outcome{Result: Failed, Reason: errReplayed}
+		replayed := Outcome{Result: Failed, Number: phoneOf(t, request("15555550100")), Reason: ledger.ErrReplayed}
 		for range 3 { // Auth's own attempts
 			require.Equal(t, Failed, attempt(t.Context(), d).Result)
 			require.Equal(t, 1, p.sent())
@@ -226,72 +202,34 @@ func TestAFailedCallIsNotSentLater(t *testing.T) {
 		}
 		p.err = nil
 		require.Equal(t, replayed, attempt(t.Context(), d))
-		time.Sleep(keepSeen - 6*time.Second)
+		time.Sleep(10*time.Minute - 6*time.Second - 1)
 		require.Equal(t, replayed, attempt(t.Context(), d))
 		require.Zero(t, p.sent())
 	})
 }
 
-// An accepted call is answered as before, and when it has been forgotten for lack of room, it is not sent again either.
-func TestAForgottenCallIsNotSentAgain(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := new(pigeon)
-		d := dispatcher(Settings{}, p)
-		d.calls.recent.most = 1
-		require.Equal(t, Accepted, attempt(t.Context(), d).Result)
-		require.Equal(t, Outcome{Result: Accepted, Number: phoneOf(t, request("+15555550100")), Reason: errRepeat}, attempt(t.Context(), d))
-		other := of("another")
-		other.User = "another"
-		require.Equal(t, Accepted, d.Send(t.Context(), other).Result)
-		time.Sleep(keepSeen - 1)
-		require.Equal(t, Outcome{Result: Failed, Reason: errReplayed}, attempt(t.Context(), d))
-		require.Equal(t, 2, p.sent())
-	})
+// slow is a ledger that takes a second to answer.
+type slow struct{ ledger.Ledger }
+
+func (l slow) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error) {
+	begun, err := l.Ledger.Begin(ctx, c)
+	time.Sleep(time.Second)
+	return begun, err
 }
 
+// A bug between the answer of the ledger and the end of the race ends the message all the same.
 func TestAPanicReleasesTheWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cs := newCalls(5*time.Second, make(chan struct{}, 2))
+		var routes route.Table
+		require.NoError(t, routes.UnmarshalText([]byte("*: nobody")))
+		d := dispatcher(Settings{Routes: routes}, &pigeon{})
+		d.ledger = slow{d.ledger}
 		waiting := make(chan Outcome, 1)
-		require.Panics(t, func() {
-			cs.once(t.Context(), request("1"), func(context.Context, *call) Outcome {
-				go func() {
-					waiting <- cs.once(t.Context(), request("1"), nil)
-				}()
-				synctest.Wait()
-				panic("a bug")
-			})
-		})
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			waiting <- attempt(t.Context(), d)
+		}()
+		require.Panics(t, func() { attempt(t.Context(), d) })
 		require.Equal(t, Failed, (<-waiting).Result)
 	})
-}
-
-func TestMemoryIsBounded(t *testing.T) {
-	m := newMemory[string, int](time.Minute, 3)
-	at := time.Now()
-	for i := range 5 {
-		m.put(strconv.Itoa(i), i, at.Add(time.Duration(i)*time.Second))
-	}
-	require.Len(t, m.entries, 3)
-	require.Nil(t, m.get("1", at), "the oldest go first")
-	require.Equal(t, 4, *m.get("4", at))
-	m.put("2", 7, at.Add(10*time.Second))
-	require.Nil(t, m.get("3", at.Add(63*time.Second)), "it is a minute old")
-	require.Equal(t, 7, *m.get("2", at.Add(69*time.Second)), "it was put again since")
-	for _, key := range []string{"5", "6", "5"} {
-		m.put(key, 0, at.Add(69*time.Second))
-	}
-	require.Equal(t, []string{"2", "6", "5"}, byAge(m))
-	m.forget(at.Add(time.Hour))
-	require.Empty(t, byAge(m))
-	require.Empty(t, m.entries)
-}
-
-// byAge returns the keys, oldest first.
-func byAge(m *memory[string, int]) []string {
-	var keys []string
-	for r := m.oldest; r != nil; r = r.newer {
-		keys = append(keys, r.key)
-	}
-	return keys
 }

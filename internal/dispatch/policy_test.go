@@ -109,8 +109,8 @@ func TestTheCodeThatWasSentIsPointedTo(t *testing.T) {
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				settings := limited(policy.Limits{Phone: policy.Limit{Most: 1, Per: time.Hour}})
-				settings.ResendWindow, settings.CodeLife = window, tt.life
-				d := dispatcher(settings, new(pigeon))
+				settings.CodeLife = tt.life
+				d := setup{Settings: settings, ResendWindow: window}.dispatcher(new(pigeon))
 				require.Equal(t, Accepted, d.Send(t.Context(), numbered("1", nil)).Result)
 				time.Sleep(tt.after)
 				require.Equal(t, tt.want, d.Send(t.Context(), numbered("2", nil)).Result)
@@ -154,8 +154,7 @@ func TestRepeatsAreChargedOnce(t *testing.T) {
 func TestARepeatTellsNoVerdictAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		settings := limited(policy.Limits{Phone: policy.Limit{Most: 2, Per: time.Hour}})
-		settings.ResendWindow = 10 * time.Minute
-		d := dispatcher(settings, new(pigeon))
+		d := setup{Settings: settings, ResendWindow: 10 * time.Minute}.dispatcher(new(pigeon))
 		d.Send(t.Context(), numbered("1", nil))
 		for _, want := range []Outcome{
 			{Result: Accepted, Lost: "a", Verdict: policy.Verdict{Allow: true}},
@@ -201,25 +200,10 @@ func TestADoubleTapIsChargedOnce(t *testing.T) {
 			go func() { results <- d.Send(t.Context(), numbered(strconv.Itoa(i), nil)).Result }()
 		}
 		require.ElementsMatch(t, []Result{Accepted, JustSent}, []Result{<-results, <-results})
-		time.Sleep(justSent)
+		time.Sleep(time.Second)
 		require.Equal(t, Accepted, d.Send(t.Context(), numbered("3", nil)).Result)
-		time.Sleep(justSent)
+		time.Sleep(time.Second)
 		require.Equal(t, JustSent, d.Send(t.Context(), numbered("4", nil)).Result)
 		require.Equal(t, 2, p.sent())
 	})
-}
-
-// The country takes longer to find than everything else together: it is not asked for where no rule needs it.
-func TestCountryIsNotAskedForInVain(t *testing.T) {
-	d := dispatcher(limited(policy.Limits{Phone: policy.Limit{Most: 1_000_000, Per: time.Hour}}), new(pigeon))
-	number, err := phone.Parse("+447400123456")
-	require.NoError(t, err)
-	country := testing.AllocsPerRun(10, func() { number.Country() })
-	require.Greater(t, country, 20.0)
-	c := &call{}
-	require.Less(t, testing.AllocsPerRun(10, func() {
-		c.judged = false
-		d.judge(numbered("1", nil), c, number)
-		d.route(number, "")
-	}), 20.0)
 }

@@ -1,0 +1,60 @@
+package dispatch
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// Request asks for one code on one phone.
+type Request struct {
+	ID         string // the idempotency key: names the request and all its repeats, the message at the providers, and both in the log
+	User       string // the account that asks
+	Phone      providers.Secret
+	Code       providers.Secret
+	Locale     string        // the language the user asked for, as a BCP 47 tag; may be empty
+	MFA        bool          // the code is a second factor
+	IP         netip.Addr    // of the user; the zero Addr if it isn't known
+	Proven     bool          // the account has shown before that the number is its own
+	LastSignIn string        // when the user last signed in; only compared with that of another request
+	Stored     string        // which messages the caller's record of the user knew of when it made the request; only compared
+	ReceivedAt time.Time     // the budget counts from here
+	Spent      time.Duration // how long the caller had waited when the request was received; 0 if that is not known
+}
+
+func (r Request) flow() ledger.Flow {
+	return ledger.Flow{User: r.User, Number: strings.TrimPrefix(r.Phone.Reveal(), "+"), MFA: r.MFA}
+}
+
+// subject is what the policy judges of a request.
+func (r Request) subject(number phone.Number) policy.Subject {
+	return policy.Subject{Number: number, User: r.User, IP: r.IP, Proven: r.Proven}
+}
+
+// Result is what became of a request.
+type Result = ledger.Result
+
+// The results are described at [ledger.Result].
+const (
+	Failed    = ledger.Failed
+	Accepted  = ledger.Accepted
+	BadNumber = ledger.BadNumber
+	JustSent  = ledger.JustSent
+	TooMany   = ledger.TooMany
+)
+
+// Outcome is the result and, for the operator, how it came about.
+type Outcome struct {
+	Result   Result
+	Number   phone.Number // the zero Number if it could not be read
+	Lost     string       // the instance whose last message seems to be lost: the user asked again; may be empty
+	Attempts []race.Attempt
+	Verdict  policy.Verdict // the zero Verdict if it came to none
+	Reason   error          // why no instance was tried, or what else there is to say; may be nil. It is safe to log
+}

@@ -1,0 +1,92 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// Fallback is a message that was sent through another instance because a receipt said that it won't arrive by the first.
+type Fallback struct {
+	MessageID string
+	Instance  string         // that failed
+	Kind      providers.Kind // why
+	Outcome   race.Outcome
+	Reason    error // why no instance was tried; may be nil
+}
+
+// resend sends a message through the instances that have not tried it yet. Nobody waits for the outcome but the user, who sits
+// before a field for the code. It ends when the code is void, or the message was delivered.
+func (d *Dispatcher) resend(r *ledger.Resend) {
+	number, err := phone.Parse(r.Message.To.Reveal())
+	route := forResend(d.route(number, r.Lost), r.Tried)
+	if err != nil || len(route) == 0 {
+		d.resent(r.Message.ID, race.Outcome{})
+		return
+	}
+	ctx, end := d.resends.begin(r.Message.ID)
+	d.runner.Go(func() {
+		defer end()
+		f := Fallback{MessageID: r.Message.ID, Instance: r.Instance, Kind: r.Kind}
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+			now := time.Now()
+			f.Outcome = d.runner.Run(ctx, race.Entry{
+				Message:    r.Message,
+				Route:      route,
+				ReceivedAt: now,
+				Deadline:   now.Add(d.settings.Budget),
+				Starting:   d.starting,
+				Late:       d.late,
+			})
+		default:
+			f.Reason = errBusy
+		}
+		d.events.FellBack(f)
+		d.resent(r.Message.ID, f.Outcome)
+	})
+}
+
+// resent notes what came of sending a message again.
+func (d *Dispatcher) resent(id string, raced race.Outcome) {
+	e := ledger.Ended{ID: id, Resend: true, Result: results[raced.Result], Instance: winner(raced.Attempts)}
+	for _, a := range raced.Attempts {
+		e.Attempts = append(e.Attempts, noted(a))
+	}
+	_, news, _ := d.ledger.End(context.Background(), e)
+	d.tell(news)
+}
+
+// resends are the messages that are being sent again, by their ID.
+type resends struct {
+	mu      sync.Mutex
+	cancels map[string]context.CancelFunc
+}
+
+// begin returns a context that ends when the message is not to be sent again any more. The caller must call end.
+func (rs *resends) begin(id string) (ctx context.Context, end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if rs.cancels == nil {
+		rs.cancels = map[string]context.CancelFunc{}
+	}
+	rs.cancels[id] = cancel
+	return ctx, func() { rs.stop(id) }
+}
+
+// stop ends the sending of a message, if it is under way.
+func (rs *resends) stop(id string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if cancel := rs.cancels[id]; cancel != nil {
+		cancel()
+		delete(rs.cancels, id)
+	}
+}

@@ -1,0 +1,75 @@
+package dispatch
+
+import (
+	"slices"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
+)
+
+// route is the instances for a number in the order in which they are tried: the one that seems to have lost the last message
+// comes last.
+func (d *Dispatcher) route(number phone.Number, lost string) []*race.Instance {
+	instances := d.Instances
+	if names := d.settings.Routes.Lookup(number.CallingCode(), number.Country); names != nil {
+		instances = named(d.Instances, names)
+	}
+	return startAfter(instances, lost)
+}
+
+// named returns the instances of those names, in the order of the names.
+func named(instances []*race.Instance, names []string) []*race.Instance {
+	var list []*race.Instance
+	for _, name := range names {
+		at := slices.IndexFunc(instances, func(i *race.Instance) bool { return i.Name == name })
+		list = append(list, instances[at])
+	}
+	return list
+}
+
+// startAfter turns the instances round so that the named one, if it is among them, is last.
+func startAfter(instances []*race.Instance, name string) []*race.Instance {
+	at := slices.IndexFunc(instances, func(i *race.Instance) bool { return i.Name == name })
+	return slices.Concat(instances[at+1:], instances[:at+1])
+}
+
+// forRepeat puts the instances of a route in the order for a repeat: those not tried yet, then those that failed for a time. One
+// that has not answered may have the message.
+func forRepeat(route []*race.Instance, tried []ledger.Attempt) []*race.Instance {
+	if len(tried) == 0 {
+		return route
+	}
+	var fresh, again []*race.Instance
+	for _, instance := range route {
+		switch a := attemptOf(tried, instance); {
+		case a == nil:
+			fresh = append(fresh, instance)
+		case a.State != ledger.AttemptAccepted && a.Kind == providers.Temporary:
+			again = append(again, instance)
+		}
+	}
+	return append(fresh, again...)
+}
+
+// forResend are the instances of a route that have not tried the message, without those of a channel that the person isn't on.
+func forResend(route []*race.Instance, tried []ledger.Attempt) []*race.Instance {
+	off := map[string]bool{}
+	for _, i := range route {
+		if a := attemptOf(tried, i); a != nil && a.Over() && a.Kind == providers.Channel {
+			off[i.Channel()] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(route), func(i *race.Instance) bool {
+		return attemptOf(tried, i) != nil || off[i.Channel()]
+	})
+}
+
+func attemptOf(tried []ledger.Attempt, i *race.Instance) *ledger.Attempt {
+	at := slices.IndexFunc(tried, func(a ledger.Attempt) bool { return a.Instance == i.Name })
+	if at < 0 {
+		return nil
+	}
+	return &tried[at]
+}

@@ -1,0 +1,62 @@
+package dispatch
+
+import (
+	"time"
+
+	"github.com/smshook/smshook/internal/message"
+	"github.com/smshook/smshook/internal/phone"
+	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/internal/route"
+)
+
+// Settings are what an operator decides.
+type Settings struct {
+	CallerWaits time.Duration // how long the caller waits for the answer, for all its attempts at a request together
+	Budget      time.Duration // how long a request may take, from when it was received
+	Concurrency int           // messages that are being sent at once
+	CodeLife    time.Duration // how long a code stays valid, if the operator says; else 0
+	PhoneCheck  phone.Check
+	Policy      policy.Settings
+	Texts       *message.Texts
+	Routes      route.Table
+}
+
+// The life of a code in Auth, if the operator has not changed it: GOTRUE_SMS_OTP_EXP's default, and the least that a second
+// factor's code has.
+const (
+	DefaultLife = time.Minute
+	factorLife  = 5 * time.Minute
+)
+
+// life is how long the code of a request stays valid.
+func (s Settings) life(r Request) time.Duration {
+	switch {
+	case r.MFA:
+		return factorLife
+	case s.CodeLife > 0:
+		return s.CodeLife
+	}
+	return DefaultLife
+}
+
+const (
+	// margin is how long before the caller gives up the answer must leave. Auth's 5.00 s end when it has read the whole answer, so
+	// the answer's way is in them: less than 150 ms between any two continents, and a few ms for the proxies.
+	margin = 200 * time.Millisecond
+
+	// unseen is what the caller may have spent on a first attempt before that was received: its connection, TLS, and the request's
+	// way are in Auth's 5.00 s too. It is added where the caller's own clock doesn't say what was spent.
+	unseen = 200 * time.Millisecond
+)
+
+// deadline is when the answer to a request is due that was received for the first time at first. A repeat has less time than the
+// first attempt had. Auth's third attempt, which comes after 4 s, has 0.8 s: enough for a provider that answers in 300 ms, also
+// behind one that is silent.
+func (s Settings) deadline(r Request, first time.Time) time.Time {
+	sinceFirst := r.ReceivedAt.Sub(first)
+	spent := sinceFirst + unseen
+	if r.Spent > 0 {
+		spent = max(r.Spent, sinceFirst)
+	}
+	return r.ReceivedAt.Add(min(s.Budget, s.CallerWaits-spent-margin))
+}

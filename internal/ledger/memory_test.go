@@ -1,0 +1,111 @@
+package ledger_test
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/ledgertest"
+	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/providers"
+)
+
+func TestMemory(t *testing.T) {
+	ledgertest.Run(t, func(_ *testing.T, clock *ledgertest.Clock) ledger.Ledger {
+		return ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), clock.Now)
+	})
+}
+
+// send has a message of a user of its own accepted and delivered.
+func send(tb testing.TB, l ledger.Ledger, i int, now time.Time) {
+	id := fmt.Sprintf("4fe7b0a2-16c5-4a0e-8e04-%012d", i)
+	name := fmt.Sprintf("SM%032d", i)
+	user := fmt.Sprintf("6a0ed0a4-4d2b-4f3e-9a0d-%012d", i)
+	begun, err := l.Begin(tb.Context(), ledger.Call{
+		Message: providers.Message{
+			ID:   id,
+			To:   providers.NewSecret(fmt.Sprintf("+4477009%05d", i%100_000)),
+			Text: providers.NewSecret(fmt.Sprintf("Your Acme code is %06d", i%1_000_000)),
+			Code: providers.NewSecret(fmt.Sprintf("%06d", i%1_000_000)),
+		},
+		Flow:       ledger.Flow{User: user, Number: fmt.Sprintf("4477009%05d", i%100_000)},
+		Number:     fmt.Sprintf("+4477*****%03d", i%1000),
+		Country:    "GB",
+		LastSignIn: "2026-01-02T03:04:05Z",
+		ReceivedAt: ledger.At(now),
+		Life:       time.Minute,
+	})
+	require.NoError(tb, err)
+	require.True(tb, begun.Go)
+	require.NoError(tb, l.Attempt(tb.Context(), id, ledger.Attempt{Instance: "twilio", BegunAt: ledger.At(now)}))
+	_, _, err = l.End(tb.Context(), ledger.Ended{ID: id, Result: ledger.Accepted, Instance: "twilio", Attempts: []ledger.Attempt{{
+		Instance: "twilio", BegunAt: ledger.At(now), State: ledger.AttemptAccepted, Parts: []ledger.Part{{ID: name}},
+	}}})
+	require.NoError(tb, err)
+	_, err = l.Receipt(tb.Context(), "twilio", "", providers.Receipt{ID: name, State: providers.StateDelivered})
+	require.NoError(tb, err)
+}
+
+const maxMessages = 1 << 16
+
+// What is remembered of a message takes 512 bytes or less, and more messages than there is room for take no more.
+func TestMemoryIsBounded(t *testing.T) {
+	now := time.Now()
+	l := ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), func() time.Time { return now })
+	before := heap()
+	for i := range maxMessages {
+		send(t, l, i, now)
+	}
+	each := float64(heap()-before) / maxMessages
+	t.Logf("%.0f bytes a message", each)
+	require.LessOrEqual(t, each, 512.0)
+	for i := range maxMessages {
+		send(t, l, maxMessages+i, now)
+	}
+	_, err := l.Begin(t.Context(), ledger.Call{Message: providers.Message{ID: "4fe7b0a2-16c5-4a0e-8e04-000000000000"}, ReceivedAt: ledger.At(now)})
+	require.ErrorIs(t, err, ledger.ErrReplayed, "what is forgotten for lack of room isn't sent again")
+	require.InDelta(t, each+40, float64(heap()-before)/maxMessages, 64)
+	require.EqualValues(t, maxMessages, l.Forgotten())
+}
+
+// A user's id may be as long as a call.
+func TestLongTextsAreNotRemembered(t *testing.T) {
+	const calls, long = 100, 200 << 10
+	l := ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), time.Now)
+	before := heap()
+	for i := range calls {
+		begun, err := l.Begin(t.Context(), ledger.Call{
+			Message:    providers.Message{ID: fmt.Sprint(i)},
+			Flow:       ledger.Flow{User: strings.Repeat("u", long) + fmt.Sprint(i)},
+			LastSignIn: strings.Repeat("l", long),
+			Stored:     strings.Repeat("s", long),
+			ReceivedAt: ledger.At(time.Now()),
+		})
+		require.NoError(t, err)
+		require.True(t, begun.Go, "each is another user")
+	}
+	grown := heap() - before
+	runtime.KeepAlive(l)
+	require.Less(t, grown, uint64(calls*long/4))
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.HeapAlloc
+}
+
+func BenchmarkMemory(b *testing.B) {
+	now := time.Now()
+	l := ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), func() time.Time { return now })
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		send(b, l, i, now)
+	}
+}
