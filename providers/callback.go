@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Callback is where a provider reports what becomes of the messages of one instance. The zero value is nowhere: no receipts
-// are wanted.
+// Callback is the address to which a provider sends the receipts of one instance. The zero value has no address, and then no
+// receipts are wanted.
 type Callback struct{ address Secret }
 
-// NewCallback returns the Callback for an address, whose path proves who calls it and is secret for that reason.
+// NewCallback returns the Callback for an address. Its path ends in a secret token.
 func NewCallback(address string) Callback { return Callback{NewSecret(address)} }
 
-// MessageParam is the parameter of the address that names the message: a receipt may come before Send has returned and told
-// the provider's own name for it.
+// MessageParam is the parameter of the address that names the message. It is needed because a receipt may come before Send has
+// returned the provider's own name for the message.
 const MessageParam = "m"
 
 // For returns the address for the receipts of one message, or nothing if there is none.
@@ -24,10 +24,10 @@ func (c Callback) For(m Message) string {
 	return c.address.Reveal() + "?" + MessageParam + "=" + url.QueryEscape(m.ID)
 }
 
-// Whole returns the address without a message, to be entered at the provider.
+// Whole returns the address for all messages, to be entered at the provider.
 func (c Callback) Whole() string { return c.address.Reveal() }
 
-// Token is the end of the address, the part that must not be seen where a provider quotes it.
+// Token is the secret end of the address. It must be masked where a provider quotes the address.
 func (c Callback) Token() Secret {
 	address := c.address.Reveal()
 	return NewSecret(address[strings.LastIndex(address, "/")+1:])

@@ -10,21 +10,21 @@ import (
 type Driver struct {
 	Name  string // as in SMSHOOK_PROVIDERS; in capitals, the prefix of its settings
 	Title string // as people write it
-	Dev   bool   // for development only: it sends nothing
+	Dev   bool   // for development only, because it sends nothing
 
 	// New returns a pointer to an empty settings struct and a function that makes the Provider from what was filled in.
 	//
-	// The struct is flat. A field has the tags env (the setting's name without prefix), help, and where they apply
-	// default, required, oneof, min and max. If it has a method Validate() error, that is called once all fields are
-	// read; it names settings by [Problem]. If it has a method Warnings() []Problem, that tells what can be used and is odd.
+	// The struct is flat. A field has the tags env (the setting's name without prefix) and help, and where they apply
+	// default, required, oneof, min and max. If the struct has a method Validate() error, it is called after all fields were
+	// read; see [Wants]. If the struct has a method Warnings() []Problem, it returns settings that work and may be a mistake.
 	New func() (settings any, open func(Deps) (Provider, error))
 }
 
-// Deps is what a provider is given besides its settings.
+// Deps is what a provider needs besides its settings.
 type Deps struct {
 	HTTP     *http.Client // for all its calls, through providers/call
 	Out      io.Writer    // where a provider that sends nothing shows its messages
-	Callback Callback     // where the provider reports what becomes of the messages; nowhere if receipts are off
+	Callback Callback     // where the provider sends receipts; the zero value if receipts are off
 }
 
 // NewDriver returns the Driver of a provider whose settings are a C and whose constructor is open.
@@ -54,7 +54,7 @@ func (d Driver) DevOnly() Driver {
 // Problem is a setting that can't be used. Several are joined by errors.Join.
 type Problem struct {
 	Setting string // its name, without prefix if a provider's Validate returns it
-	Want    string // what it should be. It never quotes the value: a misplaced secret would reach the log
+	Want    string // what it should be. It never quotes the value, which may be a secret in the wrong place
 }
 
 func (p Problem) Error() string { return fmt.Sprintf("%s: %s", p.Setting, p.Want) }

@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// Kind is the class of a failed attempt. What happens next depends on the Kind alone, never on a text.
+// Kind is the class of a failed attempt. What happens next depends on the Kind alone.
 type Kind int
 
 const (
-	// Unknown is silence after the request was written, an answer broken off, or a success that can't be read: the
-	// message may have been sent. The next provider is tried. It is the zero value, because it is the cautious one.
+	// Unknown means that the message may have been sent: no answer came after the request was written, the answer ended
+	// early, or a success can't be read. The next provider is tried. Unknown is the zero value because it is the safest.
 	Unknown Kind = iota
-	// Temporary means that it was not sent, and the reason will pass: any answered 408, 429 or 5xx, a refused
+	// Temporary means that the message was not sent, for a reason that will pass: an answer 408, 429 or 5xx, a refused
 	// connection, a request that never left. The next provider is tried.
 	Temporary
 	// Account means that an operator must act: credentials, balance, a suspended account. The next provider is tried.
 	Account
-	// Rejected means that this provider won't take this message: destination not enabled, sender or template not for
-	// it, too many to this number, a request they call malformed. The next provider is tried. It says nothing about the
-	// provider's health, since it depends on the destination, which anyone can choose.
+	// Rejected means that this provider doesn't accept this message: destination not enabled, sender or template not
+	// allowed, too many messages to this number, a malformed request. The next provider is tried. Rejected says nothing about
+	// the provider's health, because it depends on the number, and an attacker can choose the number.
 	Rejected
 	// Channel means that this person isn't on this channel (no WhatsApp). Providers of other channels are tried.
 	Channel
-	// Recipient means that nobody will reach this number, that its owner opted out, or that the provider's fraud guard
-	// stopped it, or may have stopped it: see [Codes.OfReceipt]. No other provider is tried.
+	// Recipient means that no provider can reach this number, that its owner opted out, or that the provider's fraud guard
+	// has stopped the message or may have stopped it, see [Codes.OfReceipt]. No other provider is tried.
 	Recipient
 )
 
@@ -51,7 +51,7 @@ func (k *Kind) UnmarshalText(text []byte) error {
 // Codes gives a provider's own codes their Kind.
 type Codes map[string]Kind
 
-// UnmarshalText reads pairs such as "21610=account, 30007=temporary": an operator's changes to a provider's own table.
+// UnmarshalText reads pairs such as "21610=account, 30007=temporary": an operator's changes to a provider's table.
 func (c *Codes) UnmarshalText(text []byte) error {
 	codes := Codes{}
 	for i, pair := range strings.Split(string(text), ",") {
@@ -69,9 +69,9 @@ func (c *Codes) UnmarshalText(text []byte) error {
 
 // OfReceipt returns the Kind of a failure that a receipt reports, and otherwise for a code that isn't in c, or is empty.
 //
-// Otherwise is [Temporary] where the message has failed on its way: it is certain that it failed, and nothing says that nobody can
-// reach the number, so another provider may. It is [Recipient] where the provider itself has refused the message: the reason may be
-// its guard against fraud, and a second message would move the fraud to the next provider.
+// Otherwise is [Temporary] where the message has failed on its way: another provider may reach the number. It is [Recipient] where
+// the provider itself has refused the message: the reason may be its fraud guard, and a second message would move the fraud to the
+// next provider.
 func (c Codes) OfReceipt(code string, otherwise Kind) Kind {
 	if kind, known := c[code]; known {
 		return kind

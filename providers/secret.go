@@ -9,8 +9,8 @@ import (
 // Secret is a text that must not be seen: a credential, a code, a number, a message. Printed by any verb of fmt, logged or
 // marshalled, alone or inside another value, it shows "[secret]", or nothing if it is empty.
 //
-// It holds a pointer because fmt reaches the strings in unexported fields without asking their type, but follows no pointer
-// there. It can't be compared: == would make the time a comparison takes depend on the content.
+// It holds a pointer because fmt prints strings in unexported fields without calling their methods, but doesn't follow pointers
+// there. A Secret can't be compared by ==, because the time of a comparison would depend on the content.
 type Secret struct {
 	_ [0]func()
 	s *string
@@ -19,7 +19,7 @@ type Secret struct {
 // NewSecret hides s.
 func NewSecret(s string) Secret { return Secret{s: &s} }
 
-// Reveal returns the text. Call it where the text leaves for the one place that needs it, and nowhere else.
+// Reveal returns the text. Call it only where the text goes to the one place that needs it.
 func (s Secret) Reveal() string {
 	if s.s == nil {
 		return ""
@@ -40,7 +40,7 @@ func (s Secret) hidden() string {
 // Format answers every verb alike.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.hidden()) }
 
-// MarshalText serves encoding/json and its like.
+// MarshalText serves encoding/json and similar packages.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.hidden()), nil }
 
 // LogValue serves log/slog.

@@ -84,7 +84,7 @@ func printRoutes(w io.Writer, settings config.Config) {
 
 // checkInstance tries an instance's credentials if this is possible without sending a message.
 func checkInstance(ctx context.Context, instance *race.Instance) (found string, ok bool) {
-	checker, ok := instance.Provider().(providers.Checker)
+	checker, ok := providers.As[providers.Checker](instance.Provider())
 	if !ok {
 		return "not tried: this is only possible with a message (smshook send)", true
 	}
@@ -113,7 +113,7 @@ func printReceipts(w io.Writer, settings config.Config, instances []*race.Instan
 		return
 	}
 	for _, instance := range instances {
-		receiver, ok := instance.Provider().(providers.Receiver)
+		receiver, ok := providers.As[providers.Receiver](instance.Provider())
 		if !ok {
 			fmt.Fprintf(w, "receipts  %s: none\n", instance.Name)
 			continue

@@ -441,8 +441,8 @@ func TestCheckPrintsTheReceiptSetup(t *testing.T) {
 	}
 	require.Equal(t, []string{
 		"receipts  twilio: the address is in each message; signed",
-		"receipts  eu: the address is in each message; not signed: EU_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
-		"receipts  na: refused, because no signature can be checked: NA_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with; " +
+		"receipts  eu: the address is in each message; not signed: EU_AUTH_TOKEN is missing: Twilio signs with the account's auth token, also if an API key has sent the message",
+		"receipts  na: refused, because no signature can be checked: NA_AUTH_TOKEN is missing: Twilio signs with the account's auth token, also if an API key has sent the message; " +
 			"to accept them without one, put na into SMSHOOK_UNSIGNED_RECEIPTS",
 		"receipts  wa: enter https://sms.example.com/receipts/wa/CQoMvyBo-QUcWb1oi6yexw in Meta's App Dashboard, under WhatsApp, Configuration: as callback URL, with WA_VERIFY_TOKEN as verify token; " +
 			"then subscribe to the field messages (WA_VERIFY_TOKEN is not set yet: without it, Meta's check of the address fails); " +

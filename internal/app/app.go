@@ -132,7 +132,7 @@ func (a *App) open(c config.Config) ([]providers.Provider, error) {
 // Unsigned says why the signature of an instance's receipts can't be checked. It is empty if the signature can be checked, or if there are
 // no receipts.
 func Unsigned(p providers.Provider) string {
-	receiver, ok := p.(providers.Receiver)
+	receiver, ok := providers.As[providers.Receiver](p)
 	if !ok {
 		return ""
 	}

@@ -26,13 +26,13 @@ func (a *App) checkCredentials(ctx context.Context, c config.Config, opened []pr
 	problems := make([]error, len(opened))
 	var wg sync.WaitGroup
 	for i, instance := range c.Providers {
-		checker, ok := opened[i].(providers.Checker)
+		checker, ok := providers.As[providers.Checker](opened[i])
 		if !ok || instance.Same(a.instances[i]) {
 			continue
 		}
 		wg.Go(func() {
 			err := check(ctx, checker)
-			switch old, ok := a.Dispatcher.Instances[i].Provider().(providers.Checker); {
+			switch old, ok := providers.As[providers.Checker](a.Dispatcher.Instances[i].Provider()); {
 			case err == nil:
 			case !denied(err):
 				a.log.Warn().Str("instance", instance.Name).Str("error", err.Error()).Msg("new credentials are used without a check")

@@ -43,7 +43,7 @@ func (i *Instance) State() State { return i.breaker.state() }
 
 // Channel returns how the instance's messages travel. It is "sms" unless the provider says otherwise.
 func (i *Instance) Channel() string {
-	if p, ok := i.Provider().(providers.Channeler); ok {
+	if p, ok := providers.As[providers.Channeler](i.Provider()); ok {
 		return p.Channel()
 	}
 	return "sms"

@@ -43,7 +43,7 @@ func (s *Server) receipts(w *response, r *http.Request) {
 		refuseReceipt(w, http.StatusForbidden, errUnsigned)
 		return
 	}
-	if challenger, ok := receiver.(providers.Challenger); ok && r.Method == http.MethodGet {
+	if challenger, ok := providers.As[providers.Challenger](receiver); ok && r.Method == http.MethodGet {
 		challenge(w, r, challenger)
 		return
 	}
@@ -87,7 +87,7 @@ func (s *Server) receiver(r *http.Request) (*race.Instance, providers.Receiver, 
 		return nil, nil, nil
 	}
 	instance := s.Dispatcher.Instances[at]
-	receiver, receives := instance.Provider().(providers.Receiver)
+	receiver, receives := providers.As[providers.Receiver](instance.Provider())
 	parsed, err := url.Parse(address)
 	if !receives || err != nil {
 		return nil, nil, nil

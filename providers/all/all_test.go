@@ -1,17 +1,14 @@
 package all
 
 import (
-	"encoding"
-	"errors"
 	"reflect"
 	"regexp"
-	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/providers"
+	"github.com/smshook/smshook/providers/providertest"
 )
 
 // A name is a label in logs and metrics, an entry of SMSHOOK_PROVIDERS and, in capitals, the prefix of environment variables.
@@ -103,7 +100,7 @@ func TestDefaults(t *testing.T) {
 			field := settings.Type().Field(i)
 			names[field.Tag.Get("env")] = true
 			if text, ok := field.Tag.Lookup("default"); ok {
-				require.NoError(t, fill(settings.Field(i), text), field.Name)
+				require.NoError(t, providertest.SetField(settings.Field(i), text), field.Name)
 			}
 		}
 		validator, ok := settings.Addr().Interface().(interface{ Validate() error })
@@ -123,26 +120,6 @@ func TestDefaults(t *testing.T) {
 			require.NotEmpty(t, problem.Want)
 		}
 	})
-}
-
-// fill sets a field as the loader does, for the types that it knows.
-func fill(field reflect.Value, text string) error {
-	switch target := field.Addr().Interface().(type) {
-	case encoding.TextUnmarshaler:
-		return target.UnmarshalText([]byte(text))
-	case *string:
-		*target = text
-		return nil
-	case *bool:
-		value, err := strconv.ParseBool(text)
-		*target = value
-		return err
-	case *time.Duration:
-		value, err := time.ParseDuration(text)
-		*target = value
-		return err
-	}
-	return errors.New("the loader doesn't know the type")
 }
 
 // Each call makes a list of its own, and settings of its own.

@@ -10,23 +10,23 @@ import (
 )
 
 var (
-	// base64Run is what may be a text in Base64, of either alphabet.
+	// base64Run is what may be a text in Base64, in the standard alphabet or the one for URLs.
 	base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{8,}`)
-	// hexRun is what may be a text in hexadecimal digits, also with a mark between its bytes.
+	// hexRun is what may be a text in hexadecimal digits, with or without a mark between its bytes.
 	hexRun = regexp.MustCompile(`[0-9A-Fa-f]{2}(?:[ :-]?[0-9A-Fa-f]{2}){3,}[0-9A-Fa-f]?`)
 
 	standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
 	withoutMarks     = strings.NewReplacer(" ", "", ":", "", "-", "")
 )
 
-// maskEncoded takes out what tells a secret once it is decoded. The text may be part of a longer one, such as user:token in Base64,
-// and stand behind other letters, so that it begins anywhere.
-func (s scrubber) maskEncoded(text string) string {
+// maskEncoded masks what holds a secret once it is decoded. The secret may be a part of what was encoded, such as the token in
+// user:token. The encoded text may follow other letters without a gap, and therefore may begin at any of them.
+func (m mask) maskEncoded(text string) string {
 	text = hexRun.ReplaceAllStringFunc(text, func(run string) string {
 		digits := withoutMarks.Replace(run)
 		for start := range min(2, len(digits)) {
 			decoded, _ := hex.DecodeString(digits[start : start+(len(digits)-start)/2*2]) // pairs of digits always decode
-			if s.tells(decoded) {
+			if m.tells(decoded) {
 				return "[secret]"
 			}
 		}
@@ -35,7 +35,7 @@ func (s scrubber) maskEncoded(text string) string {
 	return base64Run.ReplaceAllStringFunc(text, func(run string) string {
 		digits := standardAlphabet.Replace(run)
 		for start := range min(4, len(digits)) {
-			if s.tells(decodeBase64(digits[start:])) {
+			if m.tells(decodeBase64(digits[start:])) {
 				return "[secret]"
 			}
 		}
@@ -43,7 +43,7 @@ func (s scrubber) maskEncoded(text string) string {
 	})
 }
 
-// decodeBase64 leaves out the last digit if it can't be one of a text.
+// decodeBase64 leaves out a last digit that can't belong to a text.
 func decodeBase64(digits string) []byte {
 	if len(digits)%4 == 1 {
 		digits = digits[:len(digits)-1]
@@ -53,17 +53,13 @@ func decodeBase64(digits string) []byte {
 }
 
 // tells reports whether what was decoded holds a secret.
-func (s scrubber) tells(decoded []byte) bool {
+func (m mask) tells(decoded []byte) bool {
 	text := plain(string(decoded))
-	for _, secret := range s.secrets() {
-		if found := plain(secret.Reveal()); len(found) >= 4 && strings.Contains(text, found) {
-			return true
-		}
-	}
-	return digitRun.ReplaceAllStringFunc(text, s.cleanDigits) != text
+	holds := func(secret string) bool { return strings.Contains(text, secret) }
+	return slices.ContainsFunc(m.wanted, holds) || digitRun.ReplaceAllStringFunc(text, m.cleanDigits) != text
 }
 
-// reversed returns a text from its end to its beginning.
+// reversed returns the characters of a text in the opposite order.
 func reversed(text string) string {
 	runes := []rune(text)
 	slices.Reverse(runes)

@@ -18,12 +18,23 @@ import (
 // maxText is how many bytes of a provider's text reach the log.
 const maxText = 400
 
-// A scrubber takes out of a text the secrets it was made for, in every form in which providers echo them. It rather takes
-// out too much than too little. To make one costs nothing: most are never used.
+// maxSearched is how many bytes of a text are searched for secrets, beside the reach of the longest secret. It is more than
+// maxText, because a text becomes shorter where secrets are masked.
+const maxSearched = 4 * maxText
+
+// How many bytes one byte of a secret may take in a text. One character may be written as &#x000034;, and a character of a
+// secret has 1 to 4 bytes. Between two digits of a number up to 4 marks may stand, each written the same way.
+const (
+	spread       = 12
+	digitsSpread = 50
+)
+
+// A scrubber masks the secrets of one call in a text, in every form in which providers repeat them. If in doubt it masks too
+// much. Making a scrubber costs nothing, because most are never used.
 type scrubber struct {
 	message       providers.Message
 	credentials   []providers.Secret
-	authorization string // the header, whose credentials are a secret in a form of their own
+	authorization string // the header; its credentials are encoded, and are a secret too
 }
 
 func (s scrubber) secrets() []providers.Secret {
@@ -33,29 +44,76 @@ func (s scrubber) secrets() []providers.Secret {
 	return append(secrets, providers.NewSecret(authorization))
 }
 
-// number is the recipient's, without its plus.
+// number is the recipient's number without its plus.
 func (s scrubber) number() string { return strings.TrimPrefix(s.message.To.Reveal(), "+") }
 
 func (s scrubber) error(err error) error { return errors.New(s.clean(err.Error())) }
 
-func (s scrubber) clean(text string) string {
-	text = s.mask(plain(text))
-	if decoded := plain(unescape(text)); s.mask(decoded) != decoded {
-		return "[a text that repeats the message, escaped]"
+func (s scrubber) clean(text string) string { return s.newMask().clean(text) }
+
+const escapedSecret = "[a text that repeats the message, escaped]"
+
+// clean returns text without secrets, and at most maxText bytes of it. Only the beginning of a long text is searched, because a
+// search takes 2 µs a byte.
+func (m mask) clean(text string) string {
+	if text == "" {
+		return ""
 	}
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	text = plain(text)
+	searched, more := cut(text, maxSearched+m.reach())
+	masked := m.apply(searched)
+	if decoded := plain(unescape(masked)); m.apply(decoded) != decoded {
+		return escapedSecret
 	}
-	return text
+	if more {
+		// A secret that ends behind what was searched isn't found. But it begins in the last m.reach() bytes. What is masked in
+		// the same way without these bytes doesn't come from them.
+		shorter, _ := cut(searched, maxSearched)
+		masked = commonPrefix(masked, m.apply(shorter))
+	}
+	masked, cutOff := cut(masked, maxText)
+	if more || cutOff {
+		masked += "…"
+	}
+	return masked
 }
 
-// plain makes of a text one that can be searched, and that can't draw on the operator's terminal.
+// reach is how many bytes the longest secret may take in a text.
+func (s scrubber) reach() int {
+	reach := digitsSpread * max(len(s.number()), len(s.message.Code.Reveal()))
+	for _, secret := range s.secrets() {
+		reach = max(reach, spread*len(secret.Reveal()))
+	}
+	return reach
+}
+
+// cut returns the first bytes of a text, without a broken character at their end, and whether there were more.
+func cut(text string, most int) (first string, more bool) {
+	if len(text) <= most {
+		return text, false
+	}
+	return strings.ToValidUTF8(text[:most], ""), true
+}
+
+func commonPrefix(a, b string) string {
+	same := 0
+	for same < len(a) && same < len(b) && a[same] == b[same] {
+		same++
+	}
+	return strings.ToValidUTF8(a[:same], "")
+}
+
+// plain returns a text that can be searched, and that can't change the operator's terminal: valid UTF-8 in one line, without
+// invisible characters, and with the digits 0 to 9 in place of those of other scripts.
 func plain(text string) string {
+	if printableASCII(text) {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsControl(r):
 			return ' '
-		case unicode.Is(unicode.Cf, r): // zero-width and other marks between letters
+		case unicode.Is(unicode.Cf, r): // such as a zero-width space between two letters
 			return -1
 		}
 		if value, ok := decimal(r); ok {
@@ -63,6 +121,15 @@ func plain(text string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(text, ""))
+}
+
+func printableASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // escape is one character in the notation of JSON, of a URL, or of HTML.
@@ -83,22 +150,38 @@ func unescape(text string) string {
 	})
 }
 
-func (s scrubber) mask(text string) string {
+// A mask is what a scrubber needs to search a text. Making one takes longer than searching a short text.
+type mask struct {
+	scrubber
+	forms  *strings.Replacer
+	wanted []string // the secrets that are looked for in what was decoded
+}
+
+func (s scrubber) newMask() mask {
+	m := mask{scrubber: s}
 	var pairs []string
 	for _, secret := range s.secrets() {
 		for _, form := range forms(secret.Reveal()) {
 			pairs = append(pairs, plain(form), "[secret]")
 		}
+		if text := plain(secret.Reveal()); len(text) >= 4 { // shorter ones are found by chance
+			m.wanted = append(m.wanted, text)
+		}
 	}
-	text = strings.NewReplacer(pairs...).Replace(text)
-	text = digitRun.ReplaceAllStringFunc(text, s.cleanDigits)
-	return s.maskEncoded(text)
+	m.forms = strings.NewReplacer(pairs...)
+	return m
 }
 
-// echoes reports whether a text holds what must be hidden.
-func (s scrubber) echoes(text string) bool { return s.mask(plain(text)) != text }
+func (m mask) apply(text string) string {
+	text = m.forms.Replace(text)
+	text = digitRun.ReplaceAllStringFunc(text, m.cleanDigits)
+	return m.maskEncoded(text)
+}
 
-// forms returns the ways in which a text is written in URLs, JSON, HTML and headers, encoded, and backwards.
+// echoes reports whether a text holds a secret.
+func (s scrubber) echoes(text string) bool { return s.newMask().apply(plain(text)) != text }
+
+// forms returns a text as it is written in URLs, JSON, HTML and headers, in Base64 and hexadecimal digits, and backwards.
 func forms(text string) []string {
 	if text == "" {
 		return nil
@@ -118,10 +201,11 @@ func forms(text string) []string {
 	}
 }
 
-// digitRun is a number as people and machines write it: digits with a few marks in between that are no letters.
+// digitRun is a number as people and machines write it: digits, and up to 4 characters between two of them that are no letters.
 var digitRun = regexp.MustCompile(`\d(?:[^\pL\d]{0,4}\d)+`)
 
-// cleanDigits judges one run of digits: numbers come back without their plus, grouped, in national form, cut short.
+// cleanDigits masks one run of digits if it tells the code or the number. Providers repeat numbers without their plus, in
+// groups, in national form, and without their last digits.
 func (s scrubber) cleanDigits(run string) string {
 	digits := strings.Map(func(r rune) rune {
 		if r < '0' || r > '9' {
@@ -142,13 +226,13 @@ func (s scrubber) cleanDigits(run string) string {
 
 func (s scrubber) tellsCode(digits string) bool {
 	code := plain(s.message.Code.Reveal())
-	// As a JSON number, a code loses the zeros that it begins with.
+	// A code that was read as a number has lost the zeros that it began with.
 	bare := strings.TrimLeft(code, "0")
 	return code != "" && strings.Contains(digits, code) || len(bare) >= 4 && digits == bare
 }
 
 func (s scrubber) tellsNumber(digits string) bool {
-	const telling = 6 // so many digits of a number tell it apart
+	const telling = 6 // this many digits of a number identify it
 	number := s.number()
 	if len(digits) < telling || len(number) < telling {
 		return false

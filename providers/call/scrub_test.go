@@ -144,6 +144,42 @@ func TestCleanLength(t *testing.T) {
 	}
 }
 
+// Only the beginning of a long text is searched. Here a secret, in every form, is at one of the two places where the text is cut. The
+// result must be the beginning of what a search of the whole text gives. The text before the secret is masked as one, because
+// otherwise the place would be behind maxText.
+func TestCleanSecretWhereTheSearchEnds(t *testing.T) {
+	s := testScrubber()
+	parts := []string{"0" + testNumber[3:], "+44 (0)7700 900123", "4 - 8 - 2 - 9 - 1 - 3"}
+	for _, secret := range []string{testText, testNumber, testCode, testSecret} {
+		parts = append(parts, forms(secret)...)
+	}
+	masked := base64.RawStdEncoding.EncodeToString([]byte("code 482913.")) + " "
+	after := strings.Repeat(" no secret, and no end", 150)
+	for _, end := range []int{maxSearched, maxSearched + s.reach()} {
+		for _, part := range parts {
+			for within := 0; within <= len(part); within += 1 + len(part)/6 {
+				text := strings.Repeat("a", end-len(masked)-within) + masked + part + after
+				got, cutOff := strings.CutSuffix(s.clean(text), "…")
+				require.True(t, cutOff)
+				require.True(t, strings.HasPrefix(s.newMask().apply(text), got), "%q, of which %d bytes are before the cut, became %q", part, within, got)
+				require.True(t, strings.HasPrefix(got, "[secret] ") || end > maxSearched, got)
+			}
+		}
+	}
+}
+
+// BenchmarkClean shows that the time doesn't grow with the text.
+func BenchmarkClean(b *testing.B) {
+	page := strings.Repeat("<p>Request 8f14e45fceea167a5a36dedd4bea2543 to https://api.example.com/v1 failed, call +1 555 555 0100.</p>\n", 640)
+	for _, size := range []int{100, maxSearched, MaxAnswer} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			for b.Loop() {
+				testScrubber().clean(page[:size])
+			}
+		})
+	}
+}
+
 // A provider's text may be anything; a log is UTF-8.
 func TestCleanIsUTF8(t *testing.T) {
 	for _, text := range []string{"\xff", "caf\xe9", "a\xc3", strings.Repeat("\xff", maxText+1), strings.Repeat("x", maxText-1) + "é"} {
@@ -166,6 +202,7 @@ func FuzzScrub(f *testing.F) {
 		f.Add("", around, "", uint8(i+10))
 		f.Add("482"+around+"913", testSecret[:9]+around+testSecret[9:], "07700900"+around+"123", uint8(i))
 		f.Add(strings.Repeat("x", maxText-i), around, around, uint8(i+20))
+		f.Add(strings.Repeat(testSecret, maxSearched/len(testSecret)), around, strings.Repeat("x", 4*maxSearched), uint8(i+30))
 	}
 	forbidden := []string{testText, testNumber, testNumber[1:], "7700900123", testCode, testSecret}
 	var parts []string
@@ -184,6 +221,9 @@ func FuzzScrub(f *testing.F) {
 					t.Fatalf("%q became %q, which holds %q", text, got, form)
 				}
 			}
+		}
+		if whole := testScrubber().newMask().apply(plain(text)); got != escaped && !strings.HasPrefix(whole, strings.TrimSuffix(got, "…")) {
+			t.Errorf("%q became %q, and masked as a whole %q", text, got, whole)
 		}
 		if limit := maxText + len("…"); len(got) > limit {
 			t.Errorf("%d bytes, over %d", len(got), limit)

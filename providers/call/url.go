@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// BaseURL is the address of a provider's API, as a setting. Credentials are sent there: it must be https, or http to this
+// BaseURL is a setting: the address of a provider's API. It must be https, because credentials are sent there, or http to this
 // machine, for tests and development.
 type BaseURL string
 

@@ -6,17 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Watched tells whether a request has left this machine. It may be asked at any time, also while the request runs.
+// Watched knows whether a request has left this machine. It may be used concurrently, also while the request runs.
 type Watched struct{ written atomic.Bool }
 
-// Written reports whether the provider may have got the request. It is false again when net/http takes another connection,
-// which it does only for a request of which nothing was written.
+// Written reports whether the provider may have received the request. It becomes false again when net/http takes another
+// connection: net/http does so only if nothing of the request was written.
 func (w *Watched) Written() bool { return w.written.Load() }
 
 type watchedKey struct{}
 
-// Watch returns a context whose HTTP requests are watched. One context serves one attempt: if it is watched already, it stays
-// as it is. (net/http could join two traces, but makes functions by reflection to do so.)
+// Watch returns a context whose HTTP requests are watched. One context is for one attempt. A context that is already watched is
+// returned unchanged, because joining two traces is slow in net/http.
 func Watch(ctx context.Context) (context.Context, *Watched) {
 	if w, ok := ctx.Value(watchedKey{}).(*Watched); ok {
 		return ctx, w

@@ -1,5 +1,5 @@
-// Package console shows messages instead of sending them. It is for development: it says that a message was accepted that
-// nobody gets, and it writes codes where they can be read.
+// Package console shows messages instead of sending them. It is for development only: every message is reported as accepted, and
+// codes are printed.
 package console
 
 import (

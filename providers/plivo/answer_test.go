@@ -15,9 +15,7 @@ import (
 // send sends the suite's message to a Plivo that answers so.
 func send(t *testing.T, answer providertest.Answer) (providers.Sent, error) {
 	t.Helper()
-	f := providertest.NewFake(t, answer)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
+	_, p := opener.Start(t, answer)
 	return p.Send(t.Context(), providertest.Message())
 }
 
@@ -131,9 +129,7 @@ func TestRefused(t *testing.T) {
 
 // The suite puts its echoes into texts; here they stand in objects, and numbers are JSON numbers.
 func TestEchoesInObjects(t *testing.T) {
-	f := providertest.NewFake(t)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
+	f, p := opener.Start(t)
 	for _, echo := range append(providertest.Echoes([]string{testToken}), "482913") {
 		values := []any{map[string]any{"text": echo}, map[string]any{echo: "text"}, []any{echo}}
 		if json.Valid([]byte(echo)) {
@@ -158,13 +154,13 @@ func TestCheck(t *testing.T) {
 		providertest.Answer{Status: http.StatusOK, Body: `{"cash_credits":"0.00000"}`},
 		providertest.Answer{Status: http.StatusUnauthorized, Body: `{"error":"authentication failed"}`},
 	)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
+	p, err := opener.Open(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	checker := p.(providers.Checker)
 	require.NoError(t, checker.Check(t.Context()))
 	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "", "answer 401: authentication failed")
 
-	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
+	p, err = opener.Open(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	err = p.(providers.Checker).Check(t.Context())
 	require.Equal(t, providers.Temporary, providertest.KindOf(t, err))

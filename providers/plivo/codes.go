@@ -3,8 +3,8 @@ package plivo
 import "github.com/smshook/smshook/providers"
 
 // codes are the values of error_code in a message's record, and of ErrorCode in a call to a callback URL. 000 is a success.
-// A code that isn't here gets the Kind of its HTTP status, and in a receipt that of its status; an operator overrides one by
-// PLIVO_CODES.
+// A code that isn't here gets the Kind of the HTTP status, or in a receipt the Kind of the message's status. An operator changes the
+// Kind of a code by PLIVO_CODES.
 var codes = providers.Codes{
 	// https://www.plivo.com/docs/messaging/troubleshooting/error-codes
 	"10":   providers.Rejected,  // the network calls the message invalid
@@ -24,7 +24,7 @@ var codes = providers.Codes{
 
 	// https://www.plivo.com/docs/messaging/concepts/geo-permissions
 	"450": providers.Rejected,  // destination country not enabled
-	"451": providers.Recipient, // over the threshold for the country: another provider would only move the fraud there
+	"451": providers.Recipient, // over the threshold for the country; with another provider the fraud would only move there
 
 	// https://support.plivo.com/support/solutions/articles/17000088423
 	"900": providers.Account, // insufficient credit

@@ -1,13 +1,12 @@
 // Package plivo sends SMS through Plivo's Message API.
 //
-// Sources: the reference of the Message resource, https://www.plivo.com/docs/messaging/api/messages/, its longer older form,
+// Sources: the reference of the Message resource, https://www.plivo.com/docs/messaging/api/messages/, its older and longer form,
 // https://www.plivo.com/docs/messaging/api/message/send-a-message, and Plivo's own client,
 // https://github.com/plivo/plivo-go (messages.go).
 package plivo
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -35,32 +34,27 @@ var (
 	authID = regexp.MustCompile(`^[MS]A[0-9A-Z]{18}$`)
 	uuid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-	// Plivo strips a sender of all that is neither letter nor digit. What is left may be a number of at most 14 digits, or
-	// a name of at most 11 letters and digits.
+	// Plivo removes all characters of a sender but letters and digits. The rest may be a number of at most 14 digits, or a
+	// name of at most 11 letters and digits.
 	stripped = regexp.MustCompile(`[^0-9A-Za-z]`)
 	sender   = regexp.MustCompile(`^([0-9]{1,14}|[0-9A-Za-z]{1,11})$`)
 
-	// A number with marks and no plus is as its own country writes it, and lacks the calling code.
+	// A number with marks and without a plus is in national form, and has no calling code.
 	national = regexp.MustCompile(`^[^+A-Za-z]*[^+0-9A-Za-z][^+A-Za-z]*$`)
 )
 
-// Validate reports every combination that can't work.
+// Validate returns every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(authID.MatchString(s.AuthID), "AUTH_ID", "want MA or SA and 18 capital letters and digits")
-	want(!s.AuthToken.Empty(), "AUTH_TOKEN", "is missing")
-	want(s.From != "" || s.PowerpackUUID != "", "FROM", "is missing, and so is POWERPACK_UUID")
-	want(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
-	want(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
+	var w providers.Wants
+	w.That(authID.MatchString(s.AuthID), "AUTH_ID", "want MA or SA and 18 capital letters and digits")
+	w.Given("AUTH_TOKEN", !s.AuthToken.Empty())
+	w.Either("FROM", s.From != "", "POWERPACK_UUID", s.PowerpackUUID != "")
+	w.That(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
+	w.That(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
 		"want a number of at most 14 digits, or a name of at most 11 letters and digits")
-	want(!national.MatchString(s.From) || !sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM", "want a number with its plus and calling code, such as +15555550100")
-	want(s.PowerpackUUID == "" || uuid.MatchString(s.PowerpackUUID), "POWERPACK_UUID", "want a UUID")
-	return errors.Join(problems...)
+	w.That(!national.MatchString(s.From) || !sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM", "want a number with its plus and calling code, such as +15555550100")
+	w.Match("POWERPACK_UUID", s.PowerpackUUID, uuid, "want a UUID")
+	return w.Err()
 }
 
 // Provider sends through one account.
@@ -84,38 +78,25 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 // number is what Send takes. Plivo reads "<" as a separator, behind which stands another recipient.
 var number = regexp.MustCompile(`^\+[0-9]+$`)
 
-// Send posts one message for one number. Plivo documents no idempotency key: a post that was not answered may have been
-// carried out.
+// Send posts one message for one number. Plivo documents no idempotency key: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	if !number.MatchString(m.To.Reveal()) {
-		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: errors.New("not asked: the number isn't + and digits")}
+		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: errors.New("not sent: the number isn't + and digits")}
 	}
-	body, _ := json.Marshal(p.message(m)) // strings and a number always marshal
-	request := call.Request{
-		Method: http.MethodPost,
-		URL:    p.url("/Message/"),
-		Header: http.Header{"Content-Type": {"application/json"}},
-		Body:   string(body),
-	}
-	answer, err := p.call.Do(ctx, m, request.BasicAuth(p.settings.AuthID, p.settings.AuthToken))
-	if err != nil {
-		return providers.Sent{}, err
-	}
-	if !answer.OK() {
-		return providers.Sent{}, refused(answer, digits(m))
-	}
+	request := call.JSON(p.url("/Message/"), p.message(m)).BasicAuth(p.settings.AuthID, p.settings.AuthToken)
 	var queued struct {
 		MessageUUID []call.Scalar `json:"message_uuid"` // a list, also for a single number
 		Error       prose         `json:"error"`
 	}
-	if err := answer.Decode(&queued); err != nil {
+	answer, err := p.call.Ask(ctx, m, request, &queued, refusedTo(digits(m)))
+	if err != nil {
 		return providers.Sent{}, err
 	}
 	var sent providers.Sent
 	accepted := false
 	for _, id := range queued.MessageUUID {
 		accepted = accepted || id != ""
-		if uuid.MatchString(string(id)) { // else it isn't a name: who knows what it echoes
+		if uuid.MatchString(string(id)) { // anything else may repeat the message, and names are logged
 			sent.IDs = append(sent.IDs, string(id))
 		}
 	}
@@ -125,18 +106,12 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	return sent, nil
 }
 
-// Check reads the account: name, address and balance, nobody's messages.
+// Check reads the account: name, address and balance, but no messages.
 // https://www.plivo.com/docs/account/api/account
 func (p *Provider) Check(ctx context.Context) error {
 	request := call.Get(p.url("/")).BasicAuth(p.settings.AuthID, p.settings.AuthToken)
-	answer, err := p.call.Do(ctx, providers.Message{}, request)
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return refused(answer, "")
-	}
-	return nil
+	_, err := p.call.Ask(ctx, providers.Message{}, request, nil, refusedTo(""))
+	return err
 }
 
 // Credentials are the account and its token.
@@ -163,9 +138,9 @@ type message struct {
 	DLTTemplateCategory string `json:"dlt_template_category,omitempty"`
 }
 
-// logNumberOnly keeps the code out of Plivo's logs, where texts stand for 7 days. The number stays, for 90 days, for whoever
-// looks into a message that didn't arrive. "false" would mask its last three digits too, but is documented now as a boolean
-// and now as a string, and what Plivo doesn't understand might count as the default, which is to store everything.
+// logNumberOnly keeps the code out of Plivo's logs, which store texts for 7 days. The number is stored for 90 days, to find out why a
+// message was not delivered. "false" would also mask the last three digits. But it is documented as a boolean in one place and as a
+// string in another, and a value that Plivo doesn't understand may count as the default, which stores everything.
 // https://www.plivo.com/docs/messaging/concepts/sms-data-redaction and
 // https://support.plivo.com/hc/en-us/sections/360008203752-General
 const logNumberOnly = "number_only"
@@ -191,7 +166,7 @@ func (p *Provider) message(m providers.Message) message {
 	if address := p.callback.For(m); address != "" {
 		body.URL, body.Method = address, http.MethodPost
 	}
-	// +91 is India's alone.
+	// Only Indian numbers begin with +91.
 	if strings.HasPrefix(body.Dst, "91") {
 		body.DLTEntityID = p.settings.DLTEntityID
 		body.DLTTemplateID = p.settings.DLTTemplateID

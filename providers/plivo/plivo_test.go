@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/call"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -23,40 +22,21 @@ const (
 	testIndian    = "+910000000123" // no number in India begins with a 0
 )
 
-// basic is what an account can't do without.
-func basic() Settings {
-	return Settings{
-		AuthID:    testAccount,
-		AuthToken: providers.NewSecret(testToken),
-		From:      "+15555550100",
-		BaseURL:   "https://api.plivo.com",
-	}
-}
+// opener opens a Provider with what an account can't do without.
+var opener = providertest.NewOpener(providers.NewDriver("plivo", "Plivo", New), map[string]string{
+	"AUTH_ID":    testAccount,
+	"AUTH_TOKEN": testToken,
+	"FROM":       "+15555550100",
+})
+
+func basic() Settings { return *opener.Settings().(*Settings) }
 
 // with returns how to open a Provider of the basic settings, changed.
-func with(change func(*Settings)) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		s := basic()
-		s.BaseURL = base
-		change(&s)
-		if err := s.Validate(); err != nil {
-			return nil, err
-		}
-		return New(s, d)
-	}
+func with(change func(*Settings)) providertest.Opener {
+	return opener.Changed(func(settings any) { change(settings.(*Settings)) })
 }
 
 func asIs(*Settings) {}
-
-const testReceiptToken = "Zm9yIC9yZWNlaXB0cw"
-
-// reporting returns how to open a Provider whose provider is told where to send receipts.
-func reporting(open providertest.Open) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		d.Callback = providers.NewCallback("https://hook.example.com/receipts/plivo/" + testReceiptToken)
-		return open(base, d)
-	}
-}
 
 func registered(s *Settings) {
 	s.DLTEntityID, s.DLTTemplateID, s.DLTTemplateCategory = "1100000000000000001", "1100000000000000002", "service_implicit"
@@ -104,38 +84,38 @@ func refusedWith(code, text string) providertest.Answer {
 func provider() providertest.Provider {
 	long := strings.Repeat("0123456789", 159) + " is 482913" // 1600 characters: the most that Plivo takes
 	return providertest.Provider{
-		Open:     reporting(with(asIs)),
-		Secrets:  []string{testToken, testReceiptToken},
+		Open:     opener.Reporting().Open,
+		Secrets:  []string{testToken, providertest.ReceiptToken},
 		Codes:    codes,
 		Accepted: accepted(nil),
 		Sent:     providers.Sent{IDs: []string{testMessage}},
 		Refused:  refusedWith,
 		Checked:  providertest.Answer{Status: http.StatusOK, Body: `{"account_type":"standard","auth_id":"` + testAccount + `"}`},
 		Requests: []providertest.Case{
-			{Name: "from", Open: with(asIs), Message: providertest.Message()},
-			{Name: "receipts", Open: reporting(with(asIs)), Message: providertest.Message()},
-			{Name: "sender-name", Open: with(func(s *Settings) { s.From = "My Shop" }), Message: providertest.Message()},
+			{Name: "from", Open: opener.Open, Message: providertest.Message()},
+			{Name: "receipts", Open: opener.Reporting().Open, Message: providertest.Message()},
+			{Name: "sender-name", Open: with(func(s *Settings) { s.From = "My Shop" }).Open, Message: providertest.Message()},
 			{Name: "powerpack", Open: with(func(s *Settings) {
 				s.From, s.PowerpackUUID = "", testPowerpack
-			}), Message: providertest.Message()},
-			{Name: "subaccount", Open: with(func(s *Settings) { s.AuthID = "SA0123456789ABCDEFGH" }), Message: providertest.Message()},
+			}).Open, Message: providertest.Message()},
+			{Name: "subaccount", Open: with(func(s *Settings) { s.AuthID = "SA0123456789ABCDEFGH" }).Open, Message: providertest.Message()},
 
-			{Name: "life-unknown", Open: with(asIs), Message: life(0)},
-			{Name: "life-too-short", Open: with(asIs), Message: life(time.Second)},
-			{Name: "life-longest", Open: with(asIs), Message: life(10799 * time.Second)},
-			{Name: "life-too-long", Open: with(asIs), Message: life(24 * time.Hour)},
+			{Name: "life-unknown", Open: opener.Open, Message: life(0)},
+			{Name: "life-too-short", Open: opener.Open, Message: life(time.Second)},
+			{Name: "life-longest", Open: opener.Open, Message: life(10799 * time.Second)},
+			{Name: "life-too-long", Open: opener.Open, Message: life(24 * time.Hour)},
 
-			{Name: "dlt-india", Open: with(registered), Message: to(testIndian)},
-			{Name: "dlt-elsewhere", Open: with(registered), Message: providertest.Message()},
-			{Name: "dlt-elsewhere-digits-alike", Open: with(registered), Message: to("+19155550191")},
+			{Name: "dlt-india", Open: with(registered).Open, Message: to(testIndian)},
+			{Name: "dlt-elsewhere", Open: with(registered).Open, Message: providertest.Message()},
+			{Name: "dlt-elsewhere-digits-alike", Open: with(registered).Open, Message: to("+19155550191")},
 			{Name: "dlt-entity-alone", Open: with(func(s *Settings) {
 				s.DLTEntityID = "1100000000000000001"
-			}), Message: to(testIndian)},
-			{Name: "india-not-registered", Open: with(asIs), Message: to(testIndian)},
+			}).Open, Message: to(testIndian)},
+			{Name: "india-not-registered", Open: opener.Open, Message: to(testIndian)},
 
-			{Name: "text-long", Open: with(asIs), Message: text(long)},
-			{Name: "text-unicode", Open: with(asIs), Message: text("Ваш код: 482913\n🔑 कोड\n\n@shop.example #482913")},
-			{Name: "text-json", Open: with(asIs), Message: text("\"}\\u0041\t482913\u2028<b>&amp;</b>\x00")},
+			{Name: "text-long", Open: opener.Open, Message: text(long)},
+			{Name: "text-unicode", Open: opener.Open, Message: text("Ваш код: 482913\n🔑 कोड\n\n@shop.example #482913")},
+			{Name: "text-json", Open: opener.Open, Message: text("\"}\\u0041\t482913\u2028<b>&amp;</b>\x00")},
 		},
 	}
 }
@@ -144,14 +124,12 @@ func TestSuite(t *testing.T) { providertest.Run(t, provider()) }
 
 // A "<" would be read as one recipient more.
 func TestSeveralNumbersAreNotSent(t *testing.T) {
-	f := providertest.NewFake(t, accepted(nil))
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
+	f, p := opener.Start(t, accepted(nil))
 	for _, number := range []string{
 		"", "+", "447700900123", "+447700900123<447700900124", "+447700900123\n", "+44 7700 900123", "+٤٤٧٧", "<+447700900123",
 	} {
 		_, err := p.Send(t.Context(), to(number))
-		providertest.RequireFailure(t, err, providers.Rejected, "", "not asked: the number isn't + and digits")
+		providertest.RequireFailure(t, err, providers.Rejected, "", "not sent: the number isn't + and digits")
 	}
 	require.Empty(t, f.Requests())
 }

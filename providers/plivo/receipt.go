@@ -22,16 +22,16 @@ var states = map[string]providers.State{
 	"read":        providers.StateRead, // WhatsApp
 }
 
-// rejected is the status of a message that Plivo, or the network, refuses to carry.
+// rejected is the status of a message that Plivo or the mobile network refuses.
 const rejected = "rejected"
 
-// errorCode is the shape of Plivo's codes. They reach the log.
+// errorCode is the form of Plivo's codes. Codes are logged, and therefore nothing else may pass as one.
 var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
 // Receipts reads a status callback, a form or, from a GET, a query:
 // https://www.plivo.com/docs/messaging/api/message/message-status-callbacks
 //
-// A receipt has no time: those of the callback are in a time zone that nobody tells.
+// A receipt has no time, because the time zone of the callback's times is not documented.
 func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
 	if r.Method == http.MethodGet {
 		body = []byte(r.URL.RawQuery)
@@ -63,8 +63,8 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	return []providers.Receipt{receipt}, nil
 }
 
-// messageUUID returns the name under which the message was accepted, or nothing. The parent's is the same today, and is
-// meant for messages that are split.
+// messageUUID returns the name under which the message was accepted, or nothing. If a message is split, the parts have the parent's
+// name in another field. Today both names are the same.
 func messageUUID(fields url.Values) string {
 	for _, name := range []string{"ParentMessageUUID", "MessageUUID"} {
 		if id := fields.Get(name); uuid.MatchString(id) {
@@ -74,5 +74,5 @@ func messageUUID(fields url.Values) string {
 	return ""
 }
 
-// Setup has nothing to enter: each message tells the address. The token that signs is the one that sends.
+// Setup has nothing to enter, because each message carries the address. Plivo signs with the token that sends.
 func (p *Provider) Setup() providers.ReceiptSetup { return providers.ReceiptSetup{} }

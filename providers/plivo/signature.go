@@ -14,12 +14,13 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// signed reports whether a call is signed with the token, in one of Plivo's two versions. Version 2 is the documented one
-// for messages, https://www.plivo.com/docs/messaging/concepts/signature-validation. It covers the address alone, neither
-// the query nor the body, so that all else hangs on the token in the path. Version 3 covers everything. It is documented for
-// calls, but others see it with messages too: https://github.com/openhab/openhab-addons/pull/21325.
+// signed reports whether a call is signed with the token, in one of Plivo's two versions. Version 2 is documented for messages,
+// https://www.plivo.com/docs/messaging/concepts/signature-validation. It covers the address without its query, and not the body: only
+// the token in the path protects these. Version 3 covers everything. It is documented for voice calls, but was also seen with messages:
+// https://github.com/openhab/openhab-addons/pull/21325.
 //
-// Either will do. That a good version 2 stands beside a bad version 3 proves nothing: a forger would leave version 3 out.
+// One valid version is enough. Refusing a valid version 2 because of an invalid version 3 would not help: an attacker would leave
+// version 3 out.
 func signed(r *http.Request, fields url.Values, token providers.Secret) bool {
 	if nonce := nonceOf(r.Header, "V2"); nonce != "" && holds(r.Header, "V2", sign(token, address(r.URL)+nonce)) {
 		return true
@@ -28,8 +29,8 @@ func signed(r *http.Request, fields url.Values, token providers.Secret) bool {
 	return nonce != "" && holds(r.Header, "V3", sign(token, covered(r.Method, r.URL, fields)+"."+nonce))
 }
 
-// nonces are digits where Plivo shows them. Marks must not stand in one: with a "?" or a "." in it, what version 3 has signed
-// would pass for version 2, or for other fields.
+// nonces are digits in Plivo's examples. A nonce must not have marks: with a "?" or a "." in it, what version 3 has signed would be
+// accepted as version 2, or with other fields.
 var nonces = regexp.MustCompile(`^[0-9A-Za-z-]{1,64}$`)
 
 // nonceOf returns the nonce of a version, or nothing.
@@ -41,8 +42,8 @@ func nonceOf(h http.Header, version string) string {
 	return nonce
 }
 
-// holds reports whether a signature is among those of a version. One header has those of the account or subaccount that has
-// sent, the other those of the main account, whose token is unknown here if a subaccount sends. While an account has several
+// holds reports whether a signature is among those of a version. One header has the signatures of the account or subaccount that sent
+// the message. The other has those of the main account, whose token is unknown here if a subaccount sends. If an account has several
 // tokens, a header has several signatures.
 func holds(h http.Header, version, signature string) bool {
 	for _, name := range []string{"X-Plivo-Signature-" + version, "X-Plivo-Signature-Ma-" + version} {
@@ -58,7 +59,7 @@ func holds(h http.Header, version, signature string) bool {
 // address is the URL without its query. A port stays: https://github.com/plivo/plivo-node/issues/83.
 func address(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
 
-// covered is what version 3 signs, apart from its nonce, as in https://github.com/plivo/plivo-go/blob/master/utils.go. The
+// covered is what version 3 signs, without the nonce, as in https://github.com/plivo/plivo-go/blob/master/utils.go. The
 // fields of a GET are those of its query.
 func covered(method string, u *url.URL, fields url.Values) string {
 	query := u.Query()

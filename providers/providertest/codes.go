@@ -13,9 +13,9 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Codes reads a table of a provider's codes that was written from its documentation, apart from its codes.go, for a reviewer to
-// hold one against the other. A line has a code, or the first and the last of several (200-299), the class that the
-// documentation puts it in, the Kind, and what else there is to say of it, with tabs between them; or a remark, after a #.
+// Codes reads a table of a provider's codes, which was written from the documentation separately from codes.go, to compare the two. A line
+// has a code, or the first and the last of several (200-299), its class by the documentation, its Kind, and a remark, with tabs between
+// them. A line that begins with # is a comment.
 func Codes(t testing.TB, name string) providers.Codes {
 	t.Helper()
 	file, err := os.Open(name)

@@ -10,15 +10,15 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// hostileCounts are what no provider means by a number of segments.
+// hostileCounts can't be numbers of segments.
 var hostileCounts = []any{
 	"-1", "17", "99999999999999999999", "1e9", "0x10", "NaN", "", "-9223372036854775808",
 	json.Number("-1"), json.Number("17"), json.Number("1e400"), json.Number("-0.5"), json.Number("9223372036854775807"),
 	nil, true, []any{}, map[string]any{},
 }
 
-// A count of segments is what users pay for by the metrics. Wherever one may stand in an answer, it comes through as 0 to
-// [providers.MostParts].
+// A count of segments becomes a metric, from which costs are computed. With any value at any place in an answer, Sent.Parts is between 0
+// and [providers.MostParts].
 func segmentCounts(t *testing.T, c Provider) {
 	decoder := json.NewDecoder(strings.NewReader(c.Accepted.Body))
 	decoder.UseNumber()
@@ -28,7 +28,7 @@ func segmentCounts(t *testing.T, c Provider) {
 	}
 	f := NewFake(t)
 	p := c.open(t, f)
-	try := func() {
+	send := func() {
 		text, err := json.Marshal(body)
 		require.NoError(t, err)
 		answer := c.Accepted
@@ -44,11 +44,11 @@ func segmentCounts(t *testing.T, c Provider) {
 	eachValue(body, func(v any) { body = v }, func(value any, set func(any)) {
 		if list, ok := value.([]any); ok {
 			set(repeat(list, 100))
-			try()
+			send()
 		}
 		for _, hostile := range hostileCounts {
 			set(hostile)
-			try()
+			send()
 		}
 		set(value)
 	})
@@ -62,7 +62,7 @@ func repeat(list []any, times int) []any {
 	return long
 }
 
-// eachValue visits all values in a JSON value, with what puts another in their place.
+// eachValue visits all values in a JSON value, with a function that replaces the value.
 func eachValue(value any, set func(any), visit func(value any, set func(any))) {
 	switch value := value.(type) {
 	case map[string]any:

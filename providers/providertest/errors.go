@@ -1,6 +1,8 @@
 package providertest
 
 import (
+	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +16,7 @@ func KindOf(t testing.TB, err error) providers.Kind {
 	return failure(t, err).Kind
 }
 
-// RequireFailure holds an error of Send or Check, whole, against what it should be.
+// RequireFailure compares a whole error of Send or Check with the expected one.
 func RequireFailure(t testing.TB, err error, kind providers.Kind, code, text string) {
 	t.Helper()
 	failed := failure(t, err)
@@ -28,7 +30,7 @@ func failure(t testing.TB, err error) *providers.Error {
 	return failed
 }
 
-// Problems returns what a Validate has found, one by one: the loader of the settings reads it so.
+// Problems returns the problems in an error of Validate, as the loader of the settings reads them.
 func Problems(err error) []string {
 	joined, ok := err.(interface{ Unwrap() []error })
 	if !ok {
@@ -39,4 +41,8 @@ func Problems(err error) []string {
 		texts = append(texts, err.(providers.Problem).Error())
 	}
 	return texts
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }

@@ -1,10 +1,10 @@
-// Package providertest is the test kit of providers: [Fake], a provider that does whatever a test wants, and [Run], the one
-// suite that every provider has to pass. It is imported by tests only.
+// Package providertest tests providers: [Fake] is a provider's server, [NewOpener] opens a provider from settings, [Run] is the suite that
+// every provider has to pass, and [RunSigned] and [Receipts] test delivery receipts. Only tests import it.
 //
 // A provider's own test is mostly data:
 //
 //	func TestSuite(t *testing.T) {
-//		providertest.Run(t, providertest.Provider{Open: …, Accepted: …, Refused: …, Codes: codes, …})
+//		providertest.Run(t, providertest.Provider{Open: opener.Open, Accepted: …, Refused: …, Codes: codes, …})
 //	}
 package providertest
 
@@ -30,9 +30,9 @@ type Fault int
 
 const (
 	NoFault Fault = iota
-	Hang          // it is silent until Release, and answers then; or until the client is gone
+	Hang          // it doesn't answer until Release, or until the client has closed the connection
 	Close         // it closes the connection without an answer
-	Reset         // likewise, with a TCP reset; over a pipe this is Close
+	Reset         // it closes the connection by a TCP reset; over a pipe this is Close
 	Half          // it announces the whole body, sends half of it and closes the connection
 )
 
@@ -48,17 +48,17 @@ type Answer struct {
 	Delay, Drip time.Duration
 }
 
-// Fake is a provider that runs inside the test. It records every request whole before it answers.
+// Fake is a provider's server that runs inside the test. It records every whole request before it answers.
 type Fake struct {
 	URL  string
 	Base call.BaseURL // the same, as a setting
 
 	t        testing.TB
 	client   *http.Client
-	arrived  chan Request
+	recorded chan Request
 	released chan struct{}
 	release  func()
-	handlers sync.WaitGroup // a server doesn't wait for those that took over their connection
+	handlers sync.WaitGroup // http.Server doesn't wait for handlers that have hijacked their connection
 
 	mu       sync.Mutex
 	answers  []Answer
@@ -75,8 +75,8 @@ func NewFake(t testing.TB, answers ...Answer) *Fake {
 	return f
 }
 
-// NewPipeFake returns a Fake that its own [Fake.Client] alone can reach, through memory. With it, time can be faked: call it
-// inside the bubble.
+// NewPipeFake returns a Fake that only its own [Fake.Client] can reach, through memory. For fake time, call it inside a synctest
+// bubble.
 func NewPipeFake(t testing.TB, answers ...Answer) *Fake {
 	t.Helper()
 	f := newFake(t, answers)
@@ -90,12 +90,12 @@ func NewPipeFake(t testing.TB, answers ...Answer) *Fake {
 	return f
 }
 
-// NewUntrustedFake returns a Fake whose certificate nobody has signed: a TLS handshake with it fails.
+// NewUntrustedFake returns a Fake with a certificate of no known authority: a TLS handshake with it fails.
 func NewUntrustedFake(t testing.TB) *Fake {
 	t.Helper()
 	f := newFake(t, nil)
 	server := httptest.NewUnstartedServer(f)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it complains about each handshake
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // it logs each failed handshake
 	server.StartTLS()
 	f.start(server)
 	return f
@@ -105,7 +105,7 @@ func newFake(t testing.TB, answers []Answer) *Fake {
 	f := &Fake{
 		t:        t,
 		client:   call.NewClient(),
-		arrived:  make(chan Request, 1000),
+		recorded: make(chan Request, 1000),
 		released: make(chan struct{}),
 		answers:  answers,
 	}
@@ -127,10 +127,11 @@ func (f *Fake) start(server *httptest.Server) {
 	})
 }
 
-// Client returns the HTTP client to give to the provider: that of package call, kept from leaving this machine.
+// Client returns the HTTP client for the provider. It is that of package call, and can't leave this machine.
 func (f *Fake) Client() *http.Client { return f.client }
 
-// Answer sets the answers to the next requests, one each; the last one stays. Without any, the answer is 200 and empty.
+// Answer sets the answers to the next requests, in this order. The last one is used for all further requests. Without any, the answer is
+// 200 and empty.
 func (f *Fake) Answer(answers ...Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -140,14 +141,14 @@ func (f *Fake) Answer(answers ...Answer) {
 // Release ends every Hang and every Drip, present and future.
 func (f *Fake) Release() { f.release() }
 
-// Next waits for a request to arrive and returns it. Each request is returned once.
+// Next waits for a request and returns it. Each request is returned once.
 func (f *Fake) Next() Request {
 	f.t.Helper()
 	select {
-	case r := <-f.arrived:
+	case r := <-f.recorded:
 		return r
 	case <-time.After(10 * time.Second):
-		f.t.Fatal("no request has arrived")
+		f.t.Fatal("no request has come")
 		return Request{}
 	}
 }
@@ -167,7 +168,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer f.handlers.Done()
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return // the client left in the middle: it has made no request
+		return // the client has closed the connection before the end of its request
 	}
 	answer := f.record(Request{Method: r.Method, Target: r.RequestURI, Proto: r.Proto, Header: r.Header, Body: string(body)})
 	if answer.Fault == Hang {
@@ -207,13 +208,13 @@ func (f *Fake) record(r Request) Answer {
 	r.Taken = answer.status()/100 == 2
 	f.requests = append(f.requests, r)
 	select {
-	case f.arrived <- r:
+	case f.recorded <- r:
 	default: // a test that doesn't call Next
 	}
 	return answer
 }
 
-// pause lets d pass, and reports whether it did so to its end.
+// pause waits for d, and reports whether it waited to the end.
 func pause(d time.Duration, over <-chan struct{}) bool {
 	if d == 0 {
 		return true
@@ -235,7 +236,7 @@ func (a Answer) status() int {
 	return a.Status
 }
 
-// misbehave does on the bare connection what net/http wouldn't.
+// misbehave answers on the connection itself, because net/http wouldn't make such faults.
 func (f *Fake) misbehave(conn net.Conn, a Answer) {
 	switch a.Fault {
 	case Close:
@@ -256,7 +257,7 @@ func (f *Fake) misbehave(conn net.Conn, a Answer) {
 			return
 		}
 		if _, err := io.WriteString(conn, text[i:i+1]); err != nil {
-			return // the client is gone
+			return // the client has closed the connection
 		}
 	}
 }

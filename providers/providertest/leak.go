@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Message returns the message that the suite sends. Its text has characters that every encoding writes differently.
+// Message returns the message that the suite sends. Its text has characters that each encoding writes in its own way.
 func Message() providers.Message {
 	return providers.Message{
 		ID:       "msg-1",
@@ -31,7 +31,7 @@ func Message() providers.Message {
 	}
 }
 
-// written returns the ways in which a provider, or the net/http beneath it, writes a text.
+// written returns the ways in which a provider or net/http writes a text.
 func written(text string) []string {
 	quoted, _ := json.Marshal(text) // a string always marshals
 	backwards := []rune(text)
@@ -64,8 +64,8 @@ func inScripts(text string) []string {
 	return forms
 }
 
-// Echoes returns what a provider could say of the message that [Message] returns, each an answer's text of its own, as an
-// error's text may be cut after the first few.
+// Echoes returns the ways in which a provider may repeat the message that [Message] returns. Each belongs into an answer of its own,
+// because an error's text is cut.
 func Echoes(secrets []string) []string {
 	m := Message()
 	echoes := []string{
@@ -102,7 +102,7 @@ const national = "07700900123"
 
 var separators = regexp.MustCompile(`[\s().\-/+]`)
 
-// AssertClean fails the test if an error text tells anything that Echoes can say.
+// AssertClean fails the test if a text holds any of [Echoes].
 func AssertClean(t testing.TB, text string, secrets ...string) {
 	t.Helper()
 	m := Message()

@@ -47,12 +47,12 @@ func (p *Pipes) Accept() (net.Conn, error) {
 // Close implements net.Listener.
 func (p *Pipes) Close() error { p.close(); return nil }
 
-// Addr implements net.Listener. The address can't be dialled but by p itself.
+// Addr implements net.Listener. Only p.Dial reaches it.
 func (p *Pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 80} }
 
 type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
-// loopbackOnly makes a test fail that would call a real provider.
+// loopbackOnly returns a dialer that refuses to leave this machine.
 func loopbackOnly(dial dialer) dialer {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		host, _, err := net.SplitHostPort(address)

@@ -18,11 +18,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Receipts tests a Receiver with the calls in dir, one to a file NAME.txt: a line with the time at which it comes, as in RFC
-// 3339, then the HTTP request as it is on the wire, but with the whole address in its first line. What the Receiver makes of
-// it is held, whole, against NAME.golden.
+// Receipts tests a Receiver with the calls in dir, one in each file NAME.txt. A file has a line with the time of the call, as in RFC
+// 3339, then the HTTP request as it is sent, but with the whole address in its first line. The result is compared with NAME.golden.
 //
-// Each call is made twice: what a receipt says doesn't change.
+// Each call is made twice, and the result must be the same.
 func Receipts(t *testing.T, open func() (providers.Receiver, error), dir string) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.txt"))
 	require.NoError(t, err)
@@ -53,7 +52,7 @@ func receiptCall(t *testing.T, file string) (at time.Time, request []byte) {
 	return at, request
 }
 
-// received makes one call and writes down what became of it.
+// received makes one call and returns its result as text.
 func received(t *testing.T, receiver providers.Receiver, text []byte) string {
 	t.Helper()
 	head, body, found := bytes.Cut(text, []byte("\n\n"))

@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write what this run got into the golden files")
 
-// Request is what a Fake was asked, whole.
+// Request is a whole request to a Fake.
 type Request struct {
 	Method string
 	Target string // path and query, as they came
@@ -27,11 +27,11 @@ type Request struct {
 	Header http.Header
 	Body   string
 
-	Taken bool // the Fake accepted it, or said nothing: a message may have gone out
+	Taken bool // the Fake answered with a success, or not at all: a message may have been sent
 }
 
-// String writes r for people, so that two requests which mean the same read the same: headers and form fields sorted,
-// Basic credentials decoded, JSON indented. Content-Length is left out: the server has held the body against it.
+// String writes r in a readable form. Two requests with the same meaning give the same text: headers and form fields are sorted, Basic
+// credentials are decoded, JSON is indented. Content-Length is left out, because the server has checked it.
 func (r Request) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s %s\n", r.Method, r.Target, r.Proto)

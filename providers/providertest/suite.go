@@ -20,7 +20,7 @@ import (
 // Open makes a Provider that calls base instead of the provider.
 type Open func(base call.BaseURL, d providers.Deps) (providers.Provider, error)
 
-// Provider is what the suite has to know of a provider. All fields are needed, but those said to be optional.
+// Provider is what the suite needs to know about a provider. Fields are required unless they are said to be optional.
 type Provider struct {
 	Open    Open
 	Secrets []string // the credentials that Open gives to the Provider
@@ -29,20 +29,19 @@ type Provider struct {
 	Accepted Answer         // accepts a message
 	Sent     providers.Sent // what Send returns then
 
-	// Refused is the answer with which the provider refuses a message, for a reason of its own. Either may be empty. Its
-	// Status is one that says no more than the code.
+	// Refused returns the answer with which the provider refuses a message, by a code and a text. Either may be empty. The
+	// status must not say more than the code.
 	Refused func(code, text string) Answer
 
 	Checked Answer // satisfies Check; optional unless the Provider is a Checker
 
-	// Requests are sent one by one to a provider that accepts, and each is held, whole, against testdata/requests/NAME.txt.
-	// The request of Check is held against check.txt.
+	// Requests are sent one by one to a provider that accepts. Each whole request is compared with testdata/requests/NAME.txt,
+	// and the request of Check with check.txt.
 	Requests []Case
 
 	// Dir is the folder below testdata/requests for a provider that runs the suite more than once; optional.
 	Dir string
-	// Stable checks what differs from one request to the next, such as a signature, and writes something lasting in its
-	// place; optional.
+	// Stable checks what differs between requests, such as a signature, and replaces it by something constant; optional.
 	Stable func(testing.TB, Request) Request
 }
 
@@ -89,7 +88,7 @@ func open(t *testing.T, open Open, base call.BaseURL, client *http.Client) provi
 	return p
 }
 
-// failure sends the message, which must fail, and returns the error once it has been found to be clean.
+// failure sends the message, which must fail, checks that the error has no secrets, and returns it.
 func (c Provider) failure(t *testing.T, p providers.Provider) *providers.Error {
 	t.Helper()
 	sent, err := p.Send(t.Context(), Message())
@@ -115,7 +114,7 @@ func wholeRequest(t *testing.T, c Provider) {
 			require.NoError(t, err)
 			requests := f.Requests()
 			require.Len(t, requests, 1)
-			require.Empty(t, repeating(requests[0]), "net/http repeats a request that it takes for idempotent")
+			require.Empty(t, repeating(requests[0]), "net/http repeats a request with such a header")
 			c.golden(t, test.Name, requests[0])
 		})
 	}
@@ -140,9 +139,9 @@ func accepted(t *testing.T, c Provider) {
 	require.Equal(t, c.Sent, sent)
 }
 
-// A status decides where the body tells no code that is known. A redirect leads to a place that accepts everything.
+// The status decides if the body has no known code. A redirect leads to an address that accepts everything.
 func everyStatus(t *testing.T, c Provider) {
-	f := NewFake(t)
+	f := NewPipeFake(t)
 	p := c.open(t, f)
 	bodies := []string{"", "{}", "<html>Sorry</html>", c.Refused("no-such-code", "").Body}
 	for status := 300; status <= 599; status++ {
@@ -156,7 +155,7 @@ func everyStatus(t *testing.T, c Provider) {
 }
 
 func everyCode(t *testing.T, c Provider) {
-	f := NewFake(t)
+	f := NewPipeFake(t)
 	p := c.open(t, f)
 	for code, kind := range c.Codes {
 		f.Answer(c.Refused(code, "a reason"))
@@ -177,7 +176,7 @@ func noAnswer(t *testing.T, c Provider) {
 		{"reset", Reset},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			// The second request goes out on a connection that was used before, which net/http treats differently.
+			// The second request uses the connection of the first. net/http treats such a request differently.
 			f := NewFake(t, Answer{Fault: test.fault}, c.Accepted, Answer{Fault: test.fault})
 			p := c.open(t, f)
 			require.Equal(t, providers.Unknown, c.failure(t, p).Kind)
@@ -230,7 +229,7 @@ func unreadable(t *testing.T, c Provider) {
 	}
 }
 
-// Send returns the moment its context ends, wherever the provider is silent, and knows that the request is out.
+// Send returns as soon as its context ends, before the answer or within it, and knows that the request was written.
 func endOfContext(t *testing.T, c Provider) {
 	slow := c.Accepted
 	slow.Drip = 100 * time.Millisecond
@@ -268,9 +267,9 @@ func contextOver(t *testing.T, c Provider) {
 	require.Empty(t, f.Requests())
 }
 
-// A provider quotes what it was sent. None of it may come through, wherever in the answer it stands.
+// A provider repeats what it was sent, anywhere in its answer. None of it may be in the error.
 func echoes(t *testing.T, c Provider) {
-	f := NewFake(t, c.Accepted)
+	f := NewPipeFake(t, c.Accepted)
 	p := c.open(t, f)
 	_, err := p.Send(t.Context(), Message())
 	require.NoError(t, err)

@@ -14,9 +14,7 @@ import (
 // send sends the suite's message to a Twilio that answers so.
 func send(t *testing.T, answer providertest.Answer) (providers.Sent, error) {
 	t.Helper()
-	f := providertest.NewFake(t, answer)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
+	_, p := opener.Start(t, answer)
 	return p.Send(t.Context(), providertest.Message())
 }
 
@@ -126,13 +124,13 @@ func TestCheck(t *testing.T) {
 		providertest.Answer{Status: http.StatusOK, Body: `{"messages":[]}`},
 		providertest.Answer{Status: http.StatusUnauthorized, Body: `{"code":20003,"message":"Authenticate","status":401}`},
 	)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
+	p, err := opener.Open(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	checker := p.(providers.Checker)
 	require.NoError(t, checker.Check(t.Context()))
 	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "20003", "answer 401: Authenticate")
 
-	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
+	p, err = opener.Open(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	err = p.(providers.Checker).Check(t.Context())
 	require.Equal(t, providers.Temporary, providertest.KindOf(t, err))

@@ -8,15 +8,15 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// states are the statuses of a Message in Twilio's OpenAPI description. Those of a message that comes in, receiving and
-// received, have no state.
+// states are the statuses of a Message in Twilio's OpenAPI description, without receiving and received, which are those of incoming
+// messages.
 var states = map[string]providers.State{
 	"accepted":            providers.StateQueued,
 	"scheduled":           providers.StateQueued,
 	"queued":              providers.StateQueued,
 	"sending":             providers.StateQueued,
 	"sent":                providers.StateSent,
-	"partially_delivered": providers.StateSent, // nowhere described: it proves no more
+	"partially_delivered": providers.StateSent, // not documented: it proves no more
 	"failed":              providers.StateFailed,
 	"canceled":            providers.StateFailed,
 	"undelivered":         providers.StateUndelivered,
@@ -29,12 +29,12 @@ func stateOf(status string) (state providers.State, known bool) {
 	return state, known
 }
 
-// errorCode is the shape of Twilio's codes. They reach the log.
+// errorCode is the form of Twilio's codes. Codes are logged, and therefore nothing else may pass as one.
 var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
 // Receipts reads a status callback, https://www.twilio.com/docs/messaging/guides/track-outbound-message-status.
 //
-// A receipt has no time: RawDlrDoneDate is the network's, to the minute, in a time zone that nobody tells.
+// A receipt has no time: RawDlrDoneDate has only minutes, and its time zone is not documented.
 // https://www.twilio.com/en-us/changelog/addition-of-rawdlrdonedate-to-delivered-and-undelivered-status-webhooks
 func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
 	said, err := readReport(r.URL, body)
@@ -44,8 +44,8 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	if !p.settings.AuthToken.Empty() && !p.signed(said, r.Header.Get("X-Twilio-Signature")) {
 		return nil, providers.ErrForged
 	}
-	// Every account, and every subaccount, signs with a token of its own, https://github.com/twilio/twilio-php/issues/436. Where
-	// none is set, this is all there is to tell them apart.
+	// Every account and every subaccount signs with its own token, https://github.com/twilio/twilio-php/issues/436. If no token is
+	// set, only the account's SID shows which account a receipt is for.
 	if !strings.EqualFold(said.fields.Get("AccountSid"), p.settings.AccountSID) {
 		return nil, providers.ErrForged
 	}
@@ -64,8 +64,8 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	return []providers.Receipt{receipt}, nil
 }
 
-// signed tries both tokens: Twilio signs with the primary one alone, and takes requests with the secondary one as soon as
-// there is one. https://www.twilio.com/docs/api/errors/57012
+// signed tries both tokens: Twilio signs with the primary token only, while it accepts requests with the secondary token too.
+// https://www.twilio.com/docs/api/errors/57012
 func (p *Provider) signed(r report, signature string) bool {
 	for _, token := range []providers.Secret{p.settings.AuthToken, p.settings.AuthTokenOld} {
 		if !token.Empty() && r.signedBy(token, signature) {
@@ -75,11 +75,11 @@ func (p *Provider) signed(r report, signature string) bool {
 	return false
 }
 
-// Setup has nothing to enter: each message tells the address.
+// Setup has nothing to enter, because each message carries the address.
 func (p *Provider) Setup() providers.ReceiptSetup {
 	if p.settings.AuthToken.Empty() {
 		return providers.ReceiptSetup{
-			Unsigned: "AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
+			Unsigned: "AUTH_TOKEN is missing: Twilio signs with the account's auth token, also if an API key has sent the message",
 		}
 	}
 	return providers.ReceiptSetup{}

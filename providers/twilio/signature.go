@@ -17,12 +17,12 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// report is one call of Twilio's.
+// report is one call by Twilio.
 type report struct {
 	url    *url.URL
 	body   []byte
-	sum    string     // the SHA-256 that the address gives of a JSON body; empty with a form
-	fields url.Values // of a name that is repeated, the first value counts
+	sum    string     // the SHA-256 of a JSON body, from the address; empty with a form
+	fields url.Values // if a name is repeated, the first value counts
 }
 
 func readReport(u *url.URL, body []byte) (report, error) {
@@ -45,8 +45,8 @@ func readReport(u *url.URL, body []byte) (report, error) {
 	return r, nil
 }
 
-// signedBy reports whether the signature was made with the token. It covers the address and the sorted fields of a form;
-// a JSON body is covered by its sum in the address. Nothing in it tells the time: a repeat is as good as the first.
+// signedBy reports whether the signature was made with the token. The signature covers the address and the sorted fields of a form.
+// It covers a JSON body through the sum in the address. It has no time: the same call may come again later.
 //
 // https://www.twilio.com/docs/usage/webhooks/webhooks-security, and Twilio's own client,
 // https://github.com/twilio/twilio-go/blob/main/client/request_validator.go
@@ -65,8 +65,8 @@ func (r report) signedBy(token providers.Secret, signature string) bool {
 	return false
 }
 
-// addresses are those that Twilio may have signed: the one it was given, and the same without its port, or with the one
-// that goes without saying. Twilio's own client tries both, since Twilio does now this and now that.
+// addresses are those that Twilio may have signed: the address that it was given, and the same address without its port, or with the
+// default port. Twilio's own client tries both, because Twilio isn't consistent here.
 func addresses(u *url.URL) []string {
 	other := *u
 	switch port := u.Port(); {

@@ -7,7 +7,6 @@ package twilio
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -36,8 +35,8 @@ var (
 	contentSID = regexp.MustCompile(`^HX[0-9a-fA-F]{32}$`)
 	messageSID = regexp.MustCompile(`^(SM|MM)[0-9a-fA-F]{32}$`)
 
-	// A number, a short code, or a name, which has a letter in it. Twilio takes a number of the US without its calling code too,
-	// but that is how a number of another country would go wrong.
+	// A number, a short code, or a name, which has a letter in it. Twilio also accepts a number without calling code, and reads it as
+	// a number of the US. A number of another country would go wrong this way, and therefore the plus is required here.
 	// https://www.twilio.com/docs/messaging/api/alphasender-resource and https://www.twilio.com/docs/api/errors/21212
 	numberOrCode   = regexp.MustCompile(`^(\+[1-9][0-9]{6,14}|[0-9]{3,8})$`)
 	name           = regexp.MustCompile(`^[-+_& 0-9]*[A-Za-z][-+_& 0-9A-Za-z]*$`)
@@ -47,29 +46,20 @@ var (
 // maxName is how many characters the name of a sender may have.
 const maxName = 11
 
-// Validate reports every combination that can't work.
+// Validate returns every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(accountSID.MatchString(s.AccountSID), "ACCOUNT_SID", "want AC and 32 hex digits")
-	if s.APIKey == "" && s.APISecret.Empty() {
-		want(!s.AuthToken.Empty(), "AUTH_TOKEN", "is missing, and so is an API key (API_KEY and API_SECRET)")
-	} else {
-		want(s.APIKey != "", "API_KEY", "is missing beside API_SECRET")
-		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
-	}
-	want(s.AuthTokenOld.Empty() || !s.AuthToken.Empty(), "AUTH_TOKEN_OLD", "is of no use without AUTH_TOKEN, the new one")
-	want(s.From != "" || s.MessagingServiceSID != "", "FROM", "is missing, and so is MESSAGING_SERVICE_SID")
-	want(s.From == "" || s.goodSender(), "FROM", "want a number with its plus and calling code, such as +15005550006, a short code, "+
+	var w providers.Wants
+	w.That(accountSID.MatchString(s.AccountSID), "ACCOUNT_SID", "want AC and 32 hex digits")
+	w.Either("AUTH_TOKEN", !s.AuthToken.Empty(), "an API key (API_KEY and API_SECRET)", s.APIKey != "" || !s.APISecret.Empty())
+	w.Both("API_KEY", s.APIKey != "", "API_SECRET", !s.APISecret.Empty())
+	w.That(s.AuthTokenOld.Empty() || !s.AuthToken.Empty(), "AUTH_TOKEN_OLD", "is of no use without AUTH_TOKEN, the new one")
+	w.Either("FROM", s.From != "", "MESSAGING_SERVICE_SID", s.MessagingServiceSID != "")
+	w.That(s.From == "" || s.goodSender(), "FROM", "want a number with its plus and calling code, such as +15005550006, a short code, "+
 		"whatsapp: and a number, or a name of at most 11 letters, digits, spaces and +-_&, with a letter in it")
-	want(s.MessagingServiceSID == "" || serviceSID.MatchString(s.MessagingServiceSID), "MESSAGING_SERVICE_SID", "want MG and 32 hex digits; a number goes into FROM")
-	want(s.ContentSID == "" || contentSID.MatchString(s.ContentSID), "CONTENT_SID", "want HX and 32 hex digits")
-	want(s.ContentSID != "" || !s.whatsApp(), "CONTENT_SID", "is missing: WhatsApp takes a code only in an approved template")
-	return errors.Join(problems...)
+	w.Match("MESSAGING_SERVICE_SID", s.MessagingServiceSID, serviceSID, "want MG and 32 hex digits; a number goes into FROM")
+	w.Match("CONTENT_SID", s.ContentSID, contentSID, "want HX and 32 hex digits")
+	w.That(s.ContentSID != "" || !s.whatsApp(), "CONTENT_SID", "is missing: WhatsApp takes a code only in an approved template")
+	return w.Err()
 }
 
 const whatsAppPrefix = "whatsapp:"
@@ -117,16 +107,9 @@ func (p *Provider) Channel() string {
 	return "sms"
 }
 
-// Send creates a Message. Twilio has no idempotency key for it: a create that was not answered may have been carried out.
+// Send creates a Message. Twilio has no idempotency key for it: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	request := call.Form(p.url("/Messages.json"), p.form(m)).BasicAuth(p.user, p.password)
-	answer, err := p.call.Do(ctx, m, request)
-	if err != nil {
-		return providers.Sent{}, err
-	}
-	if !answer.OK() {
-		return providers.Sent{}, refused(answer)
-	}
 	var message struct {
 		SID          string      `json:"sid"`
 		Status       string      `json:"status"`
@@ -134,37 +117,30 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 		ErrorCode    call.Scalar `json:"error_code"`
 		ErrorMessage call.Scalar `json:"error_message"`
 	}
-	if err := answer.Decode(&message); err != nil {
+	answer, err := p.call.Ask(ctx, m, request, &message, refused)
+	if err != nil {
 		return providers.Sent{}, err
 	}
 	if state, _ := stateOf(message.Status); state.Failed() {
 		return providers.Sent{}, answer.Refuse(codes, string(message.ErrorCode), "message "+message.Status+" "+string(message.ErrorMessage))
 	}
-	if message.SID == "" {
-		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message sid in the answer")
+	sent, err := answer.Accepted("message sid", message.SID, messageSID)
+	if sent.IDs != nil {
+		parts, _ := strconv.Atoi(string(message.NumSegments))
+		sent.Parts = providers.Parts(parts)
 	}
-	if !messageSID.MatchString(message.SID) {
-		return providers.Sent{}, nil // accepted, but by a name that isn't one: who knows what it echoes
-	}
-	parts, _ := strconv.Atoi(string(message.NumSegments))
-	return providers.Sent{IDs: []string{message.SID}, Parts: providers.Parts(parts)}, nil
+	return sent, err
 }
 
-// Check lists the messages of a day before Twilio existed: it takes the same permission as reading messages, also of an
-// API key, and brings back nobody's text.
+// Check lists the messages of a day before Twilio existed. An API key needs the permission to read messages for it, and the list is
+// empty.
 func (p *Provider) Check(ctx context.Context) error {
 	request := call.Get(p.url("/Messages.json?PageSize=1&DateSent=2000-01-01")).BasicAuth(p.user, p.password)
-	answer, err := p.call.Do(ctx, providers.Message{}, request)
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return refused(answer)
-	}
-	return nil
+	_, err := p.call.Ask(ctx, providers.Message{}, request, nil, refused)
+	return err
 }
 
-// Credentials are the account with its token, or with an API key.
+// Credentials are the account and its token, or the account and an API key.
 func (p *Provider) Credentials() []string {
 	if p.settings.APIKey != "" {
 		return []string{"ACCOUNT_SID", "API_KEY", "API_SECRET"}
@@ -213,6 +189,6 @@ func refused(answer *call.Answer) error {
 		Code    call.Scalar `json:"code"`
 		Message call.Scalar `json:"message"`
 	}
-	_ = answer.Decode(&refusal) // what can't be read of a refusal is left empty
+	_ = answer.Decode(&refusal) // what can't be read is left empty
 	return answer.Refuse(codes, string(refusal.Code), string(refusal.Message))
 }

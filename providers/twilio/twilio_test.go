@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/call"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -25,40 +24,21 @@ const (
 	testMessage = "SM00000000000000000000000000000001"
 )
 
-// basic is what an account can't do without.
-func basic() Settings {
-	return Settings{
-		AccountSID: testAccount,
-		AuthToken:  providers.NewSecret(testToken),
-		From:       "+15555550100",
-		BaseURL:    "https://api.twilio.com",
-	}
-}
+// opener opens a Provider with what an account can't do without.
+var opener = providertest.NewOpener(providers.NewDriver("twilio", "Twilio", New), map[string]string{
+	"ACCOUNT_SID": testAccount,
+	"AUTH_TOKEN":  testToken,
+	"FROM":        "+15555550100",
+})
+
+func basic() Settings { return *opener.Settings().(*Settings) }
 
 // with returns how to open a Provider of the basic settings, changed.
-func with(change func(*Settings)) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		s := basic()
-		s.BaseURL = base
-		change(&s)
-		if err := s.Validate(); err != nil {
-			return nil, err
-		}
-		return New(s, d)
-	}
+func with(change func(*Settings)) providertest.Opener {
+	return opener.Changed(func(settings any) { change(settings.(*Settings)) })
 }
 
 func asIs(*Settings) {}
-
-const testReceiptToken = "Zm9yIC9yZWNlaXB0cw"
-
-// reporting returns how to open a Provider whose provider is told where to send receipts.
-func reporting(open providertest.Open) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		d.Callback = providers.NewCallback("https://hook.example.com/receipts/twilio/" + testReceiptToken)
-		return open(base, d)
-	}
-}
 
 // message returns the suite's message, changed.
 func message(change func(*providers.Message)) providers.Message {
@@ -95,49 +75,49 @@ func refusedWith(code, text string) providertest.Answer {
 func provider() providertest.Provider {
 	long := strings.Repeat("0123456789", 159) + " is 482913" // 1600 characters: the most that Twilio takes
 	return providertest.Provider{
-		Open:     reporting(with(asIs)),
-		Secrets:  []string{testToken, testReceiptToken},
+		Open:     opener.Reporting().Open,
+		Secrets:  []string{testToken, providertest.ReceiptToken},
 		Codes:    codes,
 		Accepted: created(nil),
 		Sent:     providers.Sent{IDs: []string{testMessage}, Parts: 1},
 		Refused:  refusedWith,
 		Checked:  providertest.Answer{Status: http.StatusOK, Body: `{"messages":[],"page":0,"page_size":1}`},
 		Requests: []providertest.Case{
-			{Name: "from", Open: with(asIs), Message: providertest.Message()},
-			{Name: "receipts", Open: reporting(with(asIs)), Message: providertest.Message()},
-			{Name: "sender-name", Open: with(func(s *Settings) { s.From = "My Shop" }), Message: providertest.Message()},
+			{Name: "from", Open: opener.Open, Message: providertest.Message()},
+			{Name: "receipts", Open: opener.Reporting().Open, Message: providertest.Message()},
+			{Name: "sender-name", Open: with(func(s *Settings) { s.From = "My Shop" }).Open, Message: providertest.Message()},
 			{Name: "service", Open: with(func(s *Settings) {
 				s.From, s.MessagingServiceSID = "", testService
-			}), Message: providertest.Message()},
+			}).Open, Message: providertest.Message()},
 			{Name: "service-and-from", Open: with(func(s *Settings) {
 				s.MessagingServiceSID = testService
-			}), Message: providertest.Message()},
+			}).Open, Message: providertest.Message()},
 			{Name: "api-key", Open: with(func(s *Settings) {
 				s.AuthToken = providers.Secret{}
 				s.APIKey, s.APISecret = "SK0123456789abcdef0123456789abcdef", providers.NewSecret("key+secret/=:")
-			}), Message: providertest.Message()},
+			}).Open, Message: providertest.Message()},
 			{Name: "api-key-and-token", Open: with(func(s *Settings) {
 				s.APIKey, s.APISecret = "SK0123456789abcdef0123456789abcdef", providers.NewSecret("key+secret/=:")
-			}), Message: providertest.Message()},
-			{Name: "life-unknown", Open: with(asIs), Message: message(func(m *providers.Message) { m.Life = 0 })},
-			{Name: "life-longest", Open: with(asIs), Message: message(func(m *providers.Message) { m.Life = 10 * time.Hour })},
-			{Name: "life-too-long", Open: with(asIs), Message: message(func(m *providers.Message) { m.Life = 24 * time.Hour })},
-			{Name: "text-long", Open: with(asIs), Message: message(func(m *providers.Message) {
+			}).Open, Message: providertest.Message()},
+			{Name: "life-unknown", Open: opener.Open, Message: message(func(m *providers.Message) { m.Life = 0 })},
+			{Name: "life-longest", Open: opener.Open, Message: message(func(m *providers.Message) { m.Life = 10 * time.Hour })},
+			{Name: "life-too-long", Open: opener.Open, Message: message(func(m *providers.Message) { m.Life = 24 * time.Hour })},
+			{Name: "text-long", Open: opener.Open, Message: message(func(m *providers.Message) {
 				m.Text = providers.NewSecret(long)
 			})},
-			{Name: "text-unicode", Open: with(asIs), Message: message(func(m *providers.Message) {
+			{Name: "text-unicode", Open: opener.Open, Message: message(func(m *providers.Message) {
 				m.Text = providers.NewSecret("Ваш код: 482913\n🔑 कोड\n\n@shop.example #482913")
 			})},
 			{Name: "whatsapp", Open: with(func(s *Settings) {
 				s.From, s.ContentSID = "whatsapp:+15555550100", testContent
-			}), Message: providertest.Message()},
-			{Name: "whatsapp-receipts", Open: reporting(with(func(s *Settings) {
+			}).Open, Message: providertest.Message()},
+			{Name: "whatsapp-receipts", Open: with(func(s *Settings) {
 				s.From, s.ContentSID = "whatsapp:+15555550100", testContent
-			})), Message: providertest.Message()},
+			}).Reporting().Open, Message: providertest.Message()},
 			{Name: "whatsapp-code-quoted", Open: with(func(s *Settings) {
 				s.From, s.ContentSID = "whatsapp:+15555550100", testContent
-			}), Message: message(func(m *providers.Message) { m.Code = providers.NewSecret(`4"8\2&<é`) })},
-			{Name: "template-by-sms", Open: with(func(s *Settings) { s.ContentSID = testContent }), Message: providertest.Message()},
+			}).Open, Message: message(func(m *providers.Message) { m.Code = providers.NewSecret(`4"8\2&<é`) })},
+			{Name: "template-by-sms", Open: with(func(s *Settings) { s.ContentSID = testContent }).Open, Message: providertest.Message()},
 		},
 	}
 }
@@ -180,7 +160,7 @@ func TestChannel(t *testing.T) {
 		{func(s *Settings) { s.ContentSID = testContent }, "sms"},
 		{func(s *Settings) { s.From, s.ContentSID = "whatsapp:+15555550100", testContent }, "whatsapp"},
 	} {
-		p, err := with(test.change)("https://api.twilio.com", providers.Deps{})
+		p, err := with(test.change).Open("https://api.twilio.com", providers.Deps{})
 		require.NoError(t, err)
 		require.Equal(t, test.want, p.(providers.Channeler).Channel())
 	}

@@ -11,11 +11,9 @@ import (
 )
 
 // send sends the suite's message to a Vonage that answers so.
-func send(t *testing.T, open providertest.Open, answer providertest.Answer) (providers.Sent, error) {
+func send(t *testing.T, open providertest.Opener, answer providertest.Answer) (providers.Sent, error) {
 	t.Helper()
-	f := providertest.NewFake(t, answer)
-	p, err := open(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
+	_, p := open.Start(t, answer)
 	return p.Send(t.Context(), providertest.Message())
 }
 
@@ -179,7 +177,7 @@ func TestMessageRefused(t *testing.T) {
 	} {
 		refusal := answer(test.status, map[string]any{"type": test.link, "title": test.title, "detail": "Why.", "instance": "bf0ca0bf"})
 		for channel, kind := range map[string]providers.Kind{"sms": test.kind, "whatsapp": test.byWhatsApp} {
-			open := map[string]providertest.Open{"sms": with(withApplication), "whatsapp": with(withWhatsApp)}[channel]
+			open := map[string]providertest.Opener{"sms": with(withApplication), "whatsapp": with(withWhatsApp)}[channel]
 			_, err := send(t, open, refusal)
 			require.Equal(t, kind, providertest.KindOf(t, err), "%s by %s", test.link, channel)
 			require.ErrorContains(t, err, test.title+": Why.")
@@ -208,7 +206,7 @@ func TestInvalidParameters(t *testing.T) {
 // WhatsApp would refuse it: no need to ask.
 func TestCodeTooLong(t *testing.T) {
 	f := providertest.NewFake(t, messagesProvider().Accepted)
-	p, err := with(withWhatsApp)(f.Base, providers.Deps{HTTP: f.Client()})
+	p, err := with(withWhatsApp).Open(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	_, err = p.Send(t.Context(), message(func(m *providers.Message) { m.Code = providers.NewSecret("ééééééééééééé16") }))
 	require.NoError(t, err)
@@ -222,12 +220,12 @@ func TestCodeTooLong(t *testing.T) {
 func TestCheck(t *testing.T) {
 	denied := answer(401, map[string]any{"error-code": "401", "error-code-label": "authentication failed"})
 	f := providertest.NewFake(t, denied)
-	for _, open := range []providertest.Open{with(withKey), with(withKey, viaMessages), with(withApplication), with(withWhatsApp)} {
-		p, err := open(f.Base, providers.Deps{HTTP: f.Client()})
+	for _, open := range []providertest.Opener{with(withKey), with(withKey, viaMessages), with(withApplication), with(withWhatsApp)} {
+		p, err := open.Open(f.Base, providers.Deps{HTTP: f.Client()})
 		require.NoError(t, err)
 		providertest.RequireFailure(t, p.(providers.Checker).Check(t.Context()), providers.Account, "", "answer 401: authentication failed")
 
-		p, err = open(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
+		p, err = open.Open(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 		require.NoError(t, err)
 		err = p.(providers.Checker).Check(t.Context())
 		require.Equal(t, providers.Temporary, providertest.KindOf(t, err))

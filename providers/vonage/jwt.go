@@ -5,8 +5,6 @@ import (
 	"crypto/rsa"
 	"errors"
 	"fmt"
-	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -17,8 +15,8 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// A token lives as long as those of Vonage's own libraries. It is renewed well before its end, in case Vonage's clock is
-// ahead of ours.
+// A token is valid as long as those of Vonage's own libraries. It is renewed 5 minutes before it expires, because Vonage's clock may
+// be ahead.
 const (
 	tokenLife  = 15 * time.Minute
 	renewAfter = 10 * time.Minute
@@ -41,19 +39,14 @@ type claims struct {
 }
 
 func (s *signer) authorize(r call.Request) (call.Request, error) {
-	token, err := s.current(time.Now().Round(0)) // Round: time that passed in a machine's sleep counts too
+	token, err := s.current(time.Now().Round(0)) // Round: the time while the machine sleeps must count too
 	if err != nil {
 		return r, &providers.Error{Kind: providers.Account, Err: err}
 	}
-	r.Header = maps.Clone(r.Header)
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	r.Header.Set("Authorization", "Bearer "+token.Reveal())
-	return r, nil
+	return r.Bearer(token), nil
 }
 
-// current returns the last token, or a new one if that is too old, or from the future because the clock was set back.
+// current returns the last token. It returns a new one if the last is too old, or is from the future because the clock was set back.
 func (s *signer) current(now time.Time) (providers.Secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,7 +65,7 @@ func (s *signer) current(now time.Time) (providers.Secret, error) {
 	return s.token, nil
 }
 
-// newUUID returns a random UUID, as Vonage's libraries take for jti.
+// newUUID returns a random UUID, as Vonage's libraries use for jti.
 func newUUID() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails
@@ -80,12 +73,12 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// parseKey reads a private key. In a variable its line ends are often written as \n. RS256 takes no key under 2048 bits,
+// parseKey reads a private key. In an environment variable line ends are often written as \n. RS256 needs at least 2048 bits,
 // https://www.rfc-editor.org/rfc/rfc7518#section-3.3.
 func parseKey(text providers.Secret) (*rsa.PrivateKey, error) {
 	key, err := jwt.ParseRSAPrivateKeyFromPEM([]byte(strings.ReplaceAll(text.Reveal(), `\n`, "\n")))
 	if err != nil || key.N.BitLen() < 2048 {
-		return nil, errors.New("the private key can't be read") // not the parser's words, which are about a secret
+		return nil, errors.New("the private key can't be read") // the parser's own text may quote the key
 	}
 	return key, nil
 }

@@ -95,7 +95,7 @@ func TestAuthorizeLeavesTheHeaderAlone(t *testing.T) {
 // A key that parses and yet can't sign is the operator's to put right. Nothing is sent.
 func TestKeyThatCannotSign(t *testing.T) {
 	f := providertest.NewFake(t)
-	p, err := with(withApplication)(f.Base, providers.Deps{HTTP: f.Client()})
+	p, err := with(withApplication).Open(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	broken := *testPrivateKey()
 	broken.N = new(big.Int).Rsh(broken.N, 1600)

@@ -2,7 +2,6 @@ package vonage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -14,7 +13,7 @@ import (
 
 type object = map[string]any
 
-// maxCode is how many characters WhatsApp takes for a template's code.
+// maxCode is how many characters a template's code may have on WhatsApp.
 const maxCode = 15
 
 func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (providers.Sent, error) {
@@ -22,12 +21,7 @@ func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (provid
 		err := fmt.Errorf("the code has %d characters, and a template takes %d", n, maxCode)
 		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: err}
 	}
-	request, err := p.authorize(call.Request{
-		Method: http.MethodPost,
-		URL:    string(p.settings.BaseURL) + "/v1/messages",
-		Header: http.Header{"Content-Type": {"application/json"}, "Accept": {"application/json"}},
-		Body:   p.body(m),
-	})
+	request, err := p.authorize(call.JSON(string(p.settings.BaseURL)+"/v1/messages", p.body(m)).With("Accept", "application/json"))
 	if err != nil {
 		return providers.Sent{}, err
 	}
@@ -44,17 +38,11 @@ func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (provid
 	if err := answer.Decode(&submitted); err != nil {
 		return providers.Sent{}, err
 	}
-	if submitted.ID == "" {
-		return providers.Sent{}, answer.Fail(providers.Unknown, "", "no message_uuid in the answer")
-	}
-	if !uuid.MatchString(string(submitted.ID)) {
-		return providers.Sent{}, nil // accepted, but by a name that isn't one: who knows what it echoes
-	}
-	return providers.Sent{IDs: []string{string(submitted.ID)}}, nil
+	return answer.Accepted("message_uuid", string(submitted.ID), uuid)
 }
 
-// body is a message as JSON. Whether a text needs Unicode, Vonage finds out by itself.
-func (p *Provider) body(m providers.Message) string {
+// body is the body of a request. Vonage finds out itself whether a text needs Unicode.
+func (p *Provider) body(m providers.Message) object {
 	message := object{"channel": p.Channel(), "to": digits(m), "from": p.settings.From}
 	if p.Channel() == whatsApp {
 		message["message_type"], message["custom"] = "custom", p.template(m.Code)
@@ -65,14 +53,13 @@ func (p *Provider) body(m providers.Message) string {
 		}
 	}
 	if address := p.callback.For(m); address != "" {
-		message["webhook_url"], message["webhook_version"] = address, "v1" // else the account's form, which may be an older one
+		message["webhook_url"], message["webhook_version"] = address, "v1" // otherwise the account's version, which may be older
 	}
-	body, _ := json.Marshal(message) // maps, slices and strings always marshal
-	return string(body)
+	return message
 }
 
-// template is passed on to WhatsApp as it is: a template for codes has a button, and what has buttons can't go as
-// message_type "template". It holds the code twice: for the text, and for the button that copies it or fills it in.
+// template is sent to WhatsApp unchanged, because a template with buttons can't be sent as message_type "template". It has the code
+// twice: for the text, and for the button that copies the code or fills it in.
 // https://developer.vonage.com/en/messages/code-snippets/whatsapp/send-authentication-template
 func (p *Provider) template(code providers.Secret) object {
 	text := []object{{"type": "text", "text": code.Reveal()}}
@@ -86,8 +73,7 @@ func (p *Provider) template(code providers.Secret) object {
 	}}
 }
 
-// refusal is the problem document of RFC 7807 that Vonage's newer APIs answer with, and that their receipts hold. The balance
-// has a form of its own.
+// refusal is the problem document of RFC 7807 in the answers and receipts of Vonage's newer APIs. The balance API has another form.
 type refusal struct {
 	Type       call.Scalar `json:"type"`  // a link whose fragment is the code
 	Title      call.Scalar `json:"title"` // in a receipt, the code
@@ -99,10 +85,10 @@ type refusal struct {
 	} `json:"invalid_parameters"`
 }
 
-// refused returns the error of a refusal. It is nil if Vonage refuses to send what it has sent already.
+// refused returns the error of a refusal. It is nil if Vonage says that it has already sent the message.
 func (p *Provider) refused(answer *call.Answer) error {
 	var r refusal
-	_ = answer.Decode(&r) // what can't be read of a refusal is left empty
+	_ = answer.Decode(&r) // what can't be read is left empty
 	code, text := r.code(), r.text()
 	if code == alreadySent && answer.Status != http.StatusUnauthorized && answer.Status != http.StatusForbidden {
 		return nil
@@ -143,7 +129,8 @@ func (r refusal) text() string {
 	return strings.Join(texts, ": ")
 }
 
-// aboutRecipient goes by the title: the specification's own example gives it a code that is in no list.
+// aboutRecipient reports whether the recipient is the reason. The title counts, because the specification's example has a code that is
+// in no list.
 func (r refusal) aboutRecipient() bool {
 	for _, parameter := range r.Parameters {
 		if parameter.Name == "to" {
@@ -160,7 +147,7 @@ func (p *Provider) messagesCodes() providers.Codes {
 	return messagesCodes
 }
 
-// badRecipient is what "invalid for the given channel" means: a number that isn't on WhatsApp may still get an SMS.
+// badRecipient is the Kind of a recipient that the channel can't reach. A number without WhatsApp may still get an SMS.
 func (p *Provider) badRecipient() providers.Kind {
 	if p.Channel() == whatsApp {
 		return providers.Channel

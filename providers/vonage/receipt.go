@@ -9,16 +9,16 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// How long Vonage repeats a receipt that isn't answered by a success. Whether it signs a repeat anew isn't published, so a
-// signature holds as long as a repeat may be under way. No nonce is remembered: what comes again says of a message only what
-// Vonage has said of it, and Vonage's own repeat must get the same answer as the call before.
+// How long Vonage repeats a receipt that isn't answered by a success. It is not documented whether a repeat gets a new signature, and
+// therefore a signature is accepted for as long. Nonces are not stored: a repeated receipt only says what is already known, and Vonage's
+// own repeat must get the same answer.
 // https://api.support.vonage.com/hc/en-us/articles/226572227 for the SMS API,
 // https://api.support.vonage.com/hc/en-us/articles/360028543292 for the Messages API.
 const (
 	smsRepeats      = 72 * time.Hour
 	messagesRepeats = 24 * time.Hour
 
-	clockError = 5 * time.Minute // how far Vonage's clock may be from ours
+	clockError = 5 * time.Minute // how much Vonage's clock and ours may differ
 )
 
 // Receipts reads a receipt in the form of the API that sends.
@@ -29,7 +29,7 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	return p.messageReceipt(r, body)
 }
 
-// Setup is about the signature alone: each message tells the address.
+// Setup is about the signature only, because each message carries the address.
 // https://developer.vonage.com/en/getting-started/concepts/signing-messages,
 // https://developer.vonage.com/en/messages/concepts/signed-webhooks.
 func (p *Provider) Setup() providers.ReceiptSetup {
@@ -44,10 +44,10 @@ func (p *Provider) Setup() providers.ReceiptSetup {
 	}
 }
 
-// forged is an [providers.ErrForged] that says more to the operator, whose own settings may be what is wrong.
+// forged returns a [providers.ErrForged] with a reason for the operator, because a setting may be wrong.
 func forged(why string) error { return fmt.Errorf("%w: %s", providers.ErrForged, why) }
 
-// checkTime judges when a receipt was signed.
+// checkTime returns an error if a receipt was signed too long ago, or in the future.
 func checkTime(signed time.Time, repeats time.Duration) error {
 	age := time.Since(signed)
 	if age < -clockError || age > repeats+clockError {
@@ -56,8 +56,8 @@ func checkTime(signed time.Time, repeats time.Duration) error {
 	return nil
 }
 
-// rejected is the status, in both APIs, of a message that Vonage or the network has refused to carry.
+// rejected is the status, in both APIs, of a message that Vonage or the mobile network has refused.
 const rejected = "rejected"
 
-// codeShape is that of the codes in receipts. Nothing else is passed on as one: codes are logged.
+// codeShape is the form of the codes in receipts. Codes are logged, and therefore nothing else may pass as one.
 var codeShape = regexp.MustCompile(`^[0-9]{1,6}$`)

@@ -37,10 +37,10 @@ func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Rec
 		Error  json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(body, &status) != nil {
-		return nil, errors.New("the receipt is not the JSON it should be") // not the parser's words, which quote it
+		return nil, errors.New("the receipt is not the JSON it should be") // the parser's own text quotes the body
 	}
 	var why refusal
-	_ = json.Unmarshal(status.Error, &why) // what can't be read of it is left empty
+	_ = json.Unmarshal(status.Error, &why) // what can't be read is left empty
 	state, known := messageStates[string(status.Status)]
 	if !known || !uuid.MatchString(string(status.ID)) || state.Failed() && noFailure[why.code()] {
 		return nil, nil
@@ -56,7 +56,7 @@ func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Rec
 	return []providers.Receipt{receipt}, nil
 }
 
-// whyUndelivered tells an unknown code by its status. What WhatsApp refuses may be an SMS.
+// whyUndelivered returns the Kind of a failure. The status decides if the code is unknown. What WhatsApp refuses may be sent by SMS.
 func (p *Provider) whyUndelivered(status string, why refusal) providers.Kind {
 	if why.aboutRecipient() {
 		return p.badRecipient()
@@ -68,7 +68,7 @@ func (p *Provider) whyUndelivered(status string, why refusal) providers.Kind {
 	return p.messagesCodes().OfReceipt(why.code(), otherwise)
 }
 
-// webhookClaims are those of the token that comes with a receipt. It has no end of its own.
+// webhookClaims are those of the token that comes with a receipt. The token has no expiry.
 type webhookClaims struct {
 	PayloadHash   string `json:"payload_hash"`
 	APIKey        string `json:"api_key"`
@@ -76,8 +76,8 @@ type webhookClaims struct {
 	jwt.RegisteredClaims
 }
 
-// verifyToken checks, if a secret is set, that body came with a token made for it. Vonage signs by HMAC-SHA-256 whatever the
-// dashboard's signature method is; where it forgets to, an answer 5xx lets it try again.
+// verifyToken checks, if a secret is set, that the token was made for the body. Vonage signs by HMAC-SHA-256 with any signature method
+// in the dashboard. Sometimes it leaves the token out, and after an answer 5xx it sends the receipt again.
 // https://developer.vonage.com/en/messages/concepts/signed-webhooks
 func (p *Provider) verifyToken(authorization string, body []byte) error {
 	if p.settings.SignatureSecret.Empty() {

@@ -31,7 +31,7 @@ var smsStates = map[string]providers.State{
 	"expired":   providers.StateUndelivered,
 }
 
-// fields are what a receipt says: a receipt of the SMS API has no structure.
+// fields are those of a receipt. The SMS API has no nested ones.
 type fields map[string]string
 
 func (p *Provider) smsReceipt(r *http.Request, body []byte) ([]providers.Receipt, error) {
@@ -50,7 +50,7 @@ func (p *Provider) smsReceipt(r *http.Request, body []byte) ([]providers.Receipt
 		return nil, nil
 	}
 	receipt := providers.Receipt{ID: said["messageId"], State: state}
-	receipt.At, _ = time.Parse(time.DateTime, said["message-timestamp"]) // UTC, as its neighbour timestamp shows
+	receipt.At, _ = time.Parse(time.DateTime, said["message-timestamp"]) // in UTC, as the field timestamp shows
 	if state.Failed() && codeShape.MatchString(said["err-code"]) {
 		receipt.Code = "err-" + said["err-code"]
 	}
@@ -64,8 +64,8 @@ func (p *Provider) smsReceipt(r *http.Request, body []byte) ([]providers.Receipt
 	return []providers.Receipt{receipt}, nil
 }
 
-// readFields reads a receipt in each of the forms that the account's settings allow: in the query, or in a body that is a
-// form or JSON. The body's type isn't asked: a form doesn't begin with a brace.
+// readFields reads a receipt in each form that the account's settings allow: in the query, or in a body that is a form or JSON. The
+// Content-Type isn't needed, because a form doesn't begin with a brace.
 func readFields(query string, body []byte) (fields, error) {
 	text := bytes.TrimSpace(body)
 	switch {
@@ -81,7 +81,7 @@ func readFields(query string, body []byte) (fields, error) {
 func readForm(text string) (fields, error) {
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return nil, errors.New("the receipt is not the form it should be") // not the parser's words, which quote it
+		return nil, errors.New("the receipt is not the form it should be") // the parser's own text quotes the body
 	}
 	said := fields{}
 	for name, each := range values {
@@ -102,7 +102,7 @@ func readJSON(text []byte) (fields, error) {
 	for name, value := range values {
 		var text string
 		var number json.Number
-		switch { // unlike a call.Scalar, with all its blanks: they are signed too
+		switch { // not a call.Scalar, which removes spaces: they are signed too
 		case json.Unmarshal(value, &text) == nil:
 			said[name] = text
 		case json.Unmarshal(value, &number) == nil:
@@ -112,8 +112,8 @@ func readJSON(text []byte) (fields, error) {
 	return said, nil
 }
 
-// verifyFields checks the signature, if a secret is set. Vonage signs the fields that it adds to the address; whether it signs
-// the one that the address had before isn't published, so that either will do.
+// verifyFields checks the signature, if a secret is set. Vonage signs the fields that it adds to the address. It is not documented
+// whether it also signs the field that the address already had, and therefore both are accepted.
 func (p *Provider) verifyFields(said fields) error {
 	if p.settings.SignatureSecret.Empty() {
 		return nil
@@ -135,8 +135,8 @@ func (p *Provider) verifyFields(said fields) error {
 	return checkTime(time.Unix(signed, 0), smsRepeats)
 }
 
-// signature returns the signature that f comes with, and the hash it is made with, which shows in its length alone. The
-// account chooses between five methods; only the two that nobody doubts are taken.
+// signature returns the signature in f, and the hash that it is made with. Only the length of the signature shows which. An account
+// chooses one of five methods, and only the two secure ones are accepted.
 func (f fields) signature() ([]byte, func() hash.Hash, error) {
 	signature, err := hex.DecodeString(f["sig"])
 	switch {
@@ -153,7 +153,7 @@ func (f fields) signature() ([]byte, func() hash.Hash, error) {
 	}
 }
 
-// ambiguous reports whether a name holds what separates the fields that are signed: only in values is it replaced.
+// ambiguous reports whether a name has one of the characters that separate the signed fields. They are replaced in values only.
 func (f fields) ambiguous() bool {
 	for name := range f {
 		if strings.ContainsAny(name, "&=") {
@@ -163,7 +163,7 @@ func (f fields) ambiguous() bool {
 	return false
 }
 
-// replaceSeparators is what Vonage does to values before it signs them.
+// replaceSeparators changes values as Vonage does before it signs them.
 var replaceSeparators = strings.NewReplacer("&", "_", "=", "_")
 
 // sign returns the signature of f, as in https://developer.vonage.com/en/getting-started/concepts/signing-messages.

@@ -25,9 +25,6 @@ import (
 )
 
 const (
-	testAddress = "https://hook.example.com/receipts/vonage/"
-	testToken   = "0123456789abcdef0123456789abcdef"
-
 	// Those of Vonage's own libraries' tests: of the signatures in
 	// https://github.com/Vonage/vonage-node-sdk/tree/main/packages/sms, and of the token in
 	// https://github.com/Vonage/vonage-python-sdk/blob/main/jwt/tests/test_verify_jwt.py.
@@ -48,13 +45,7 @@ func noKey(s *Settings)         { s.APIKey, s.APISecret = "", providers.Secret{}
 func noApplication(s *Settings) { s.ApplicationID = "" }
 
 func receiver(changes ...func(*Settings)) func() (providers.Receiver, error) {
-	return func() (providers.Receiver, error) {
-		p, err := with(changes...)("", providers.Deps{})
-		if err != nil {
-			return nil, err
-		}
-		return p.(providers.Receiver), nil
-	}
+	return with(changes...).Receiver
 }
 
 // The signatures and the tokens in testdata were made apart from this package, by Python's hmac.
@@ -159,15 +150,15 @@ func TestSetup(t *testing.T) {
 // Vonage says what is wrong with an address by repeating it. Its path must not be seen.
 func TestEchoedAddress(t *testing.T) {
 	for _, test := range []struct {
-		open   providertest.Open
+		open   providertest.Opener
 		answer providertest.Answer
 	}{
-		{with(withKey), parts(refusedPartOf("23", "Invalid callback "+testAddress+testToken+"?m=msg-1"))},
-		{with(withApplication), problem("1020", "webhook_url "+url.QueryEscape(testAddress+testToken))},
+		{with(withKey), parts(refusedPartOf("23", "Invalid callback "+with().ReceiptAddress()))},
+		{with(withApplication), problem("1020", "webhook_url "+url.QueryEscape(with().ReceiptAddress()))},
 	} {
-		_, err := send(t, calledBack(test.open), test.answer)
+		_, err := send(t, test.open.Reporting(), test.answer)
 		require.ErrorContains(t, err, "[secret]")
-		providertest.AssertClean(t, err.Error(), testToken)
+		providertest.AssertClean(t, err.Error(), providertest.ReceiptToken)
 	}
 }
 

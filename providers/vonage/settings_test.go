@@ -221,7 +221,7 @@ func TestChannel(t *testing.T) {
 		{withApplication, "sms"},
 		{withWhatsApp, "whatsapp"},
 	} {
-		p, err := with(test.change)(call.BaseURL("https://api.nexmo.com"), providers.Deps{})
+		p, err := with(test.change).Open(call.BaseURL("https://api.nexmo.com"), providers.Deps{})
 		require.NoError(t, err)
 		require.Equal(t, test.want, p.(providers.Channeler).Channel())
 	}

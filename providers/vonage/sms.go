@@ -10,10 +10,10 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// smsID is the shape of the SMS API's ids: 0A0000000123ABCD1 or, lately, a UUID.
+// smsID is the form of the SMS API's ids: 0A0000000123ABCD1, or recently a UUID.
 var smsID = regexp.MustCompile(`^[0-9A-Fa-f]{16,20}$|` + uuid.String())
 
-// part is what the SMS API says of one part of a message. Every part has an id and, later, a receipt of its own.
+// part is one part of a message in the SMS API's answer. Each part has its own id and gets its own receipt.
 type part struct {
 	ID     call.Scalar `json:"message-id"`
 	Status call.Scalar `json:"status"`
@@ -60,7 +60,7 @@ func (p *Provider) form(m providers.Message) *call.Fields {
 	return form
 }
 
-// judge reads an answer 200, which the SMS API gives to everything: only the statuses of the parts tell what happened.
+// judge reads an answer 200. The SMS API answers everything with 200, and only the statuses of the parts say what happened.
 func judge(answer *call.Answer, parts []part) (providers.Sent, error) {
 	sent := providers.Sent{Parts: providers.Parts(len(parts))}
 	var failed []part
@@ -69,7 +69,7 @@ func judge(answer *call.Answer, parts []part) (providers.Sent, error) {
 		case "":
 			return providers.Sent{}, answer.Fail(providers.Unknown, "", "a part without status in the answer: "+string(part.Text))
 		case "0":
-			if smsID.MatchString(string(part.ID)) && !answer.Echoes(string(part.ID)) { // anything else might be an echo, and ids are logged
+			if smsID.MatchString(string(part.ID)) && !answer.Echoes(string(part.ID)) { // anything else may repeat the message, and ids are logged
 				sent.IDs = append(sent.IDs, string(part.ID))
 			}
 		default:
@@ -88,7 +88,7 @@ func judge(answer *call.Answer, parts []part) (providers.Sent, error) {
 	return sent, nil
 }
 
-// aboutTo finds the parameter "to", and not the word, in what Vonage says of an invalid one.
+// aboutTo finds the name of the parameter "to" in the text about an invalid parameter, and not "to" in a sentence.
 var aboutTo = regexp.MustCompile("(?i)^to address\\b|\\b(invalid|param|parameter):? to\\b|['\"`]to['\"`]")
 
 func refusedPart(answer *call.Answer, p part) error {

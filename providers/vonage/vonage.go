@@ -6,7 +6,6 @@ package vonage
 
 import (
 	"context"
-	"errors"
 	"net/url"
 	"regexp"
 	"strings"
@@ -44,7 +43,7 @@ var (
 	uuid   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	number = regexp.MustCompile(`^\+?[0-9]{7,15}$`)
 
-	// A name has a letter in it. Which other characters a mobile network takes is up to the network. Vonage leaves spaces out.
+	// A name has a letter in it. Each mobile network decides which other characters it accepts. Vonage removes spaces.
 	// https://developer.vonage.com/messaging/sms/guides/custom-sender-id
 	shortNumber = regexp.MustCompile(`^\+?[0-9]{3,15}$`)
 	name        = regexp.MustCompile(`^[ -~]*[A-Za-z][ -~]*$`)
@@ -55,46 +54,41 @@ var (
 	templateLanguage = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
 )
 
-// maxTemplate is the longest name of a template, in bytes. As a count in the expression it would take memory for each.
+// maxTemplate is the longest name of a template, in bytes. In the expression it would take memory for each byte.
 const maxTemplate = 512
 
 // maxName is how many characters the name of a sender may have, spaces left out.
 const maxName = 11
 
-// Validate reports every combination that can't work.
+// Validate returns every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
+	var w providers.Wants
 	key, application := s.hasKey(), s.hasApplication()
-	want(key || application, "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
-	want(key || !application || s.API != apiSMS, "API_KEY", "is missing: the SMS API takes API_KEY and API_SECRET")
+	w.That(key || application, "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
+	w.That(key || !application || s.API != apiSMS, "API_KEY", "is missing: the SMS API takes API_KEY and API_SECRET")
 	if key {
-		want(apiKey.MatchString(s.APIKey), "API_KEY", "want the account's key, 8 letters and digits")
-		want(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
+		w.That(apiKey.MatchString(s.APIKey), "API_KEY", "want the account's key, 8 letters and digits")
+		w.That(!s.APISecret.Empty(), "API_SECRET", "is missing beside API_KEY")
 	}
 	if application {
 		_, err := parseKey(s.PrivateKey)
-		want(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
-		want(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
+		w.That(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
+		w.That(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
 	}
-	want(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
-	want(s.api() != "", "API", "want sms or messages: the credentials of both are set")
-	want(s.From != "", "FROM", "is missing")
+	w.That(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
+	w.That(s.api() != "", "API", "want sms or messages: the credentials of both are set")
+	w.Given("FROM", s.From != "")
 	if s.Channel != whatsApp {
-		want(s.From == "" || s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
-		want(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
-		want(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
-		return errors.Join(problems...)
+		w.That(s.From == "" || s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
+		w.That(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
+		w.That(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
+		return w.Err()
 	}
-	want(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
-	want(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
-	want(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
-	want(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
-	return errors.Join(problems...)
+	w.That(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
+	w.That(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
+	w.That(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
+	w.That(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
+	return w.Err()
 }
 
 func (s Settings) goodSender() bool {
@@ -104,7 +98,7 @@ func (s Settings) goodSender() bool {
 func (s Settings) hasKey() bool         { return s.APIKey != "" || !s.APISecret.Empty() }
 func (s Settings) hasApplication() bool { return s.ApplicationID != "" || !s.PrivateKey.Empty() }
 
-// api is the one that is set, or else the one that the credentials are for; empty if they are for both.
+// api is the API that is set, or else the API that the credentials are for. It is empty if they are for both.
 func (s Settings) api() string {
 	switch {
 	case s.API != "":
@@ -145,7 +139,7 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	p := &Provider{
 		settings: s,
 		callback: d.Callback,
-		call:     call.New(d.HTTP, s.APISecret, d.Callback.Token()), // the private key goes nowhere: nobody can echo it
+		call:     call.New(d.HTTP, s.APISecret, d.Callback.Token()), // the private key is never sent, and therefore can't be repeated
 	}
 	if s.API == apiSMS || !s.hasApplication() {
 		return p, nil
@@ -166,7 +160,7 @@ func (p *Provider) Channel() string {
 	return "sms"
 }
 
-// Send submits the message. Neither API has an idempotency key: what was not answered may have been carried out.
+// Send submits the message. Neither API has an idempotency key: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	if p.settings.API == apiSMS {
 		return p.sendSMS(ctx, m)
@@ -174,8 +168,8 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	return p.sendMessage(ctx, m)
 }
 
-// Check asks for something that costs nothing with the credentials that Send uses: with a key the account's balance,
-// with an application the first of its users, which is what Vonage shows to a token without knowing more.
+// Check asks for something that costs nothing, with the credentials that Send uses: with a key the account's balance, with an
+// application its first user.
 func (p *Provider) Check(ctx context.Context) error {
 	address := p.balanceURL()
 	if p.signer != nil {
@@ -185,14 +179,8 @@ func (p *Provider) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := p.call.Do(ctx, providers.Message{}, request)
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return p.refused(answer)
-	}
-	return nil
+	_, err = p.call.Ask(ctx, providers.Message{}, request, nil, p.refused)
+	return err
 }
 
 // Credentials are the application, or the key and its secret.
@@ -203,7 +191,8 @@ func (p *Provider) Credentials() []string {
 	return []string{"API_KEY", "API_SECRET"}
 }
 
-// balanceURL is on one of Vonage's hosts, whatever the API and the region; any other host stands for all of theirs.
+// balanceURL is at the same host for all APIs and regions of Vonage. If BASE_URL is not a host of Vonage, it is used for the balance
+// too.
 // https://developer.vonage.com/en/account/code-snippets/account-balance
 func (p *Provider) balanceURL() string {
 	base := p.settings.BaseURL
@@ -221,7 +210,7 @@ func (p *Provider) authorize(r call.Request) (call.Request, error) {
 	return p.signer.authorize(r)
 }
 
-// The time for which Vonage tries to deliver. The range is published for the SMS API and kept for both.
+// How long Vonage tries to deliver. The range is published for the SMS API, and used for both APIs.
 const (
 	minTTL = 20 * time.Second
 	maxTTL = 7 * 24 * time.Hour

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/call"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -71,25 +70,12 @@ func overWhatsApp(s *Settings) {
 }
 
 // with returns how to open a Provider of the settings that the changes make.
-func with(changes ...func(*Settings)) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		s := Settings{BaseURL: base}
-		for _, change := range changes {
-			change(&s)
-		}
-		if err := s.Validate(); err != nil {
-			return nil, err
-		}
-		return New(s, d)
+func with(changes ...func(*Settings)) providertest.Opener {
+	opener := providertest.NewOpener(providers.NewDriver("vonage", "Vonage", New), map[string]string{"FROM": "15555550100"})
+	for _, change := range changes {
+		opener = opener.Changed(func(settings any) { change(settings.(*Settings)) })
 	}
-}
-
-// calledBack returns how to open the same Provider with an address for its receipts.
-func calledBack(open providertest.Open) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		d.Callback = providers.NewCallback(testAddress + testToken)
-		return open(base, d)
-	}
+	return opener
 }
 
 func viaMessages(s *Settings) { s.API = "messages" }
@@ -135,7 +121,7 @@ func refusedPartOf(status, text string) map[string]any {
 func smsProvider() providertest.Provider {
 	open := with(withKey)
 	return providertest.Provider{
-		Open:     open,
+		Open:     open.Open,
 		Secrets:  []string{testSecret},
 		Codes:    smsCodes,
 		Accepted: parts(accepted(testPart)),
@@ -144,18 +130,18 @@ func smsProvider() providertest.Provider {
 		Checked:  answer(http.StatusOK, map[string]any{"value": 10.171275, "autoReload": false}),
 		Dir:      "sms",
 		Requests: []providertest.Case{
-			{Name: "text", Open: open, Message: text("Your code is 482913", false)},
-			{Name: "text-unicode", Open: open, Message: text(cyrillic, true)},
-			{Name: "text-long", Open: open, Message: text(strings.Repeat("0123456789", 319)+" is 482913", false)}, // 3200 characters
-			{Name: "sender-name", Open: with(withKey, func(s *Settings) { s.From = "My Shop" }), Message: providertest.Message()},
-			{Name: "sender-with-plus", Open: with(withKey, func(s *Settings) { s.From = "+15555550100" }), Message: providertest.Message()},
+			{Name: "text", Open: open.Open, Message: text("Your code is 482913", false)},
+			{Name: "text-unicode", Open: open.Open, Message: text(cyrillic, true)},
+			{Name: "text-long", Open: open.Open, Message: text(strings.Repeat("0123456789", 319)+" is 482913", false)}, // 3200 characters
+			{Name: "sender-name", Open: with(withKey, func(s *Settings) { s.From = "My Shop" }).Open, Message: providertest.Message()},
+			{Name: "sender-with-plus", Open: with(withKey, func(s *Settings) { s.From = "+15555550100" }).Open, Message: providertest.Message()},
 			{Name: "both-credentials", Open: with(withApplication, func(s *Settings) {
 				s.APIKey, s.APISecret, s.API = testKey, providers.NewSecret(testSecret), "sms"
-			}), Message: providertest.Message()},
-			{Name: "callback", Open: calledBack(open), Message: providertest.Message()},
-			{Name: "life-unknown", Open: open, Message: life(0)},
-			{Name: "life-too-short", Open: open, Message: life(5 * time.Second)},
-			{Name: "life-too-long", Open: open, Message: life(30 * 24 * time.Hour)},
+			}).Open, Message: providertest.Message()},
+			{Name: "callback", Open: open.Reporting().Open, Message: providertest.Message()},
+			{Name: "life-unknown", Open: open.Open, Message: life(0)},
+			{Name: "life-too-short", Open: open.Open, Message: life(5 * time.Second)},
+			{Name: "life-too-long", Open: open.Open, Message: life(30 * 24 * time.Hour)},
 		},
 	}
 }
@@ -172,7 +158,7 @@ func problem(code, text string) providertest.Answer {
 func messagesProvider() providertest.Provider {
 	open := with(withApplication)
 	return providertest.Provider{
-		Open:     open,
+		Open:     open.Open,
 		Secrets:  nil, // the private key goes nowhere, and the suite knows the token from the request
 		Codes:    messagesCodes,
 		Accepted: answer(http.StatusAccepted, map[string]any{"message_uuid": testUUID}),
@@ -182,23 +168,23 @@ func messagesProvider() providertest.Provider {
 		Dir:      "messages",
 		Stable:   decodeToken,
 		Requests: []providertest.Case{
-			{Name: "text", Open: open, Message: text("Your code is 482913", false)},
-			{Name: "text-unicode", Open: open, Message: text(cyrillic, true)},
-			{Name: "text-long", Open: open, Message: text(strings.Repeat("0123456789", 99)+" is 482913", false)}, // 1000 characters
-			{Name: "sender-name", Open: with(withApplication, func(s *Settings) { s.From = "My Shop" }), Message: providertest.Message()},
+			{Name: "text", Open: open.Open, Message: text("Your code is 482913", false)},
+			{Name: "text-unicode", Open: open.Open, Message: text(cyrillic, true)},
+			{Name: "text-long", Open: open.Open, Message: text(strings.Repeat("0123456789", 99)+" is 482913", false)}, // 1000 characters
+			{Name: "sender-name", Open: with(withApplication, func(s *Settings) { s.From = "My Shop" }).Open, Message: providertest.Message()},
 			{Name: "both-credentials", Open: with(withApplication, viaMessages, func(s *Settings) {
 				s.APIKey, s.APISecret = testKey, providers.NewSecret(testSecret)
-			}), Message: providertest.Message()},
-			{Name: "callback", Open: calledBack(open), Message: providertest.Message()},
-			{Name: "life-unknown", Open: open, Message: life(0)},
-			{Name: "life-too-short", Open: open, Message: life(5 * time.Second)},
-			{Name: "life-too-long", Open: open, Message: life(30 * 24 * time.Hour)},
-			{Name: "whatsapp", Open: with(withWhatsApp), Message: providertest.Message()},
-			{Name: "whatsapp-callback", Open: calledBack(with(withWhatsApp)), Message: providertest.Message()},
+			}).Open, Message: providertest.Message()},
+			{Name: "callback", Open: open.Reporting().Open, Message: providertest.Message()},
+			{Name: "life-unknown", Open: open.Open, Message: life(0)},
+			{Name: "life-too-short", Open: open.Open, Message: life(5 * time.Second)},
+			{Name: "life-too-long", Open: open.Open, Message: life(30 * 24 * time.Hour)},
+			{Name: "whatsapp", Open: with(withWhatsApp).Open, Message: providertest.Message()},
+			{Name: "whatsapp-callback", Open: with(withWhatsApp).Reporting().Open, Message: providertest.Message()},
 			{Name: "whatsapp-language", Open: with(withWhatsApp, func(s *Settings) {
 				s.Language, s.From = "pt_BR", "+15555550100"
-			}), Message: providertest.Message()},
-			{Name: "whatsapp-code-quoted", Open: with(withWhatsApp), Message: message(func(m *providers.Message) {
+			}).Open, Message: providertest.Message()},
+			{Name: "whatsapp-code-quoted", Open: with(withWhatsApp).Open, Message: message(func(m *providers.Message) {
 				m.Code = providers.NewSecret(`4"8\2&<é`)
 			})},
 		},
@@ -208,14 +194,14 @@ func messagesProvider() providertest.Provider {
 // The Messages API with a key instead of an application.
 func basicProvider() providertest.Provider {
 	c := messagesProvider()
-	c.Open = with(withKey, viaMessages)
+	c.Open = with(withKey, viaMessages).Open
 	c.Secrets = []string{testSecret}
 	c.Checked = smsProvider().Checked
 	c.Dir, c.Stable = "messages-key", nil
 	c.Requests = []providertest.Case{
 		{Name: "text", Open: c.Open, Message: text("Your code is 482913", false)},
-		{Name: "whatsapp", Open: with(withKey, viaMessages, overWhatsApp), Message: providertest.Message()},
-		{Name: "callback", Open: calledBack(c.Open), Message: providertest.Message()},
+		{Name: "whatsapp", Open: with(withKey, viaMessages, overWhatsApp).Open, Message: providertest.Message()},
+		{Name: "callback", Open: with(withKey, viaMessages).Reporting().Open, Message: providertest.Message()},
 	}
 	return c
 }

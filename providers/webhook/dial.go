@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// forbidden are, besides link-local addresses, those at which clouds give credentials to whoever asks from inside: AWS,
-// Google, Alibaba and Azure.
+// forbidden are the addresses at which clouds give credentials to any caller on their machines: AWS, Google, Alibaba and Azure.
+// Link-local addresses are forbidden too.
 var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("fd00:ec2::/32"),
 	netip.MustParsePrefix("fd20:ce::/32"),
@@ -21,18 +21,18 @@ var forbidden = []netip.Prefix{
 	netip.MustParsePrefix("100.100.100.200/32"),
 	netip.MustParsePrefix("168.63.129.16/32"),
 	netip.MustParsePrefix("192.0.0.0/24"), // Oracle
-	// IPv4 addresses in another dress.
+	// IPv6 addresses that contain an IPv4 address.
 	netip.MustParsePrefix("64:ff9b:1::/48"),
 	netip.MustParsePrefix("2002::/16"),
 }
 
 var (
-	nat64     = netip.MustParsePrefix("64:ff9b::/96") // the last 4 bytes are the IPv4 address that is meant
+	nat64     = netip.MustParsePrefix("64:ff9b::/96") // the last 4 bytes are an IPv4 address
 	thisHost  = netip.MustParsePrefix("0.0.0.0/8")
 	broadcast = netip.MustParseAddr("255.255.255.255")
 )
 
-// checkIP returns why an address must not be called. Without TLS it must be of this machine or of a private network.
+// checkIP returns why an address must not be called. Without TLS it must be an address of this machine or of a private network.
 func checkIP(ip netip.Addr, plain bool) error {
 	ip = ip.WithZone("").Unmap()
 	if nat64.Contains(ip) {
@@ -48,20 +48,20 @@ func checkIP(ip netip.Addr, plain bool) error {
 	case ip.IsLinkLocalUnicast():
 		return errors.New("a link-local address is never called")
 	case !ip.IsValid(), ip.IsUnspecified(), thisHost.Contains(ip), ip.IsMulticast(), ip == broadcast:
-		return errors.New("an address that is not of one machine is never called")
+		return errors.New("an address of no machine or of several is never called")
 	case plain && !ip.IsLoopback() && !ip.IsPrivate():
 		return errors.New("http:// is for this machine and private networks only")
 	}
 	return nil
 }
 
-// numeric is the last label of a host that some resolvers read as an IPv4 address in an odd notation.
+// numeric is the last label of a host that some resolvers read as an IPv4 address in an unusual notation.
 var numeric = regexp.MustCompile(`(^|\.)(\d+|0[xX][0-9a-fA-F]*)\.?$`)
 
-// nearby are the names that a private network has. A name is no proof: the address it leads to is checked as well.
+// nearby are names in a private network. The address of such a name is checked too.
 var nearby = regexp.MustCompile(`(?i)^[a-z0-9_-]+$|\.(localhost|internal|local|lan|svc|home\.arpa)\.?$`)
 
-// checkHost judges a host as it stands in a URL.
+// checkHost returns why a host in a URL must not be called.
 func checkHost(host string, plain bool) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return checkIP(ip, plain)
@@ -75,10 +75,10 @@ func checkHost(host string, plain bool) error {
 	return nil
 }
 
-// guarded returns a client like the given one that holds what checkIP says. It checks the address that a connection has in
-// fact, before anything is written to it: what a name resolves to may change between a check and a dial.
+// guarded returns a client like the given one that doesn't call what checkIP forbids. It checks the address of each connection before
+// anything is written. A check before the dial is not enough, because the address of a name may change in between.
 //
-// Through a proxy, the proxy resolves the name, and may itself be anywhere. There, only an IP address in the URL is checked.
+// A proxy resolves names itself, and may be at any address. With a proxy, only an IP address in the URL is checked.
 func guarded(client *http.Client, target *url.URL) (*http.Client, error) {
 	base, ok := client.Transport.(*http.Transport)
 	if !ok {
@@ -115,7 +115,7 @@ func checkedDial(dial dialer, plain bool) dialer {
 			return nil, err
 		}
 		remote, isTCP := conn.RemoteAddr().(*net.TCPAddr)
-		if !isTCP { // a pipe, in tests: it leads nowhere
+		if !isTCP { // a pipe in a test
 			return conn, nil
 		}
 		if err := checkIP(remote.AddrPort().Addr(), plain); err != nil {

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// path leads to a value in a JSON document: "messages[0].status.groupId". A step is a string or an int.
+// path is the way to a value in a JSON document: "messages[0].status.groupId". A step is a string or an int.
 type path []any
 
 var step = regexp.MustCompile(`^([^\s.,;=\[\]]*)((?:\[\d{1,4}\])*)$`)
@@ -61,13 +61,13 @@ func (p path) text(value any) (string, bool) {
 	return "", false
 }
 
-// place is where a value stands in an answer: a way into its JSON, or else the group of a pattern in its text.
+// place is where a value is in an answer: a path in its JSON, or the group of a pattern in its text.
 type place struct {
 	at      path
 	pattern *regexp.Regexp // nil for JSON
 }
 
-// inBody begins what looks into the answer's text: a gateway need not answer in JSON.
+// inBody begins a pattern for the answer's text. Not all gateways answer in JSON.
 const inBody = "body"
 
 // in returns the value, if the answer has one.
@@ -82,11 +82,10 @@ func (p place) in(a content) (string, bool) {
 	return found[1], true
 }
 
-// Places are where a value may stand. The first that has one counts.
+// Places are where a value may be. The first place with a value counts.
 type Places []place
 
-// UnmarshalText reads one way into JSON, or several joined by commas. The last may be a pattern, body=ID: (\w+), with commas of its
-// own.
+// UnmarshalText reads one path, or several with commas between them. The last may be a pattern, body=ID: (\w+), which may have commas.
 func (l *Places) UnmarshalText(text []byte) error {
 	var places Places
 	for rest, more := string(text), true; more; {
@@ -120,7 +119,7 @@ func (l Places) in(a content) string {
 	return ""
 }
 
-// readText reports whether one of the places is in the text: then the answer need not be JSON.
+// readText reports whether one of the places is in the text. Then the answer doesn't have to be JSON.
 func (l Places) readText() bool {
 	return slices.ContainsFunc(l, func(p place) bool { return p.pattern != nil })
 }

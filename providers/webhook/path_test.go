@@ -50,7 +50,7 @@ func TestSuccess(t *testing.T) {
 	for _, test := range []struct {
 		rule   string
 		status int
-		want   verdict
+		want   outcome
 	}{
 		{"2xx", 200, yes}, {"2xx", 299, yes}, {"200", 201, no}, {"200,202", 202, yes}, {"200-202", 201, yes}, {" 200 , 204-206 ", 205, yes},
 		{"a=text", 200, yes}, {"2xx; a=text", 250, yes}, {"201;a=text", 200, no}, {"a=other", 200, no}, {"a=other, text", 200, yes},
@@ -63,7 +63,7 @@ func TestSuccess(t *testing.T) {
 	}
 	for _, test := range []struct {
 		rule, text string
-		want       verdict
+		want       outcome
 	}{
 		{"2xx; body=^00", "00 1234", yes}, {"2xx; body=^00", "30", no}, {"2xx; body=^00", "1 00", no}, {"2xx; body=^00", "", silent},
 		{"body=^(0|1),\\d{2,3}$", "1,123", yes}, {" body = (?i)^ok ", "Ok, queued", yes}, {"body=^OK;body=id", "OK", no},

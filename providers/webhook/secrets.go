@@ -8,12 +8,12 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// telling is how long a text of the operator's must be to be taken for a key. Shorter ones, such as "sms", would only
-// take words out of errors.
-const telling = 8
+// minSecret is how long a text in the settings must be to count as a key, in bytes. Shorter texts, such as "sms", would mask ordinary
+// words in errors.
+const minSecret = 8
 
-// secrets are what no error may show: the credentials, and whatever stands in headers, the query and the body and may be
-// one, as keys are put there in spite of TOKEN.
+// secrets are masked in every error: the credentials, and what may be a key in the headers, the path, the query and the body, because
+// operators put keys there too.
 func (s Settings) secrets() []providers.Secret {
 	list := []providers.Secret{}
 	add := func(text string, least int) {
@@ -21,35 +21,35 @@ func (s Settings) secrets() []providers.Secret {
 			list = append(list, providers.NewSecret(text))
 		}
 	}
-	add(s.Token.Reveal(), telling/2)
-	add(s.Password.Reveal(), telling/2)
-	add(s.User, telling) // some gateways take a key for one
+	add(s.Token.Reveal(), minSecret/2)
+	add(s.Password.Reveal(), minSecret/2)
+	add(s.User, minSecret) // some gateways want a key as the user
 	add(s.SigningSecret.Reveal(), 1)
 	for _, text := range s.Headers {
 		for _, literal := range text.literals() {
 			for word := range strings.FieldsSeq(literal) {
-				add(word, telling)
+				add(word, minSecret)
 			}
 		}
 	}
 	for _, literal := range s.URL.path.literals() {
 		for segment := range strings.SplitSeq(literal, "/") {
-			add(segment, telling)
+			add(segment, minSecret)
 		}
 	}
 	for _, text := range append(formValues(s.URL.query), s.Body.values()...) {
-		add(text, telling)
+		add(text, minSecret)
 	}
 	return list
 }
 
-// formValues are the texts between names and placeholders.
+// formValues returns the values of a form without placeholders.
 func formValues(form template) []string {
 	var list []string
 	for _, literal := range form.literals() {
 		for pair := range strings.SplitSeq(literal, "&") {
 			value := pair[strings.Index(pair, "=")+1:]
-			decoded, _ := url.QueryUnescape(value) // parseForm has tried it
+			decoded, _ := url.QueryUnescape(value) // parseForm has checked it
 			list = append(list, decoded)
 		}
 	}
@@ -63,7 +63,7 @@ func (b Body) values() []string {
 	var value any
 	decoder := json.NewDecoder(strings.NewReader(b.template.fill(nil)))
 	decoder.UseNumber()
-	_ = decoder.Decode(&value) // parseJSON has tried it
+	_ = decoder.Decode(&value) // parseJSON has checked it
 	return jsonValues(value)
 }
 

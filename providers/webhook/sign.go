@@ -33,8 +33,8 @@ func signingKey(secret providers.Secret) ([]byte, error) {
 	return key, nil
 }
 
-// sign adds the headers by which a service can tell that a body comes from us and is new. It is written out here because
-// the library signs for the hook, and providers share nothing with that.
+// sign adds the headers by which a service can check that a body comes from us and is new. It doesn't use the hook's library, because
+// providers import nothing of the hook.
 //
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 func sign(header http.Header, key []byte, id string, at time.Time, body string) {

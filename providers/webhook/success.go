@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Success tells an accepted message from a refused one.
+// Success is how an accepted message differs from a refused one.
 type Success struct {
 	statuses   [][2]int // from, to
 	conditions []condition
 }
 
-// condition is that the value at a place of the JSON is one of these, or that a pattern is found in the text.
+// condition requires that the value at a place in the JSON is one of the values, or that a pattern matches in the text.
 type condition struct {
 	at      path
 	values  []string
@@ -32,7 +32,7 @@ func (s *Success) UnmarshalText(text []byte) error {
 		if isCondition && strings.TrimSpace(place) == inBody {
 			pattern, err := regexp.Compile(strings.TrimSpace(values))
 			if err != nil || pattern.MatchString("") || strings.HasPrefix(values, "=") {
-				return wanted // a pattern that an empty text has would prove nothing
+				return wanted // a pattern that matches an empty text would prove nothing
 			}
 			success.conditions = append(success.conditions, condition{pattern: pattern})
 			continue
@@ -40,7 +40,7 @@ func (s *Success) UnmarshalText(text []byte) error {
 		if isCondition {
 			at, err := parsePath(place)
 			if err != nil || strings.HasPrefix(values, "=") || strings.ContainsAny(place, "!<>~") {
-				return wanted // a "==" or "!=" would be a condition that nothing meets
+				return wanted // a condition with "==" or "!=" would never be true
 			}
 			success.conditions = append(success.conditions, condition{at: at, values: splitList(values)})
 			continue
@@ -92,32 +92,32 @@ func statusRange(text string) (from, to int, ok bool) {
 	return from, to, from <= to
 }
 
-// verdict is what an answer with a success's status says.
-type verdict int
+// outcome is what an answer says.
+type outcome int
 
 const (
-	yes verdict = iota
+	yes outcome = iota
 	no
-	silent // it doesn't say what it should
+	silent // the value of a condition is missing
 )
 
-func (s Success) judge(status int, a content) verdict {
+func (s Success) judge(status int, a content) outcome {
 	if !slices.ContainsFunc(s.statuses, func(r [2]int) bool { return r[0] <= status && status <= r[1] }) {
 		return no
 	}
-	said := yes
+	result := yes
 	for _, c := range s.conditions {
 		switch c.in(a) {
 		case no:
 			return no
 		case silent:
-			said = silent
+			result = silent
 		}
 	}
-	return said
+	return result
 }
 
-func (c condition) in(a content) verdict {
+func (c condition) in(a content) outcome {
 	if c.pattern != nil {
 		return c.matches(a.text)
 	}
@@ -131,7 +131,7 @@ func (c condition) in(a content) verdict {
 	return no
 }
 
-func (c condition) matches(text string) verdict {
+func (c condition) matches(text string) outcome {
 	switch {
 	case text == "":
 		return silent
@@ -141,7 +141,7 @@ func (c condition) matches(text string) verdict {
 	return no
 }
 
-// readJSON reports whether a condition is about the answer's JSON.
+// readJSON reports whether a condition needs the answer's JSON.
 func (s Success) readJSON() bool {
 	return slices.ContainsFunc(s.conditions, func(c condition) bool { return c.pattern == nil })
 }

@@ -17,13 +17,13 @@ var placeholders = []string{"To", "ToDigits", "ToNational", "Text", "Code", "Fro
 
 var placeholder = regexp.MustCompile(`\{\{ *\.([A-Za-z]+) *\}\}`)
 
-// template is a text with placeholders, of which each value is escaped for the place where it stands.
+// template is a text with placeholders. Each value is escaped for its place.
 type template struct {
 	parts  []part
 	escape func(string) string
 }
 
-// part is a text as it stands, or the name of a placeholder. The text may hold a key: it is a Secret.
+// part is a literal text, or the name of a placeholder. The literal is a Secret because it may hold a key.
 type part struct {
 	literal providers.Secret
 	name    string
@@ -86,7 +86,7 @@ func inJSON(text string) string {
 	return string(quoted[1 : len(quoted)-1])
 }
 
-// inPath escapes for a part of a URL's path. What is nothing but dots would lead elsewhere.
+// inPath escapes for a part of a URL's path. Dots alone are escaped too, because they would lead to another path.
 func inPath(text string) string {
 	if strings.Trim(text, ".") == "" {
 		return strings.ReplaceAll(text, ".", "%2E")
@@ -94,7 +94,7 @@ func inPath(text string) string {
 	return url.PathEscape(text)
 }
 
-// inHeader keeps a value within its line.
+// inHeader removes what can't be in a header, such as line breaks.
 func inHeader(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -109,7 +109,7 @@ var (
 	pathText = regexp.MustCompile(`^(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$`)
 )
 
-// parseForm reads name=value&name=value, as it stands in a URL or in the body of a form.
+// parseForm reads name=value&name=value, as in a URL or in the body of a form.
 func parseForm(text string) (template, error) {
 	t, err := parseTemplate(text, url.QueryEscape)
 	if err != nil {
@@ -135,7 +135,7 @@ func danglingEscape(literal string) bool {
 	return err != nil
 }
 
-// parseJSON reads a JSON text. In a JSON text "{{" can stand only within a string, so all placeholders do.
+// parseJSON reads a JSON text. In valid JSON "{{" is only possible within a string, and therefore all placeholders are in strings.
 func parseJSON(text string) (template, error) {
 	t, err := parseTemplate(text, inJSON)
 	if err != nil {
@@ -171,7 +171,7 @@ type Body struct {
 	json bool
 }
 
-// UnmarshalText reads the template and tries whether it can work.
+// UnmarshalText reads and checks the template.
 func (b *Body) UnmarshalText(text []byte) error {
 	trimmed := strings.TrimSpace(string(text))
 	parse := parseForm

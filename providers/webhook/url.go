@@ -15,7 +15,8 @@ type URL struct {
 
 var urlParts = regexp.MustCompile(`^(https?://[^/?#{}@\\\s]+)(/[^?#]*)?(?:\?([^#]*))?$`)
 
-// UnmarshalText checks the address. No placeholder may stand in front of the path: who sends must not choose the host.
+// UnmarshalText checks the address. No placeholder may be before the path, because a message must not choose the
+// host.
 func (u *URL) UnmarshalText(text []byte) error {
 	wanted := errors.New("want an address such as https://api.example.com/messages?to={{ .To }}, with placeholders behind the host only")
 	found := urlParts.FindStringSubmatch(string(text))

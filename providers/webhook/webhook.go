@@ -1,10 +1,9 @@
-// Package webhook sends through any gateway that takes a message in one HTTP request, from settings alone. The folder
-// testdata/examples has settings for several.
+// Package webhook sends through any gateway that accepts a message in one HTTP request. It needs settings and no code. The folder
+// testdata/examples has settings for several gateways.
 package webhook
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -33,52 +32,46 @@ type Settings struct {
 	SigningSecret providers.Secret `env:"SIGNING_SECRET" help:"signs the body as Standard Webhooks has it, so that a service of your own knows us: v1,whsec_…, as smshook secret makes it"`
 }
 
-// number is a sender that has no letter in it. A number as its own country writes it, (555) 555-0100, isn't one to a gateway.
+// number is a sender without letters. Gateways don't accept a number in national form, such as (555) 555-0100.
 var number = regexp.MustCompile(`^\+?[0-9]+$`)
 
 func goodSender(from string) bool {
 	return strings.ContainsFunc(from, unicode.IsLetter) || number.MatchString(from)
 }
 
-// channelName keeps a channel comparable with those of other providers.
+// channelName has small letters only, because channels of different providers are compared.
 var channelName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
 var printable = regexp.MustCompile(`^[!-~]*$`)
 
-// Validate reports every combination that can't work.
+// Validate returns every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(s.URL.origin != nil, "URL", "is missing")
-	want(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
+	var w providers.Wants
+	w.Given("URL", s.URL.origin != nil)
+	w.That(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
 	if s.URL.origin != nil {
-		want(s.has("To", "ToDigits", "ToNational"), "BODY", "want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL")
-		want(s.has("Text", "Code"), "BODY", "want {{ .Text }} or {{ .Code }} in it, or in the URL")
-		want(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
+		w.That(s.has("To", "ToDigits", "ToNational"), "BODY", "want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL")
+		w.That(s.has("Text", "Code"), "BODY", "want {{ .Text }} or {{ .Code }} in it, or in the URL")
+		w.That(s.has("From") || s.From == "", "FROM", "is set, but {{ .From }} stands nowhere")
 	}
-	want(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
-	want(s.From == "" || goodSender(s.From), "FROM", "want a number in digits with its calling code, or a name with a letter in it")
-	want(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
-	want(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
-	want(s.User != "" || s.Password.Empty(), "USER", "is missing beside PASSWORD")
-	want(s.User == "" || !s.Password.Empty(), "PASSWORD", "is missing beside USER")
-	want(!strings.Contains(s.User, ":"), "USER", "want no colon: HTTP Basic can't carry it")
-	want(s.authorizations() <= 1, "HEADERS", "want one Authorization: by USER and PASSWORD, by TOKEN alone, or by a header")
-	want(channelName.MatchString(s.Channel), "CHANNEL", "want sms, whatsapp, telegram or the like, in small letters and digits")
+	w.That(!s.has("From") || s.From != "", "FROM", "is missing, and {{ .From }} is used")
+	w.That(s.From == "" || goodSender(s.From), "FROM", "want a number in digits with its calling code, or a name with a letter in it")
+	w.That(!s.tokenPlaced() || !s.Token.Empty(), "TOKEN", "is missing, and {{ .Token }} is used")
+	w.That(printable.MatchString(s.Token.Reveal()), "TOKEN", "want printable ASCII without spaces")
+	w.Both("USER", s.User != "", "PASSWORD", !s.Password.Empty())
+	w.That(!strings.Contains(s.User, ":"), "USER", "want no colon: HTTP Basic can't carry it")
+	w.That(s.authorizations() <= 1, "HEADERS", "want one Authorization: by USER and PASSWORD, by TOKEN alone, or by a header")
+	w.That(channelName.MatchString(s.Channel), "CHANNEL", "want sms, whatsapp, telegram or the like, in small letters and digits")
 	if !s.SigningSecret.Empty() {
 		_, err := signingKey(s.SigningSecret)
-		want(err == nil, "SIGNING_SECRET", "want v1,whsec_… as `smshook secret` makes it")
-		want(!s.Body.empty(), "SIGNING_SECRET", "signs the body, and there is no BODY")
+		w.That(err == nil, "SIGNING_SECRET", "want v1,whsec_… as `smshook secret` makes it")
+		w.That(!s.Body.empty(), "SIGNING_SECRET", "signs the body, and there is no BODY")
 	}
-	return errors.Join(problems...)
+	return w.Err()
 }
 
-// Warnings says where nothing but the status tells a success: most gateways say no inside a 200. A service that checks our
-// signature is the operator's own, whose status may be trusted.
+// Warnings warns if only the status decides what a success is: most gateways refuse messages with status 200. A service that checks our
+// signature is the operator's own, and its status can be trusted.
 func (s Settings) Warnings() []providers.Problem {
 	if len(s.Success.conditions) > 0 || s.ID != nil || !s.SigningSecret.Empty() {
 		return nil
@@ -89,7 +82,7 @@ func (s Settings) Warnings() []providers.Problem {
 
 func (s Settings) has(names ...string) bool { return s.URL.has(names...) || s.Body.has(names...) }
 
-// tokenPlaced reports whether a placeholder says where the token belongs.
+// tokenPlaced reports whether a placeholder says where the token goes.
 func (s Settings) tokenPlaced() bool {
 	for _, value := range s.Headers {
 		if value.has("Token") {
@@ -128,7 +121,8 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 		return nil, err
 	}
 	if s.Method == http.MethodGet {
-		// On a connection that was used before, net/http repeats a GET that was written and not answered.
+		// On a connection that was used before, net/http repeats a GET that was written and not answered. Therefore each GET
+		// gets a new connection.
 		client.Transport.(*http.Transport).DisableKeepAlives = true
 	}
 	p := &Provider{settings: s, call: call.New(client, s.secrets()...)}
@@ -157,20 +151,20 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 		return providers.Sent{}, unreadable
 	}
 	id := s.ID.in(body)
-	said := s.Success.judge(answer.Status, body)
-	if said == yes && s.ID != nil && id == "" && len(s.Success.conditions) == 0 {
-		said = silent
+	result := s.Success.judge(answer.Status, body)
+	if result == yes && s.ID != nil && id == "" && len(s.Success.conditions) == 0 {
+		result = silent
 	}
 	switch {
-	case said == no, said == silent && code+text != "":
+	case result == no, result == silent && code+text != "":
 		return providers.Sent{}, answer.Refuse(nil, code, strings.TrimSuffix("not what SUCCESS says: "+text, ": "))
-	case said == silent:
+	case result == silent:
 		return providers.Sent{}, answer.Fail(providers.Unknown, "", "the answer doesn't say whether it is a success")
 	}
 	return providers.Sent{IDs: names(answer, id)}, nil
 }
 
-// read returns what an answer says, and why it isn't JSON, if it isn't.
+// read returns the content of an answer, and an error if it isn't JSON.
 func read(answer *call.Answer) (content, error) {
 	var body document
 	unreadable := answer.Decode(&body)
@@ -200,17 +194,17 @@ func (p *Provider) request(m providers.Message) call.Request {
 		return r.BasicAuth(s.User, s.Password)
 	}
 	if !s.Token.Empty() && !s.tokenPlaced() {
-		r.Header.Set("Authorization", "Bearer "+s.Token.Reveal())
+		return r.Bearer(s.Token)
 	}
 	return r
 }
 
 var messageID = regexp.MustCompile(`^[A-Za-z0-9._:+/=@-]+$`)
 
-// maxID is the longest id, in bytes. As a count in the expression it would take memory for each.
+// maxID is the longest id, in bytes. In the expression it would take memory for each byte.
 const maxID = 128
 
-// names returns the id, unless it is none: ids are logged, and who knows what a gateway echoes.
+// names returns the id, or nothing if it has another form or repeats the message: ids are logged.
 func names(answer *call.Answer, id string) []string {
 	if len(id) > maxID || !messageID.MatchString(id) || answer.Echoes(id) {
 		return nil

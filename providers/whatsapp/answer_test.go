@@ -14,9 +14,7 @@ import (
 // send sends the suite's message to a Meta that answers so.
 func send(t *testing.T, answer providertest.Answer) (providers.Sent, error) {
 	t.Helper()
-	f := providertest.NewFake(t, answer)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
+	_, p := opener.Start(t, answer)
 	return p.Send(t.Context(), providertest.Message())
 }
 
@@ -131,12 +129,11 @@ func TestRefused(t *testing.T) {
 
 // Meta knows the address of the receipts. Its path must not be seen.
 func TestEchoedAddress(t *testing.T) {
-	f := providertest.NewFake(t, refusedWith("100", "called https://hook.example.com/receipts/whatsapp/"+testPath))
-	p, err := calledBack(f.Base, providers.Deps{HTTP: f.Client()})
-	require.NoError(t, err)
-	_, err = p.Send(t.Context(), providertest.Message())
+	reporting := opener.Reporting()
+	_, p := reporting.Start(t, refusedWith("100", "called "+reporting.ReceiptAddress()))
+	_, err := p.Send(t.Context(), providertest.Message())
 	require.ErrorContains(t, err, "[secret]")
-	providertest.AssertClean(t, err.Error(), testPath)
+	providertest.AssertClean(t, err.Error(), providertest.ReceiptToken)
 }
 
 // Operators read what Check says: it must tell a wrong token from a host that can't be reached.
@@ -146,14 +143,14 @@ func TestCheck(t *testing.T) {
 		providertest.Answer{Status: http.StatusUnauthorized, Body: `{"error":{"message":"Invalid OAuth access token","code":190}}`},
 		providertest.Answer{Status: http.StatusNotFound, Body: `{"error":{"message":"Phone number not found","code":803}}`},
 	)
-	p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
+	p, err := opener.Open(f.Base, providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	checker := p.(providers.Checker)
 	require.NoError(t, checker.Check(t.Context()))
 	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "190", "answer 401: Invalid OAuth access token")
 	providertest.RequireFailure(t, checker.Check(t.Context()), providers.Account, "803", "answer 404: Phone number not found")
 
-	p, err = with(asIs)(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
+	p, err = opener.Open(providertest.Refusing(t), providers.Deps{HTTP: f.Client()})
 	require.NoError(t, err)
 	err = p.(providers.Checker).Check(t.Context())
 	require.Equal(t, providers.Temporary, providertest.KindOf(t, err))

@@ -7,8 +7,8 @@ import (
 )
 
 // codes are those of the Cloud API, https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes,
-// and of the Graph API beneath it, that an answer or a receipt can carry. Meta wants programs to go by them, not by the HTTP
-// status. An operator overrides one by WHATSAPP_CODES. A code that isn't here gets the Kind of its HTTP status.
+// and of the Graph API beneath it, that an answer or a receipt can have. Meta says that they count rather than the HTTP
+// status. An operator changes the Kind of a code by WHATSAPP_CODES. A code that isn't here gets the Kind of its HTTP status.
 var codes = withPermissions(providers.Codes{
 	"0":   providers.Account,   // token can't be authenticated: expired, revoked
 	"1":   providers.Temporary, // unknown error

@@ -13,15 +13,15 @@ import (
 // Translations are the languages in which there is a template.
 type Translations []translation
 
-// translation is a template in one language. All translations of a template have one name, so an entry of LANGUAGES has
-// one of its own only where a translation had to be made anew.
+// translation is a template in one language. All translations of a template usually have the same name, and then template is empty in
+// an entry of LANGUAGES.
 type translation struct{ language, template string }
 
 // languageCode is how WhatsApp writes a language, https://developers.facebook.com/docs/whatsapp/api/messages/message-templates:
 // en, fil, pt_BR.
 var languageCode = regexp.MustCompile(`^[a-z]{2,3}(_[A-Z]{2})?$`)
 
-// isLanguage reports whether a text can be a template's language. Its parts must be registered: a typo is no language.
+// isLanguage reports whether a text can be a template's language. Its parts must be registered, to find typing errors.
 func isLanguage(code string) bool {
 	_, err := language.Parse(code)
 	return err == nil && languageCode.MatchString(code)
@@ -56,14 +56,13 @@ func (l Translations) rename(language, template string) bool {
 	})
 }
 
-// templates are the translations that there are. They may be used concurrently.
+// templates are all translations. They may be used concurrently.
 type templates struct {
-	list    Translations // the first is for everybody whose language isn't among them
+	list    Translations // the first is for all other languages
 	matcher language.Matcher
 }
 
-// newTemplates returns the given template, in its language, and its translations, which have its name unless they have one of
-// their own.
+// newTemplates returns the given template in its language, and its translations. A translation without a name has the same name.
 func newTemplates(code, template string, others Translations) templates {
 	t := templates{list: Translations{{code, template}}}
 	for _, other := range others {
@@ -80,8 +79,8 @@ func newTemplates(code, template string, others Translations) templates {
 	return t
 }
 
-// nearest returns the translation that a reader of a locale understands, by CLDR's data, as for the texts of an SMS: pt-AO reads
-// pt_PT before pt_BR, and zh_CN doesn't do for zh-Hant. The locale may be empty, unknown or nonsense.
+// nearest returns the translation that users of a locale understand, by CLDR's data, as for the texts of SMS: pt-AO gets pt_PT rather
+// than pt_BR, and zh-Hant doesn't get zh_CN. The locale may be empty, unknown or invalid.
 func (t templates) nearest(locale string) translation {
 	_, at, confidence := t.matcher.Match(language.Make(locale))
 	if confidence < language.High {

@@ -20,8 +20,8 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// states are Meta's statuses. What has failed may have been handed over or not: Meta doesn't tell. "deleted", and what isn't
-// in the list yet, changes nothing.
+// states are Meta's statuses. Meta doesn't say whether a message that has failed was handed over. "deleted" and unknown statuses
+// change nothing.
 // https://developers.facebook.com/documentation/business-messaging/whatsapp/webhooks/reference/messages/status
 var states = map[string]providers.State{
 	"sent":      providers.StateSent,
@@ -31,9 +31,9 @@ var states = map[string]providers.State{
 	"failed":    providers.StateUndelivered,
 }
 
-// Setup tells where Meta has its one address for an app. Meta calls it about all the numbers that are subscribed to the app, and
-// those other than PHONE_NUMBER_ID are read past. Where several instances share an app, each number gets an address of its own
-// as webhook_configuration.override_callback_uri, by a POST to /{version}/{phone number id}.
+// Setup says where the address is entered. Meta has one address for an app, and calls it for all the app's numbers. Numbers other than
+// PHONE_NUMBER_ID are ignored. If several instances share an app, each number needs its own address, which is set as
+// webhook_configuration.override_callback_uri by a POST to /{version}/{phone number id}.
 func (p *Provider) Setup() providers.ReceiptSetup {
 	setup := providers.ReceiptSetup{Enter: "in Meta's App Dashboard, under WhatsApp, Configuration: as callback URL, with VERIFY_TOKEN as " +
 		"verify token; then subscribe to the field messages"}
@@ -46,7 +46,7 @@ func (p *Provider) Setup() providers.ReceiptSetup {
 	return setup
 }
 
-// challenge is what Meta wants to have back. Nothing else is ever sent back: it is a stranger's text.
+// challenge is the form of the text that Meta expects back. Nothing else is sent back, because the caller isn't known.
 var challenge = regexp.MustCompile(`^[0-9A-Za-z]{1,64}$`)
 
 // Challenge answers the check that Meta makes when the address is entered.
@@ -62,7 +62,7 @@ func (p *Provider) Challenge(query url.Values) (string, error) {
 	return query.Get("hub.challenge"), nil
 }
 
-// notification is what Meta calls with: everything that happened since it last did, to any number that is subscribed.
+// notification is the body of Meta's calls: everything that has happened since the last call, to any subscribed number.
 type notification struct {
 	Object call.Scalar `json:"object"`
 	Entry  []struct {
@@ -73,7 +73,7 @@ type notification struct {
 	} `json:"entry"`
 }
 
-// messagesValue is the value of the field "messages", which tells of messages that came in too.
+// messagesValue is the value of the field "messages". It may also have incoming messages, which are ignored.
 type messagesValue struct {
 	Metadata struct {
 		PhoneNumberID call.Scalar `json:"phone_number_id"`
@@ -90,28 +90,28 @@ type status struct {
 	} `json:"errors"`
 }
 
-// Receipts reads what Meta tells of this sender's messages. The signature is of the bytes as they came: Meta escapes some
-// characters, and the same text written anew would be another. A notification has no time of its own: what is repeated, by Meta
-// for days or by anyone, says only what was said before.
+// Receipts reads the receipts of this sender's messages. The signature covers the bytes as they came: Meta escapes some characters, and
+// the same JSON encoded again would differ. A notification has no time. If Meta or an attacker repeats it, it only says what is already
+// known.
 func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
 	if !p.settings.AppSecret.Empty() && !signed(r.Header.Get("X-Hub-Signature-256"), body, p.settings.AppSecret) {
 		return nil, providers.ErrForged
 	}
-	var told notification
-	if json.Unmarshal(body, &told) != nil {
-		return nil, errors.New("the receipt is not the JSON it should be") // not the parser's words, which quote it
+	var notified notification
+	if json.Unmarshal(body, &notified) != nil {
+		return nil, errors.New("the receipt is not the JSON it should be") // the parser's own text quotes the body
 	}
-	if told.Object != "whatsapp_business_account" {
+	if notified.Object != "whatsapp_business_account" {
 		return nil, nil
 	}
 	var receipts []providers.Receipt
-	for _, entry := range told.Entry {
+	for _, entry := range notified.Entry {
 		for _, change := range entry.Changes {
 			if change.Field != "messages" {
 				continue
 			}
 			var value messagesValue
-			_ = json.Unmarshal(change.Value, &value) // what is of another type is left empty, and the rest is read
+			_ = json.Unmarshal(change.Value, &value) // a field of another type is left empty, and the rest is read
 			if string(value.Metadata.PhoneNumberID) != p.settings.PhoneNumberID {
 				continue
 			}
@@ -130,16 +130,16 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 // https://developers.facebook.com/docs/graph-api/webhooks/getting-started#validate-payloads
 func signed(header string, body []byte, secret providers.Secret) bool {
 	digits, prefixed := strings.CutPrefix(header, "sha256=")
-	signature, _ := hex.DecodeString(digits)
+	signature, err := hex.DecodeString(digits)
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write(body)
-	return prefixed && hmac.Equal(signature, mac.Sum(nil))
+	return prefixed && err == nil && hmac.Equal(signature, mac.Sum(nil))
 }
 
-// errorCode is the shape of Meta's codes. Nothing else is passed on as one: codes are logged.
+// errorCode is the form of Meta's codes. Codes are logged, and therefore nothing else may pass as one.
 var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
-// receipts returns the one receipt in a status, or none if it tells nothing.
+// receipts returns the receipt in a status, or none if the status is unknown.
 func (s status) receipts() []providers.Receipt {
 	state, known := states[string(s.Status)]
 	if !known {
@@ -165,7 +165,7 @@ func (s status) why() string {
 	return ""
 }
 
-// at reads the time, which is in seconds. Some have seen milliseconds: as seconds, they would be after the year 5000.
+// at reads the time, in seconds. Others have seen milliseconds, which as seconds would be after the year 5000.
 func (s status) at() time.Time {
 	n, err := strconv.ParseInt(string(s.Time), 10, 64)
 	switch {

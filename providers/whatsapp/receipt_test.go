@@ -27,13 +27,7 @@ func withSecret(s *Settings) {
 }
 
 func receiver(change func(*Settings)) func() (providers.Receiver, error) {
-	return func() (providers.Receiver, error) {
-		p, err := with(change)("https://graph.facebook.com", providers.Deps{})
-		if err != nil {
-			return nil, err
-		}
-		return p.(providers.Receiver), nil
-	}
+	return with(change).Receiver
 }
 
 // The signatures in testdata were made apart from this package, by Python's hmac.

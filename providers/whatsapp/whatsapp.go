@@ -1,7 +1,7 @@
 // Package whatsapp sends codes over WhatsApp, through Meta's own Cloud API.
 //
-// WhatsApp takes a code only in an approved template of the category "authentication", whose text is Meta's: the message's
-// own text is not sent, and how long a code stays valid is the template's affair.
+// WhatsApp accepts a code only in an approved template of the category "authentication". The text of such a template is Meta's: the
+// message's own text is not sent, and the template says how long a code is valid.
 //
 // Sources: Meta's OpenAPI description, https://github.com/facebook/openapi (business-messaging-api_v23.0.yaml), and
 // https://developers.facebook.com/docs/whatsapp/cloud-api/guides/send-message-templates/auth-otp-template-messages.
@@ -11,10 +11,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -28,7 +25,7 @@ type Settings struct {
 	PhoneNumberID string           `env:"PHONE_NUMBER_ID" required:"true" help:"the sender's id in WhatsApp Manager: digits, and not the number itself"`
 	AccessToken   providers.Secret `env:"ACCESS_TOKEN" required:"true" help:"a system user's token with the permission whatsapp_business_messaging: the one that the dashboard offers for trying expires"`
 	Template      string           `env:"TEMPLATE" required:"true" help:"the name of an approved authentication template, with its copy-code or one-tap button"`
-	Language      string           `env:"LANGUAGE" required:"true" help:"the template's language for everybody whose own isn't in LANGUAGES: as WhatsApp writes it, such as en or en_US"`
+	Language      string           `env:"LANGUAGE" required:"true" help:"the template's language for users whose own language isn't in LANGUAGES: as WhatsApp writes it, such as en or en_US"`
 	Languages     Translations     `env:"LANGUAGES" help:"more languages in which the template is approved: de,pt_BR; or es=code_es, where the template has another name"`
 	AppSecret     providers.Secret `env:"APP_SECRET" help:"the secret of the Meta app, for receipts: those without its signature are then refused"`
 	VerifyToken   providers.Secret `env:"VERIFY_TOKEN" help:"any text you choose: enter it at Meta beside the address of the receipts, which Meta tries with it"`
@@ -36,7 +33,7 @@ type Settings struct {
 	BaseURL       call.BaseURL     `env:"BASE_URL" default:"https://graph.facebook.com" help:"another address of the API"`
 }
 
-// What Meta's description says of the path and of the credentials. A name is of letters, digits and underscores.
+// The forms are those of Meta's description. A template's name has letters, digits and underscores.
 var (
 	phoneNumberID = regexp.MustCompile(`^[0-9]+$`)
 	accessToken   = regexp.MustCompile(`^[!-~]+$`)
@@ -45,27 +42,22 @@ var (
 	graphVersion  = regexp.MustCompile(`^v[0-9]+\.[0-9]+$`)
 )
 
-// isTemplate reports whether a text can be a template's name. Its length has no place in the expression, where each of the
-// bytes that may be there takes memory.
+// isTemplate reports whether a text can be a template's name. The length is not in the expression, where it would take memory for each
+// byte.
 func isTemplate(name string) bool { return len(name) <= 512 && template.MatchString(name) }
 
-// Validate reports every setting that can't work.
+// Validate returns every setting that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	want := func(ok bool, setting, text string) {
-		if !ok {
-			problems = append(problems, providers.Problem{Setting: setting, Want: text})
-		}
-	}
-	want(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
-	want(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
-	want(isTemplate(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
-	want(isLanguage(s.Language), "LANGUAGE", wantLanguage)
-	want(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
-	want(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
-	want(optionalToken.MatchString(s.VerifyToken.Reveal()), "VERIFY_TOKEN", "want a text without spaces or line breaks")
-	want(graphVersion.MatchString(s.GraphVersion), "GRAPH_VERSION", "want a version such as v23.0")
-	return errors.Join(problems...)
+	var w providers.Wants
+	w.That(phoneNumberID.MatchString(s.PhoneNumberID), "PHONE_NUMBER_ID", "want the sender's id, which is digits")
+	w.That(accessToken.MatchString(s.AccessToken.Reveal()), "ACCESS_TOKEN", "want a token, without spaces or line breaks")
+	w.That(isTemplate(s.Template), "TEMPLATE", "want a template's name: letters, digits and underscores")
+	w.That(isLanguage(s.Language), "LANGUAGE", wantLanguage)
+	w.That(!s.Languages.rename(s.Language, s.Template), "LANGUAGES", "want no other template for the language of LANGUAGE")
+	w.That(optionalToken.MatchString(s.AppSecret.Reveal()), "APP_SECRET", "want the app's secret, without spaces or line breaks")
+	w.That(optionalToken.MatchString(s.VerifyToken.Reveal()), "VERIFY_TOKEN", "want a text without spaces or line breaks")
+	w.That(graphVersion.MatchString(s.GraphVersion), "GRAPH_VERSION", "want a version such as v23.0")
+	return w.Err()
 }
 
 // Provider sends from one number.
@@ -99,27 +91,22 @@ const maxCode = 15
 
 // Send sends the template that is nearest to the user's language.
 //
-// Meta accepts numbers that have no WhatsApp, and says so by a receipt. It has no idempotency key: a message that was not
-// answered may have been sent.
+// Meta accepts numbers that have no WhatsApp, and says so in a receipt. It has no idempotency key: without an answer, the message may
+// have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	if n := utf8.RuneCountInString(m.Code.Reveal()); n < 1 || n > maxCode {
 		err := fmt.Errorf("the code has %d characters, and a template takes 1 to %d", n, maxCode)
 		return providers.Sent{}, &providers.Error{Kind: providers.Rejected, Err: err}
 	}
-	answer, err := p.call.Do(ctx, m, p.request(http.MethodPost, "/messages", p.body(m)))
-	if err != nil {
-		return providers.Sent{}, err
-	}
-	if !answer.OK() {
-		return providers.Sent{}, refused(answer)
-	}
-	// A message_status of held_for_quality_assessment or paused is an acceptance too: what comes of it, a receipt tells.
+	// With the message_status held_for_quality_assessment or paused the message is accepted too. A receipt says what follows.
 	var accepted struct {
 		Messages []struct {
 			ID call.Scalar `json:"id"`
 		} `json:"messages"`
 	}
-	if err := answer.Decode(&accepted); err != nil {
+	request := call.JSON(p.url()+"/messages", p.body(m)).Bearer(p.settings.AccessToken)
+	answer, err := p.call.Ask(ctx, m, request, &accepted, refused)
+	if err != nil {
 		return providers.Sent{}, err
 	}
 	if len(accepted.Messages) == 0 || accepted.Messages[0].ID == "" {
@@ -128,39 +115,29 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	return providers.Sent{IDs: names(string(accepted.Messages[0].ID))}, nil
 }
 
-// Check reads the sender: that takes a valid token, and costs nothing.
+// Check reads the sender. This needs a valid token and costs nothing.
 func (p *Provider) Check(ctx context.Context) error {
-	answer, err := p.call.Do(ctx, providers.Message{}, p.request(http.MethodGet, "", ""))
-	if err != nil {
-		return err
-	}
-	if !answer.OK() {
-		return refused(answer)
-	}
-	return nil
+	_, err := p.call.Ask(ctx, providers.Message{}, call.Get(p.url()).Bearer(p.settings.AccessToken), nil, refused)
+	return err
 }
 
 // Credentials are the sender and the token.
 func (*Provider) Credentials() []string { return []string{"PHONE_NUMBER_ID", "ACCESS_TOKEN"} }
 
-func (p *Provider) request(method, path, body string) call.Request {
-	header := http.Header{"Authorization": {"Bearer " + p.settings.AccessToken.Reveal()}}
-	if body != "" {
-		header.Set("Content-Type", "application/json")
-	}
-	url := string(p.settings.BaseURL) + "/" + p.settings.GraphVersion + "/" + p.settings.PhoneNumberID + path
-	return call.Request{Method: method, URL: url, Header: header, Body: body}
+// url is the sender's.
+func (p *Provider) url() string {
+	return string(p.settings.BaseURL) + "/" + p.settings.GraphVersion + "/" + p.settings.PhoneNumberID
 }
 
 type object = map[string]any
 
-// body names the code twice, as Meta wants it: in the text, and on the button. That one is made as "otp", whether it copies
-// the code or fills it in, and addressed as "url". The number keeps its plus: without it, Meta may put a country before it.
-// Meta's description wants the policy, which its examples leave out.
-func (p *Provider) body(m providers.Message) string {
+// body has the code twice, because Meta requires it in the text and in the button. A button of the type "otp" is named "url" here. The
+// number keeps its plus: without the plus, Meta may add a country code. The policy is required by Meta's description, and is missing in
+// its examples.
+func (p *Provider) body(m providers.Message) object {
 	chosen := p.templates.nearest(m.Locale)
 	code := []object{{"type": "text", "text": m.Code.Reveal()}}
-	body, _ := json.Marshal(object{ // maps, slices and strings always marshal
+	return object{
 		"messaging_product": "whatsapp",
 		"recipient_type":    "individual",
 		"to":                m.To.Reveal(),
@@ -173,21 +150,20 @@ func (p *Provider) body(m providers.Message) string {
 				{"type": "button", "sub_type": "url", "index": "0", "parameters": code},
 			},
 		},
-	})
-	return string(body)
+	}
 }
 
-// messageID is Meta's name for a message. None has been seen that was over a hundred characters.
+// messageID is the form of Meta's names for messages. Those seen have at most 100 characters.
 var messageID = regexp.MustCompile(`^wamid\.[A-Za-z0-9+/=_-]+$`)
 
-// maxID is the longest of Meta's names that is taken, in bytes.
+// maxID is the longest name that is accepted, in bytes.
 const maxID = 256
 
-// names returns our name for Meta's message, in sends and receipts alike. Meta's own is Base64 of the recipient's number
-// and of a random part, and names reach the log.
+// names returns a hash of Meta's name for a message, for Sent and for receipts. Meta's name itself is Base64 of the recipient's number
+// and of random bytes, and names are logged.
 func names(wamid string) []string {
 	if len(wamid) > maxID || !messageID.MatchString(wamid) {
-		return nil // accepted, but by a name that isn't one: who knows what it echoes
+		return nil // accepted, but anything else may repeat the message, and names are logged
 	}
 	sum := sha256.Sum256([]byte(wamid))
 	return []string{"wamid-sha256:" + hex.EncodeToString(sum[:16])}
@@ -204,10 +180,10 @@ func refused(answer *call.Answer) error {
 			} `json:"error_data"`
 		} `json:"error"`
 	}
-	_ = answer.Decode(&refusal) // what can't be read of a refusal is left empty
+	_ = answer.Decode(&refusal) // what can't be read is left empty
 	text := strings.Trim(string(refusal.Error.Message+": "+refusal.Error.Data.Details), ": ")
 	code := string(refusal.Error.Code)
-	if code == "100" && refusal.Error.Subcode == "33" { // the sender doesn't exist, or isn't the token's: so for every number
+	if code == "100" && refusal.Error.Subcode == "33" { // the sender doesn't exist, or isn't the token's: this concerns every number
 		return answer.Fail(providers.Account, code, text)
 	}
 	return answer.Refuse(codes, code, text)

@@ -10,51 +10,34 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/call"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
 const (
 	testSender = "106540352242922"
 	testToken  = "EAAJ+token/0123=="
-	testPath   = "0123456789abcdef0123456789abcdef"
 
 	// As Meta makes them: Base64 of the number 447700900123 and of a random part.
 	testMessage = "wamid.HBgMNDQ3NzAwOTAwMTIzFQIAERgSQjk2NzQ3NDQxQ0VCNzUwNENFAA=="
 	testName    = "wamid-sha256:f3005e7a0fbec45cd522068720fc973a"
 )
 
-// basic is what a sender can't do without.
-func basic() Settings {
-	return Settings{
-		PhoneNumberID: testSender,
-		AccessToken:   providers.NewSecret(testToken),
-		Template:      "verification_code",
-		Language:      "en",
-		GraphVersion:  "v23.0",
-		BaseURL:       "https://graph.facebook.com",
-	}
-}
+// opener opens a Provider with what an account can't do without.
+var opener = providertest.NewOpener(providers.NewDriver("whatsapp", "WhatsApp", New), map[string]string{
+	"PHONE_NUMBER_ID": testSender,
+	"ACCESS_TOKEN":    testToken,
+	"TEMPLATE":        "verification_code",
+	"LANGUAGE":        "en",
+})
+
+func basic() Settings { return *opener.Settings().(*Settings) }
 
 // with returns how to open a Provider of the basic settings, changed.
-func with(change func(*Settings)) providertest.Open {
-	return func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-		s := basic()
-		s.BaseURL = base
-		change(&s)
-		if err := s.Validate(); err != nil {
-			return nil, err
-		}
-		return New(s, d)
-	}
+func with(change func(*Settings)) providertest.Opener {
+	return opener.Changed(func(settings any) { change(settings.(*Settings)) })
 }
 
 func asIs(*Settings) {}
-
-func calledBack(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-	d.Callback = providers.NewCallback("https://hook.example.com/receipts/whatsapp/" + testPath)
-	return with(asIs)(base, d)
-}
 
 func languages(s *Settings) { s.Languages = Translations{{"de", ""}, {"pt_BR", "codigo_br"}} }
 
@@ -97,7 +80,7 @@ func refusedWith(code, text string) providertest.Answer {
 
 func provider() providertest.Provider {
 	return providertest.Provider{
-		Open:     with(asIs),
+		Open:     opener.Open,
 		Secrets:  []string{testToken},
 		Codes:    codes,
 		Accepted: accepted(`[{"id":"` + testMessage + `","message_status":"accepted"}]`),
@@ -106,18 +89,18 @@ func provider() providertest.Provider {
 		Checked: providertest.Answer{Status: http.StatusOK, Body: `{"id":"` + testSender + `",` +
 			`"display_phone_number":"+1 555-555-0100","verified_name":"My Shop","quality_rating":"GREEN"}`},
 		Requests: []providertest.Case{
-			{Name: "template", Open: with(asIs), Message: providertest.Message()},
-			{Name: "version", Open: with(func(s *Settings) { s.GraphVersion = "v25.0" }), Message: providertest.Message()},
-			{Name: "language", Open: with(languages), Message: in("de-AT")},
-			{Name: "language-with-its-own-template", Open: with(languages), Message: in("pt-BR")},
-			{Name: "language-unknown", Open: with(languages), Message: in("")},
-			{Name: "code-longest", Open: with(asIs), Message: code("123456789012345")},
-			{Name: "code-longest-unicode", Open: with(asIs), Message: code("१२३४५६७८९०१२३४५")},
-			{Name: "code-quoted", Open: with(asIs), Message: code(`4"8\2&<é` + "\n")},
+			{Name: "template", Open: opener.Open, Message: providertest.Message()},
+			{Name: "version", Open: with(func(s *Settings) { s.GraphVersion = "v25.0" }).Open, Message: providertest.Message()},
+			{Name: "language", Open: with(languages).Open, Message: in("de-AT")},
+			{Name: "language-with-its-own-template", Open: with(languages).Open, Message: in("pt-BR")},
+			{Name: "language-unknown", Open: with(languages).Open, Message: in("")},
+			{Name: "code-longest", Open: opener.Open, Message: code("123456789012345")},
+			{Name: "code-longest-unicode", Open: opener.Open, Message: code("१२३४५६७८९०१२३४५")},
+			{Name: "code-quoted", Open: opener.Open, Message: code(`4"8\2&<é` + "\n")},
 			// The address is the app's: no message tells it.
-			{Name: "callback", Open: calledBack, Message: providertest.Message()},
+			{Name: "callback", Open: opener.Reporting().Open, Message: providertest.Message()},
 			// None of it is sent: the template has the text, and says how long the code is valid.
-			{Name: "text-and-life", Open: with(asIs), Message: message(func(m *providers.Message) {
+			{Name: "text-and-life", Open: opener.Open, Message: message(func(m *providers.Message) {
 				m.Text, m.Segments, m.Life = providers.NewSecret(strings.Repeat("Ваш код: 482913\n", 100)), 24, 0
 			})},
 		},
@@ -133,9 +116,7 @@ func TestCodeThatFitsNoTemplate(t *testing.T) {
 		{"1234567890123456", "the code has 16 characters, and a template takes 1 to 15"},
 		{strings.Repeat("é", 16), "the code has 16 characters, and a template takes 1 to 15"},
 	} {
-		f := providertest.NewFake(t, provider().Accepted)
-		p, err := with(asIs)(f.Base, providers.Deps{HTTP: f.Client()})
-		require.NoError(t, err)
+		f, p := opener.Start(t, provider().Accepted)
 		sent, err := p.Send(t.Context(), code(test.code))
 		require.Equal(t, providers.Sent{}, sent)
 		providertest.RequireFailure(t, err, providers.Rejected, "", test.want)
@@ -144,7 +125,7 @@ func TestCodeThatFitsNoTemplate(t *testing.T) {
 }
 
 func TestChannel(t *testing.T) {
-	p, err := with(asIs)("https://graph.facebook.com", providers.Deps{})
+	p, err := opener.Open("https://graph.facebook.com", providers.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, "whatsapp", p.(providers.Channeler).Channel())
 }

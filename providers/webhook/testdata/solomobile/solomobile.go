@@ -1,12 +1,9 @@
-// Package solomobile sends through Solo Mobile. It shows what a provider takes that is a folder of its own, and stands in a
-// test's copy of this program only: testdata/examples/solomobile.env does the same without code.
+// Package solomobile sends through Solo Mobile. It is an example of a provider in a folder of its own, and only a test adds it to the
+// program. The settings in testdata/examples/solomobile.env do the same without code.
 package solomobile
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"net/http"
 	"strings"
 
 	"github.com/smshook/smshook/providers"
@@ -22,11 +19,9 @@ type Settings struct {
 
 // Validate reports every combination that can't work.
 func (s Settings) Validate() error {
-	var problems []error
-	if !strings.HasPrefix(s.From, "+") {
-		problems = append(problems, providers.Problem{Setting: "FROM", Want: "want a number with its plus"})
-	}
-	return errors.Join(problems...)
+	var w providers.Wants
+	w.That(strings.HasPrefix(s.From, "+"), "FROM", "want a number with its plus")
+	return w.Err()
 }
 
 var codes = providers.Codes{
@@ -50,13 +45,8 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 
 // Send makes one call of send-sms.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
-	body, _ := json.Marshal(map[string]string{"to": m.To.Reveal(), "from": p.settings.From, "body": m.Text.Reveal()})
-	answer, err := p.call.Do(ctx, m, call.Request{
-		Method: http.MethodPost,
-		URL:    string(p.settings.BaseURL) + "/send-sms",
-		Header: http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + p.settings.Token.Reveal()}},
-		Body:   string(body),
-	})
+	body := map[string]string{"to": m.To.Reveal(), "from": p.settings.From, "body": m.Text.Reveal()}
+	answer, err := p.call.Do(ctx, m, call.JSON(string(p.settings.BaseURL)+"/send-sms", body).Bearer(p.settings.Token))
 	if err != nil {
 		return providers.Sent{}, err
 	}

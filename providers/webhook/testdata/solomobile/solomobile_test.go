@@ -5,15 +5,16 @@ import (
 	"testing"
 
 	"github.com/smshook/smshook/providers"
-	"github.com/smshook/smshook/providers/call"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
+var opener = providertest.NewOpener(providers.NewDriver("solomobile", "Solo Mobile", New), map[string]string{
+	"TOKEN": "token+/0123==", "FROM": "+15555550100",
+})
+
 func TestSuite(t *testing.T) {
 	providertest.Run(t, providertest.Provider{
-		Open: func(base call.BaseURL, d providers.Deps) (providers.Provider, error) {
-			return New(Settings{Token: providers.NewSecret("token+/0123=="), From: "+15555550100", BaseURL: base}, d)
-		},
+		Open:     opener.Open,
 		Secrets:  []string{"token+/0123=="},
 		Codes:    codes,
 		Accepted: providertest.Answer{Body: `{"success":true,"message_id":"msg_1","status":"sent","segments":1}`},
