@@ -83,7 +83,7 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	}
 	over := false
 	defer func() {
-		if !over { // a bug: those who wait for this race must not wait for ever
+		if !over { // a panic: callers that wait for this race must not wait forever
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
