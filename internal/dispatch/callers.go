@@ -7,7 +7,7 @@ import (
 )
 
 // callers are those who wait for the answer to a request, by its ID. Auth repeats a request whose connection broke: the race goes
-// on as long as anybody waits for it.
+// on as long as a caller waits for it.
 type callers struct {
 	mu   sync.Mutex
 	byID map[string]*party
@@ -26,7 +26,7 @@ var (
 	errSettled = errors.New("an earlier attempt was accepted")
 )
 
-// left reports whether nobody waits any more.
+// left reports whether all callers have left.
 func (p *party) left() bool { return context.Cause(p) == errLeft }
 
 // join adds a caller, who has left when its ctx ends or when it calls leave.

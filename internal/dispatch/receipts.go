@@ -11,8 +11,8 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Events are told what is learnt about messages once their requests have been answered. They are called concurrently, must be
-// set, and must not block.
+// Events report what becomes of messages after their requests have been answered. Both are called concurrently, must be set, and
+// must not block.
 type Events struct {
 	Reported func(ledger.Report) // each receipt that says something new
 	FellBack func(Fallback)      // each message that was sent again because of a receipt

@@ -72,7 +72,7 @@ var (
 	errNoStart  = errors.New("no instance was left to try, or no time for one")
 )
 
-// race gets the message accepted by one of the instances of its route, as long as anybody waits. The error says why no instance
+// race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
 	select {
@@ -83,7 +83,7 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	}
 	over := false
 	defer func() {
-		if !over { // a bug: those who wait for this race must not wait for ever
+		if !over { // a panic: callers that wait for this race must not wait forever
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
@@ -153,7 +153,7 @@ func (d *Dispatcher) mayBeSent(waiting *party, j job, begun ledger.Begun) bool {
 	return waiting.Err() == nil && d.runner.Unknown == race.AcceptUnknown && slices.ContainsFunc(m.Attempts, maybe)
 }
 
-// maybe reports whether an attempt may have been sent, and nobody knows.
+// maybe reports whether the message of an attempt may have been sent, but it isn't certain.
 func maybe(a ledger.Attempt) bool {
 	return a.State != ledger.AttemptAccepted && a.Kind == providers.Unknown
 }

@@ -18,7 +18,7 @@ const (
 
 	// justSent is how long after a message was accepted another call of its flow is refused that was made before the caller had
 	// stored the message. Auth reads the user's record, and checks how long ago the last message was, before it waits for its
-	// transaction. Measured with second taps 0 to 25 ms after the answer: 11 of 11 made two codes, of which the first was void.
+	// transaction. Measured with second taps 0 to 25 ms after the answer: 11 of 11 made two codes, of which the first was not valid.
 	justSent = time.Second
 
 	// maxBehind is how many calls may wait for one message. Users tap twice or three times; Auth makes each call three times.
@@ -31,7 +31,7 @@ type Settings struct {
 	ResendWindow time.Duration // how long a user who asks again is sent the message through another instance; 0 is never
 	CodeLife     time.Duration // the longest life of a code that is usual
 	MaxWaiting   int           // calls that wait for another message, in all
-	LateFallback bool          // messages that won't arrive, as a receipt says, are sent again
+	LateFallback bool          // messages that won't be delivered, as a receipt says, are sent again
 }
 
 // Memory is the ledger of one process. It forgets everything at its end.
@@ -185,7 +185,7 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 }
 
 // find returns the record of a call. It returns [ErrReplayed] for a call that came to nothing and whose caller has long given up,
-// and for one whose record is forgotten: whoever makes such a call has captured it.
+// and for one whose record is forgotten: the maker of such a call has captured it.
 func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
 	if r != nil {
@@ -253,7 +253,7 @@ type change struct {
 	behind int // how many have come to wait
 }
 
-// changes returns a channel that is closed at the next change of a record. Whoever has waited may wait again.
+// changes returns a channel that is closed at the next change of a record. A call that has waited may wait again.
 func (m *Memory) changes(r *record, waited bool) (<-chan struct{}, error) {
 	c := m.changing[r]
 	if c == nil {
@@ -301,7 +301,7 @@ func (m *Memory) End(_ context.Context, e Ended) (result Result, news News, err 
 	}
 	if e.Resend {
 		r.Resending = false
-		if len(e.Attempts) > 0 { // else it would be in vain again
+		if len(e.Attempts) > 0 { // else a further one would send nothing either
 			m.consider(r, &news)
 		}
 		return e.Result, news, nil
@@ -335,7 +335,7 @@ func (m *Memory) note(r *record, n Attempt, news *News) {
 }
 
 // answered notes that a caller has heard that the message was accepted. From here on, the codes of earlier messages of the flow
-// are void.
+// are no longer valid.
 func (m *Memory) answered(r *record, news *News) {
 	r.AnsweredAt = m.now()
 	switch newest := m.newest[r.flow]; {
