@@ -52,7 +52,7 @@ func (d *Dispatcher) tell(news ledger.News) {
 // sweepEvery is how often the ledger forgets what is over. A timer for each message would cost more.
 const sweepEvery = time.Second
 
-// sweepSoon has the ledger forget what is over, again and again until there is nothing left.
+// sweepSoon schedules one sweep. Each sweep schedules the next while there is work left.
 func (d *Dispatcher) sweepSoon() {
 	if d.sweeping.CompareAndSwap(false, true) {
 		time.AfterFunc(sweepEvery, func() { d.runner.Guard(d.sweep) })

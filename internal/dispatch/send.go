@@ -117,7 +117,7 @@ func (d *Dispatcher) late(a race.Attempt) {
 	d.tell(news)
 }
 
-// end notes how the race has ended, and returns what it comes to.
+// end notes how the race has ended, and returns the result for the caller.
 func (d *Dispatcher) end(waiting *party, j job, begun ledger.Begun, raced race.Outcome) Result {
 	result := results[raced.Result]
 	if result == Failed && d.mayBeSent(waiting, j, begun) {
@@ -127,12 +127,12 @@ func (d *Dispatcher) end(waiting *party, j job, begun ledger.Begun, raced race.O
 	for _, a := range raced.Attempts {
 		e.Attempts = append(e.Attempts, noted(a))
 	}
-	noted, news, err := d.ledger.End(context.Background(), e)
+	final, news, err := d.ledger.End(context.Background(), e)
 	d.tell(news)
 	if err != nil {
 		return result
 	}
-	return noted
+	return final
 }
 
 var results = map[race.Result]Result{
@@ -141,8 +141,8 @@ var results = map[race.Result]Result{
 	race.Unreachable: BadNumber,
 }
 
-// mayBeSent waits for the attempts of earlier races that have not ended, since their yes would be one for this race too. It
-// returns true if the time is over and one of them may have been sent, and that is to count as a yes.
+// mayBeSent waits for the attempts of earlier races that have not ended: if one is accepted, so is this request. When the time is
+// over, it reports whether one of them may have been sent, and SMSHOOK_UNKNOWN counts that as accepted.
 func (d *Dispatcher) mayBeSent(waiting *party, j job, begun ledger.Begun) bool {
 	if !slices.ContainsFunc(begun.Tried, maybe) {
 		return false
