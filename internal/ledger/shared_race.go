@@ -115,8 +115,12 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 
 // Decided is described at [Ledger].
 func (s *Shared) Decided(ctx context.Context, id string) (Message, error) {
+	m, _ := s.memory.record(id)
 	for {
-		m := s.message(ctx, id)
+		now, known := s.message(ctx, id)
+		if known {
+			m = now
+		}
 		if !m.Pending() {
 			return m, nil
 		}
@@ -130,29 +134,32 @@ func (s *Shared) Decided(ctx context.Context, id string) (Message, error) {
 	}
 }
 
-// message returns the record of a message as the store has it, or else as the memory has it.
-func (s *Shared) message(ctx context.Context, id string) Message {
+// message returns the record of a message as the store has it, or else as the memory has it. It is not known if ctx has ended before
+// the store has answered.
+func (s *Shared) message(ctx context.Context, id string) (m Message, known bool) {
+	here, known := s.memory.record(id)
+	_, b, decidedHere := s.call(id)
+	if decidedHere {
+		return here, known
+	}
 	type found struct {
 		Message
 		found bool
 	}
-	m, _ := s.memory.record(id)
-	if _, b, here := s.call(id); !here {
-		f, took, err := exchange(ctx, s, b, func(ctx context.Context) (f found, err error) {
-			f.Message, f.found, err = s.store.Message(ctx, id)
-			return f, err
-		}, func(found, error) {})
-		if err == nil && f.found { // asking was a part of waiting for the attempts, and not of waiting for the store
-			for _, a := range m.Attempts {
-				if a.State != Pending { // it has ended here, which the store may not know yet
-					f.note(a)
-				}
-			}
-			return f.Message
-		}
+	f, took, err := exchange(ctx, s, b, func(ctx context.Context) (f found, err error) {
+		f.Message, f.found, err = s.store.Message(ctx, id)
+		return f, err
+	}, func(found, error) {})
+	if err != nil || !f.found {
 		b.spend(took)
+		return here, known && ctx.Err() == nil
 	}
-	return m
+	for _, a := range here.Attempts { // asking was a part of waiting for the attempts, and not of waiting for the store
+		if a.State != Pending { // it has ended here, which the store may not know yet
+			f.note(a)
+		}
+	}
+	return f.Message, true
 }
 
 // Receipt is described at [Ledger]. The error is [ErrAway] or the store's if the receipt could not be noted: then it must come
