@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
-	"github.com/smshook/smshook/internal/ledger/ledgertest"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
@@ -230,5 +229,3 @@ func sweep(t *testing.T, l *ledger.Shared, d time.Duration) (all ledger.News) {
 	}
 	return all
 }
-
-var _ = ledgertest.Settings

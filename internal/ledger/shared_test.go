@@ -1,8 +1,12 @@
 package ledger_test
 
 import (
+	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/ledgertest"
@@ -24,4 +28,122 @@ func TestSharedByTwoReplicas(t *testing.T) {
 		store := ledger.NewMemoryStore(newMemory(clock.Now))
 		return ledgertest.NewReplicas(ledger.NewShared(store, newMemory(clock.Now)), ledger.NewShared(store, newMemory(clock.Now)))
 	})
+}
+
+// Polling is for messages of other replicas: who waits for a message of the same replica is let go at once.
+func TestSharedWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l, other := store.replica(), store.replica()
+		require.Equal(t, sendIt, begin(t, l, call("1", "u")))
+		asked := store.count("Begin")
+		answers := make(chan time.Duration, 2)
+		for _, l := range []*ledger.Shared{l, other} {
+			c := call("2", "u")
+			if l == other {
+				c = call("3", "u")
+			}
+			go func() {
+				begun, err := l.Begin(t.Context(), c)
+				if err != nil || begun.Result != ledger.JustSent {
+					t.Error(begun, err)
+				}
+				answers <- time.Duration(time.Now().UnixNano())
+			}()
+		}
+		time.Sleep(1025 * time.Millisecond)
+		require.Equal(t, 1+21, store.count("Begin")-asked)
+		ended := time.Duration(time.Now().UnixNano())
+		_, _, err := l.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a"})
+		require.NoError(t, err)
+		require.Zero(t, <-answers-ended)
+		require.Equal(t, 25*time.Millisecond, <-answers-ended)
+	})
+}
+
+// A call may wait longer for another message than for the store.
+func TestPollingIsNoWaitForTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l, other := store.replica(), store.replica()
+		require.Equal(t, sendIt, begin(t, l, call("1", "u")))
+		store.set("Begin", fault{delay: 20 * time.Millisecond})
+		time.AfterFunc(3*time.Second, func() { _, _, _ = l.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a"}) })
+		require.Equal(t, justSent, begin(t, other, call("2", "u")))
+		require.Zero(t, other.Counts().Skipped+other.Counts().Errors)
+	})
+}
+
+// After a failure the store isn't asked for a second. Then one exchange finds out whether it is back.
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l := store.replica()
+		n := 0
+		ask := func() {
+			n++
+			begin(t, l, call(fmt.Sprint(n), fmt.Sprint("user ", n)))
+		}
+		require.False(t, l.Away())
+		store.set("", fault{fails: true})
+		ask()
+		require.True(t, l.Away())
+		require.Equal(t, ledger.Change{Away: true, Err: errStore}, <-l.Changes())
+		time.Sleep(time.Second - time.Nanosecond)
+		ask()
+		require.Equal(t, 1, store.count("Begin"))
+		require.Equal(t, ledger.Counts{Skipped: 1, Errors: 1}, l.Counts())
+
+		store.set("", fault{hangs: true})
+		time.Sleep(time.Nanosecond)
+		for range 10 { // all at once
+			go ask()
+		}
+		time.Sleep(151 * time.Millisecond)
+		require.Equal(t, 2, store.count("Begin"), "one of them is the probe")
+		require.Equal(t, ledger.Counts{Skipped: 10, Errors: 2}, l.Counts())
+		time.Sleep(999 * time.Millisecond)
+
+		store.heal()
+		ask()
+		require.False(t, l.Away())
+		require.Equal(t, ledger.Change{}, <-l.Changes())
+		time.Sleep(2 * time.Second)
+		require.False(t, l.Away(), "the exchange that was given up ends with an error, which is known")
+		require.Empty(t, l.Changes())
+	})
+}
+
+// What a call of a wrong kind is told is no failure of the store.
+func TestReplayedIsAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l := store.replica()
+		require.Equal(t, sendIt, begin(t, l, call("1", "u")))
+		_, _, err := l.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Failed})
+		require.NoError(t, err)
+		time.Sleep(5 * time.Second)
+		_, err = l.Begin(t.Context(), call("1", "u"))
+		require.ErrorIs(t, err, ledger.ErrReplayed)
+		require.Equal(t, ledger.Counts{}, l.Counts())
+	})
+}
+
+// Per message: one call, two attempts that are noted, and the end.
+func BenchmarkShared(b *testing.B) {
+	for name, open := range map[string]func(*ledger.Memory) ledger.Ledger{
+		"memory": func(m *ledger.Memory) ledger.Ledger { return m },
+		"shared": func(m *ledger.Memory) ledger.Ledger {
+			return ledger.NewShared(ledger.NewMemoryStore(m), newMemory(time.Now))
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			l := open(newMemory(time.Now))
+			now := time.Now()
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				send(b, l, i, now)
+			}
+		})
+	}
 }
