@@ -115,6 +115,9 @@ func (s *Shared) settled(o *owed) {
 // Flush writes what was decided without the store, as before the end of the program. An error means that something was left.
 func (s *Shared) Flush(ctx context.Context) error {
 	for {
+		if s.Away() { // one exchange finds out whether it is back
+			_, _, _ = s.Sweep(ctx)
+		}
 		s.write(ctx)
 		if s.Counts().Owed == 0 {
 			return nil

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,10 +80,12 @@ func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFaultyStore()
 		l := store.replica()
-		n := 0
+		var calls atomic.Int64
 		ask := func() {
-			n++
-			begin(t, l, call(fmt.Sprint(n), fmt.Sprint("user ", n)))
+			n := calls.Add(1)
+			if _, err := l.Begin(t.Context(), call(fmt.Sprint(n), fmt.Sprint("user ", n))); err != nil {
+				t.Error(err)
+			}
 		}
 		require.False(t, l.Away())
 		store.set("", fault{fails: true})
