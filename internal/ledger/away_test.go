@@ -84,6 +84,25 @@ func TestStoreIsNoCondition(t *testing.T) {
 	}
 }
 
+// A store that can be reached again is used within 2 s, whenever that happens, and without any call.
+func TestStoreIsUsedAgain(t *testing.T) {
+	for _, after := range []time.Duration{0, 100 * time.Millisecond, time.Second, 1100 * time.Millisecond, 1700 * time.Millisecond, 5 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newFaultyStore()
+			l := store.replica()
+			store.set("", fault{hangs: true})
+			require.True(t, begin(t, l, call("1", "u")).Go)
+			require.True(t, l.Away())
+			go sweep(t, l, 20*time.Second)
+			time.Sleep(after)
+			store.heal()
+			time.Sleep(2 * time.Second)
+			require.False(t, l.Away(), after)
+			time.Sleep(20 * time.Second)
+		})
+	}
+}
+
 // A caller asks again, at the same replica or at the other, while the message is being sent. Without the store, no replica can know
 // what the other one does. In all other cases no message is sent twice.
 func TestDoubles(t *testing.T) {

@@ -197,8 +197,12 @@ func (s *Shared) receiptHere(ctx context.Context, instance, id string, receipt p
 	return news, err, true
 }
 
-// sweepTime is how long the store may take to forget what is over. Nobody waits for that.
-const sweepTime = runsOn
+// sweepTime is how long the store may take to forget what is over, and probeTime how long if it is away: no other exchange finds out
+// meanwhile that it is back. Nobody waits for either.
+const (
+	sweepTime = runsOn
+	probeTime = runsOn / 4
+)
 
 // Sweep is described at [Ledger]. It also asks whether the store is back, and writes what was decided without the store.
 func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
@@ -207,7 +211,11 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 		news News
 	}
 	more, here, _ := s.memory.Sweep(ctx)
-	answer, _, err := exchange(ctx, s, newBox(sweepTime), func(ctx context.Context) (a swept, err error) {
+	b := newBox(sweepTime)
+	if s.Away() {
+		b = newBox(probeTime)
+	}
+	answer, _, err := exchange(ctx, s, b, func(ctx context.Context) (a swept, err error) {
 		a.more, a.news, err = s.store.Sweep(ctx)
 		return a, err
 	}, func(a swept, _ error) { s.keep(a.news) })

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -75,6 +76,35 @@ func TestPollingIsNoWaitForTheStore(t *testing.T) {
 	})
 }
 
+// Calls that wait are bounded in sum, not only for each message.
+func TestSharedWaitingIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l, other := store.replica(), store.replica()
+		ctx, cancel := context.WithCancel(t.Context())
+		errs := make(chan error, 110)
+		for i := range 11 {
+			user := fmt.Sprint("user ", i)
+			require.Equal(t, sendIt, begin(t, l, call(user, user)))
+			for j := range 10 {
+				go func() {
+					_, err := other.Begin(ctx, call(fmt.Sprint(user, j), user))
+					errs <- err
+				}()
+			}
+		}
+		time.Sleep(time.Second)
+		require.Len(t, errs, 110-ledgertest.Settings.MaxWaiting)
+		for range len(errs) {
+			require.ErrorIs(t, <-errs, ledger.ErrCrowded)
+		}
+		cancel()
+		for range ledgertest.Settings.MaxWaiting {
+			require.ErrorIs(t, <-errs, context.Canceled)
+		}
+	})
+}
+
 // After a failure the store isn't asked for a second. Then one exchange finds out whether it is back.
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -132,7 +162,7 @@ func TestReplayedIsAnAnswer(t *testing.T) {
 	})
 }
 
-// Per message: one call, two attempts that are noted, and the end.
+// Per message: its call, one attempt, the end of the race and a receipt, which are four exchanges with the store.
 func BenchmarkShared(b *testing.B) {
 	for name, open := range map[string]func(*ledger.Memory) ledger.Ledger{
 		"memory": func(m *ledger.Memory) ledger.Ledger { return m },
