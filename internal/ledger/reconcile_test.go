@@ -69,6 +69,37 @@ func TestLateGoIsEnded(t *testing.T) {
 	})
 }
 
+// Two repeats of a call at once: the store is too late for one of them, and lets the other be sent, which is being sent already.
+func TestGoForWhatTheMemoryHasDecided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l := store.replica()
+		c := call("1", "u")
+		store.set("Begin", fault{delay: 100 * time.Millisecond})
+		answers := make(chan ledger.Begun)
+		go func() {
+			begun, err := l.Begin(t.Context(), c)
+			if err != nil {
+				t.Error(err)
+			}
+			answers <- begun
+		}()
+		time.Sleep(50 * time.Millisecond)
+		store.set("Begin", fault{fails: true})
+		require.Equal(t, sendIt, begin(t, l, c))
+		store.heal()
+		time.Sleep(time.Second)
+		_, _, err := l.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{accepted("a", "SM1")}})
+		require.NoError(t, err)
+		repeated := <-answers
+		repeated.FirstAt = 0
+		require.Equal(t, repeat, repeated)
+		sweep(t, l, 2*time.Second)
+		require.Equal(t, repeat, begin(t, store.replica(), c))
+		require.Zero(t, l.Counts().Owed)
+	})
+}
+
 // What a replica has decided without the store holds for it until the store knows, also if the store is back by then.
 func TestFlowStaysHereUntilWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -98,6 +98,9 @@ func (s *Shared) Begin(ctx context.Context, c Call) (Begun, error) {
 			return Begun{}, err
 		case answer.behind == "":
 			b.spend(took)
+			if answer.Go && s.here(c, "") { // the memory has let a repeat be sent meanwhile
+				return s.beginHere(ctx, c, "", line)
+			}
 			return s.begun(ctx, c, answer.Begun, b), nil
 		}
 		behind = answer.behind // asking was a part of waiting for the message, and not of waiting for the store

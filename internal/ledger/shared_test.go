@@ -88,7 +88,7 @@ func TestSharedWaitingIsBounded(t *testing.T) {
 			require.Equal(t, sendIt, begin(t, l, call(user, user)))
 			for j := range 10 {
 				go func() {
-					_, err := other.Begin(ctx, call(fmt.Sprint(user, j), user))
+					_, err := other.Begin(ctx, call(fmt.Sprint(user, " call ", j), user))
 					errs <- err
 				}()
 			}
