@@ -9,7 +9,7 @@ import (
 
 const (
 	// mostWait is how long one call waits for the store, in all its exchanges together. A caller waits 5 s for the answer and a
-	// provider takes half a second, so this is what nobody notices.
+	// provider takes half a second, so no user notices this.
 	mostWait = 150 * time.Millisecond
 	// runsOn is how long an exchange may take at most. One that is given up is not cancelled, since a driver may have to close the
 	// connection for that. Its answer is noted when it comes.
