@@ -42,8 +42,8 @@ func answered(err error) bool {
 }
 
 // exchange asks the store once, and waits for the answer as long as the box allows and until ctx ends. It also returns how long
-// that took; the caller takes it out of the box. If the error is errGivenUp or that of ctx, late is called when the exchange
-// has ended; otherwise late is not called. Other errors are answers, or mean that the store can't be reached.
+// that took; the caller takes it out of the box. If the error is errGivenUp or that of ctx, late is called when the exchange has
+// ended; otherwise late is not called. Other errors are answers, or mean that the store can't be reached.
 func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Context) (T, error), late func(T, error)) (value T, took time.Duration, err error) {
 	type answer struct {
 		value T
