@@ -58,6 +58,7 @@ func commands() []command {
 		sendCommand,
 		signCommand,
 		secretCommand,
+		migrateCommand,
 		demoCommand,
 		healthcheckCommand,
 		versionCommand,

@@ -37,11 +37,7 @@ func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed b
 	if err != nil {
 		return false
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
+	defer closeSoon(ctx, conn)
 	if s.detectPooler(connecting, conn) != nil {
 		return false
 	}

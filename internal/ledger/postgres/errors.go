@@ -28,9 +28,9 @@ func explain(err error) error {
 	}
 	switch refused.Code {
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
-		return fmt.Errorf("the database refuses the role or its password (%s): correct SMSHOOK_STORE; an administrator sets the password with `alter role smshook password '…'`", refused.Message)
+		return fmt.Errorf("the database refuses the role or its password (%s): correct them in the address; an administrator sets the password with `alter role smshook password '…'`", refused.Message)
 	case "3D000": // invalid_catalog_name
-		return fmt.Errorf("%s: correct the name at the end of SMSHOOK_STORE; on Supabase it is postgres", refused.Message)
+		return fmt.Errorf("%s: correct the name at the end of the address; on Supabase it is postgres", refused.Message)
 	case "3F000", "42883", "42P01": // invalid_schema_name, undefined_function, undefined_table
 		return fmt.Errorf("the database has no schema of smshook, or an older one (%s): run `smshook migrate`", refused.Message)
 	case "42501": // insufficient_privilege

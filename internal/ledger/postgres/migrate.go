@@ -5,7 +5,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -50,11 +49,7 @@ func Migrate(ctx context.Context, address string) (before int, err error) {
 	if err != nil {
 		return 0, explain(err)
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = conn.Close(ctx)
-	}()
+	defer closeSoon(ctx, conn)
 	before, err = migrate(ctx, conn)
 	if err != nil {
 		_, _ = conn.PgConn().Exec(ctx, "rollback").ReadAll()
@@ -75,7 +70,10 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 		return 0, errForeign
 	case before > 0:
 		// The administrator may act as the owner, but has no rights in the schema.
-		if err := conn.QueryRow(ctx, "set local role smshook_owner; select max(version) from smshook.version").Scan(&before); err != nil {
+		if _, err := conn.PgConn().Exec(ctx, "set local role smshook_owner").ReadAll(); err != nil {
+			return 0, err
+		}
+		if err := conn.QueryRow(ctx, "select coalesce(max(version), 0) from smshook.version").Scan(&before); err != nil {
 			return 0, err
 		}
 		if _, err := conn.PgConn().Exec(ctx, "reset role").ReadAll(); err != nil {
@@ -94,8 +92,7 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 	return before, err
 }
 
-// Print returns the SQL that makes the schema in a database that has none, for an SQL editor. Where there is one, it changes nothing, and
-// the error of the first statement says so.
+// Print returns the SQL that makes the schema in a database that has none, for an SQL editor. Where there is one, it fails and changes nothing.
 func Print() string {
 	text := "-- The schema of smshook for a database that has none. Run all of it at once, as the role postgres.\n" + begin
 	for version := 1; version <= Version; version++ {

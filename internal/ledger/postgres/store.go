@@ -133,8 +133,8 @@ func (s *Store) Close() {
 // detectPooler finds out whether a pooler is between: it then has told a process of its own. In a pooler's session, neither prepared
 // statements nor session locks can be relied on.
 func (s *Store) detectPooler(ctx context.Context, conn *pgx.Conn) error {
-	var pid uint32
-	if err := conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid); err != nil {
+	pid, err := backend(ctx, conn)
+	if err != nil {
 		return err
 	}
 	if pid != conn.PgConn().PID() {

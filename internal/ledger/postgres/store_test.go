@@ -3,9 +3,6 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -183,8 +180,9 @@ func TestStore(t *testing.T) {
 		noCache bool
 	}{{"prepared statements", false}, {"no prepared statements", true}} {
 		t.Run(tt.name, func(t *testing.T) {
+			d := pgtest.New(t, migrated)
 			ledgertest.Run(t, func(t *testing.T, clock *ledgertest.Clock) ledger.Ledger {
-				d := pgtest.New(t, migrated)
+				d.Exec(t, "truncate smshook.message, smshook.content, smshook.flow, smshook.counter, smshook.name")
 				s := settings(clock.Now)
 				s.NoCache = tt.noCache
 				return polling{withClock(t, d, open(t, d, s), clock), &sync.Mutex{}, map[string]int{}}
@@ -192,7 +190,3 @@ func TestStore(t *testing.T) {
 		})
 	}
 }
-
-var _ = fmt.Sprint
-var _ = url.Parse
-var _ = strings.Contains

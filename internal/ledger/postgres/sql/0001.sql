@@ -113,14 +113,14 @@ create function smshook.hello(p jsonb) returns jsonb language sql security defin
     'now', smshook.micros(), 'pid', pg_backend_pid())
 $$;
 
-create function smshook.alive(replica int, now bigint) returns boolean language plpgsql volatile set search_path = '' as $$
+create function smshook.alive(who int, now bigint) returns boolean language plpgsql volatile set search_path = '' as $$
 declare
   r smshook.replica;
 begin
-  select * into r from smshook.replica where id = replica;
+  select * into r from smshook.replica where id = who;
   if not found or r.lease_until < now then return false; end if;
   -- The lock is free once the session is gone. Those who look share it, so that none of them takes another for the owner.
-  return not r.locked or not pg_try_advisory_xact_lock_shared(20821, replica);
+  return not r.locked or not pg_try_advisory_xact_lock_shared(20821, who);
 end $$;
 
 create function smshook.record(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
