@@ -28,8 +28,8 @@ var migrated = pgtest.Template{Name: "migrated", Prepare: func(d *pgtest.Databas
 		create table smshook.test_clock (at timestamptz);
 		alter table smshook.test_clock owner to smshook_owner;
 		insert into smshook.test_clock values (null);
-		create or replace function smshook.clock() returns timestamptz language sql volatile set search_path = '' as
-			$$ select coalesce((select at from smshook.test_clock), clock_timestamp()) $$`)
+		create or replace function smshook.clock() returns timestamptz language plpgsql volatile set search_path = '' as
+			$$ begin return coalesce((select at from smshook.test_clock), clock_timestamp()); end $$`)
 }}
 
 // plain seals nothing, so that tests can read what is stored.

@@ -89,11 +89,12 @@ create table smshook.replica (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- The only clock. Tests replace it.
-create function smshook.clock() returns timestamptz language sql volatile set search_path = '' as $$ select clock_timestamp() $$;
+create function smshook.clock() returns timestamptz language plpgsql volatile set search_path = '' as $$ begin return clock_timestamp(); end $$;
 
-create function smshook.micros() returns bigint language sql volatile set search_path = '' as $$
-  select (extract(epoch from smshook.clock()) * 1000000)::bigint
-$$;
+create function smshook.micros() returns bigint language plpgsql volatile set search_path = '' as $$
+begin
+  return extract(epoch from smshook.clock()) * 1000000;
+end $$;
 
 create function smshook.renew(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
@@ -151,29 +152,35 @@ begin
 end $$;
 
 -- Makes all charges or none: returns the place of the charge that is over its limit and has to wait longest, and how long; -1 if none is.
--- All lock in the order of the charges, which is that of the rules.
+-- All lock in the order of the charges, which is that of the rules. Rows are looked up one by one: a plan for all of them at once, made while the
+-- table is small, would read the whole table later.
 create function smshook.charge(charges jsonb, now bigint, out over int, out after bigint) language plpgsql set search_path = '' as $$
+declare
+  e    jsonb;
+  used bigint;
+  wait bigint;
 begin
   over := -1; after := 0;
-  if charges is null or jsonb_array_length(charges) = 0 then return; end if;
   -- A limit that is used up is found without a lock, and without writing: an attack costs reads alone.
-  select k.i - 1, greatest(now, c.until) + k.interval - k.most * k.interval - now into over, after
-  from rows from (jsonb_to_recordset(charges) as (key bigint, "interval" bigint, most bigint)) with ordinality k(key, "interval", most, i) join smshook.counter c using (key)
-  where greatest(now, c.until) + k.interval - k.most * k.interval > now
-  order by 2 desc, 1 limit 1;
-  if found then return; end if;
-  with charged as (
-    insert into smshook.counter as c (key, until)
-    select k.key, now + k.interval from rows from (jsonb_to_recordset(charges) as (key bigint, "interval" bigint, most bigint)) with ordinality k(key, "interval", most, i) order by k.i
-    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now)
-    returning c.key, c.until)
-  select k.i - 1, c.until - k.most * k.interval - now into over, after
-  from charged c join rows from (jsonb_to_recordset(charges) as (key bigint, "interval" bigint, most bigint)) with ordinality k(key, "interval", most, i) using (key)
-  where c.until - k.most * k.interval > now
-  order by 2 desc, 1 limit 1;
-  if not found then over := -1; after := 0; return; end if;
-  update smshook.counter c set until = c.until - k.interval  -- another call was faster: the rows are still locked
-  from jsonb_to_recordset(charges) k(key bigint, "interval" bigint, most bigint) where c.key = k.key;
+  for i in 0 .. jsonb_array_length(charges) - 1 loop
+    e := charges->i;
+    select c.until into used from smshook.counter c where c.key = (e->>'key')::bigint;
+    wait := greatest(now, used) - now - ((e->>'most')::bigint - 1) * (e->>'interval')::bigint;
+    if wait > after then over := i; after := wait; end if;
+  end loop;
+  if over >= 0 then return; end if;
+  for i in 0 .. jsonb_array_length(charges) - 1 loop
+    e := charges->i;
+    insert into smshook.counter as c (key, until) values ((e->>'key')::bigint, now + (e->>'interval')::bigint)
+    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now) returning c.until into used;
+    wait := used - now - (e->>'most')::bigint * (e->>'interval')::bigint;
+    if wait > after then over := i; after := wait; end if;
+  end loop;
+  if over < 0 then return; end if;
+  for i in 0 .. jsonb_array_length(charges) - 1 loop -- another call was faster: the rows are still locked
+    e := charges->i;
+    update smshook.counter c set until = c.until - (e->>'interval')::bigint where c.key = (e->>'key')::bigint;
+  end loop;
 end $$;
 
 -- Answers a call: see ledger.Ledger.Begin. The caller's clock is translated into that of the database. Locks are taken in this order everywhere:
@@ -305,14 +312,28 @@ begin
 end $$;
 
 -- Binds names to a message, and returns the receipts that waited for them. The name of another message stays that message's.
-create function smshook.bind(id text, names jsonb, now bigint) returns jsonb language sql set search_path = '' as $$
-  with bound as (
-    insert into smshook.name as n (key, message_id, at)
-    select k::bigint, bind.id, bind.now from jsonb_array_elements_text(names) k order by 1
+create function smshook.bind(id text, names bigint[], now bigint) returns jsonb language plpgsql set search_path = '' as $$
+declare
+  k       bigint;
+  waiting jsonb;
+  early   jsonb := '[]';
+begin
+  foreach k in array names loop
+    insert into smshook.name as n (key, message_id, at) values (k, bind.id, bind.now)
     on conflict (key) do update set message_id = excluded.message_id where n.message_id is null
-    returning n.receipts)
-  select coalesce(jsonb_agg(r.value), '[]') from bound, jsonb_each(bound.receipts) r
-$$;
+    returning n.receipts into waiting;
+    if found and waiting is not null then
+      early := early || (select jsonb_agg(r.value) from jsonb_each(waiting) r);
+    end if;
+  end loop;
+  return early;
+end $$;
+
+-- The names of a document, in the order in which they are locked.
+create function smshook.names(p jsonb) returns bigint[] language plpgsql immutable set search_path = '' as $$
+begin
+  return array(select k::bigint from jsonb_array_elements_text(p->'names') k order by 1);
+end $$;
 
 -- Stores a changed record, if the row is as it was when the change was computed; else returns the row as it is now.
 create function smshook.save(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
@@ -320,7 +341,8 @@ declare
   now   bigint := smshook.micros();
   m     smshook.message;
   void  text[] := '{}';
-  taken jsonb;
+  names bigint[];
+  taken bigint[];
   early jsonb := '[]';
 begin
   perform set_config('synchronous_commit', 'off', true);
@@ -335,11 +357,12 @@ begin
     return jsonb_build_object('answer', 'conflict', 'record', smshook.record(m), 'now', now);
   end if;
   if jsonb_array_length(p->'names') > 0 then
-    select jsonb_agg(n.key) into taken from smshook.name n join jsonb_array_elements_text(p->'names') k on k::bigint = n.key where n.message_id <> m.id;
-    if taken is not null then
+    names := smshook.names(p);
+    taken := array(select n.key from smshook.name n where n.key = any(names) and n.message_id <> m.id);
+    if cardinality(taken) > 0 then
       return jsonb_build_object('answer', 'taken', 'taken', taken, 'record', smshook.record(m), 'now', now);
     end if;
-    early := smshook.bind(m.id, p->'names', now);
+    early := smshook.bind(m.id, names, now);
   end if;
   update smshook.message set version = version + 1, sending = (p->>'sending')::boolean, abandoned = (p->>'left')::boolean, resending = (p->>'resending')::boolean,
     delivered = (p->>'delivered')::boolean, result = p->>'result', instance = p->>'instance', attempts = p->'attempts',
@@ -394,35 +417,36 @@ declare
   void    text[];
   reports jsonb;
   ids     text[];
-  flows   bigint[];
+  keys    bigint[];
   more    boolean := false;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  with due as (select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked),
-    wiped as (delete from smshook.content c using due where c.id = due.id returning c.id)
-  select array_agg(m.id) into void from wiped join smshook.message m using (id) where m.resending;
-  with due as (select key from smshook.name where message_id is null and at <= now - (p->>'keep_early')::bigint order by at limit batch for update skip locked),
-    gone as (delete from smshook.name n using due where n.key = due.key returning n.receipts)
+  ids := array(select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked);
+  delete from smshook.content where id = any(ids);
+  void := array(select id from smshook.message where id = any(ids) and resending);
+  keys := array(select key from smshook.name where message_id is null and at <= now - (p->>'keep_early')::bigint order by at limit batch for update skip locked);
+  with gone as (delete from smshook.name where key = any(keys) returning receipts)
   select jsonb_agg(r.value) into reports from gone, jsonb_each(gone.receipts) r;
 
   if pg_try_advisory_xact_lock(20822, 1) then -- one replica at a time deletes what is old
-    with due as (select id from smshook.message where received_at <= oldest order by received_at limit batch for update skip locked),
-      gone as (delete from smshook.message m using due where m.id = due.id returning m.id, m.flow)
-    select array_agg(gone.id), array_agg(gone.flow) into ids, flows from gone;
-    more := coalesce(cardinality(ids), 0) = batch;
-    if ids is not null then
+    ids := array(select id from smshook.message where received_at <= oldest order by received_at limit batch for update skip locked);
+    if cardinality(ids) > 0 then
+      more := cardinality(ids) = batch;
       delete from smshook.content where id = any(ids);
-      with due as (select key from smshook.flow where key = any(flows) and (newest is null or newest = any(ids)) and (sending is null or sending = any(ids)) for update skip locked)
-      delete from smshook.flow f using due where f.key = due.key;
+      with gone as (delete from smshook.message where id = any(ids) returning flow)
+      select array_agg(gone.flow) into keys from gone;
+      keys := array(select key from smshook.flow where key = any(keys) and (newest is null or newest = any(ids)) and (sending is null or sending = any(ids))
+        for update skip locked);
+      delete from smshook.flow where key = any(keys);
     end if;
-    with due as (select key from smshook.name where at <= oldest order by at limit batch for update skip locked)
-    delete from smshook.name n using due where n.key = due.key;
+    keys := array(select key from smshook.name where at <= oldest order by at limit batch for update skip locked);
+    delete from smshook.name where key = any(keys);
     if random() < 0.03 then -- a counter has no index by time, since that would make each charge dearer
-      with due as (select key from smshook.counter where until < now limit 5000 for update skip locked)
-      delete from smshook.counter c using due where c.key = due.key;
+      keys := array(select key from smshook.counter where until < now limit 5000 for update skip locked);
+      delete from smshook.counter where key = any(keys);
     end if;
   end if;
-  return jsonb_build_object('void', coalesce(void, '{}'), 'reports', coalesce(reports, '[]'),
+  return jsonb_build_object('void', void, 'reports', coalesce(reports, '[]'),
     'more', more or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
 end $$;
 
@@ -446,16 +470,17 @@ begin
   if not found then
     return '{"answer": "known"}';
   end if;
-  early := smshook.bind(m.id, p->'names', now);
+  early := smshook.bind(m.id, smshook.names(p), now);
   if p->>'sealed' is not null and least(m.received_at, now) + m.life > now then
     insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
   end if;
   if (p->>'answered')::boolean then
     void := smshook.answered(m);
   end if;
-  insert into smshook.counter as c (key, until)
-  select k.key, now + k.interval from rows from (jsonb_to_recordset(p->'charges') as (key bigint, "interval" bigint, most bigint)) with ordinality k(key, "interval", most, i) order by k.i
-  on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
+  for i in 0 .. jsonb_array_length(p->'charges') - 1 loop
+    insert into smshook.counter as c (key, until) values ((p->'charges'->i->>'key')::bigint, now + (p->'charges'->i->>'interval')::bigint)
+    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
+  end loop;
   return jsonb_build_object('answer', 'written', 'early', early, 'void', void);
 end $$;
 
