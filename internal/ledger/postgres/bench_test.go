@@ -21,7 +21,8 @@ import (
 func BenchmarkStore(b *testing.B) {
 	for _, callers := range []int{1, 50} {
 		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
-			store := open(b, pgtest.New(b, migrated), settings(time.Now))
+			d := pgtest.New(b, made)
+			store := open(b, d, settings(time.Now))
 			_, _, err := store.Begin(b.Context(), call("first", "first"), "")
 			require.NoError(b, err)
 			var next atomic.Int64

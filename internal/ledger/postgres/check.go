@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"time"
 
@@ -43,7 +44,7 @@ func Check(ctx context.Context, address string) (f Facts, err error) {
 		return f, explain(err)
 	}
 	defer closeSoon(ctx, conn)
-	_, f.Encrypted = conn.PgConn().Conn().(interface{ HandshakeContext(context.Context) error })
+	_, f.Encrypted = conn.PgConn().Conn().(*tls.Conn)
 	var text string
 	err = conn.QueryRow(ctx, "select current_setting('server_version'), current_user::text, smshook.hello('{}')::text").Scan(&f.Server, &f.Role, &text)
 	if err != nil {

@@ -19,13 +19,20 @@ import (
 
 const password = "a password"
 
-// migrated is a database with the schema, and with a clock that a test can move.
-var migrated = pgtest.Template{Name: "migrated", Prepare: func(d *pgtest.Database) error {
+// made is a database with the schema.
+var made = pgtest.Template{Name: "made", Prepare: func(d *pgtest.Database) error {
 	if _, err := postgres.Migrate(context.Background(), d.Administrator()); err != nil {
 		return err
 	}
-	return d.Run(`alter role smshook password '` + password + `';
-		create table smshook.test_clock (at timestamptz);
+	return d.Run("alter role smshook password '" + password + "'")
+}}
+
+// migrated is a database with the schema, and with a clock that a test can move.
+var migrated = pgtest.Template{Name: "migrated", Prepare: func(d *pgtest.Database) error {
+	if err := made.Prepare(d); err != nil {
+		return err
+	}
+	return d.Run(`create table smshook.test_clock (at timestamptz);
 		alter table smshook.test_clock owner to smshook_owner;
 		insert into smshook.test_clock values (null);
 		create or replace function smshook.clock() returns timestamptz language plpgsql volatile set search_path = '' as
