@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/providers"
 )
 
 const (
@@ -84,8 +85,14 @@ func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memo
 func (m *Memory) now() Time { return At(m.clock()) }
 
 // Begin is described at [Ledger].
-func (m *Memory) Begin(ctx context.Context, c Call) (Begun, error) {
-	begun, other, changed, err := m.begin(ctx, c, nil)
+func (m *Memory) Begin(ctx context.Context, c Call) (Begun, error) { return m.beginAfter(ctx, c, "") }
+
+// beginAfter is Begin for a call that has waited for a message before; the ID may be empty.
+func (m *Memory) beginAfter(ctx context.Context, c Call, waitedFor string) (Begun, error) {
+	m.mu.Lock()
+	waited := m.messages.get(waitedFor)
+	m.mu.Unlock()
+	begun, other, changed, err := m.begin(ctx, c, waited)
 	if other == nil || err != nil {
 		return begun, err
 	}
@@ -123,35 +130,43 @@ func wait(ctx context.Context, deadline time.Time, changed <-chan struct{}) erro
 func (m *Memory) begin(ctx context.Context, c Call, waitedFor *record) (begun Begun, other *record, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	begun, other, err = m.decide(ctx, c, waitedFor)
+	if other != nil {
+		changed, err = m.changes(other, waitedFor != nil)
+	}
+	return begun, other, changed, err
+}
+
+// decide does what begin does, for a caller that holds the lock.
+func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun Begun, other *record, err error) {
 	r, err := m.find(c)
 	if err != nil {
-		return Begun{}, nil, nil, err
+		return Begun{}, nil, err
 	}
 	switch {
 	case r.Sending:
 		other = r
 	case r.Settled(), r == waitedFor && !r.Left:
-		return m.repeat(r), nil, nil, nil
+		return m.repeat(r), nil, nil
 	case c.Flow.MFA:
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
-		return r.refuse(JustSent), nil, nil, nil
+		return r.refuse(JustSent), nil, nil
 	default:
 		other = m.sending[r.flow]
 	}
 	if other != nil {
-		changed, err = m.changes(other, waitedFor != nil)
-		return Begun{}, other, changed, err
+		return Begun{}, other, nil
 	}
 	begun, err = m.charge(ctx, r, c)
 	if err != nil || !begun.Go {
-		return begun, nil, nil, err
+		return begun, nil, err
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.attempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
 	if !c.Flow.MFA {
 		m.sending[r.flow] = r
 	}
-	return begun, nil, nil, nil
+	return begun, nil, nil
 }
 
 // repeat answers a repeat of a call that has ended.
@@ -328,6 +343,9 @@ func (m *Memory) note(r *record, n Attempt, news *News) {
 	a := r.note(n)
 	for _, part := range n.Parts {
 		m.bind(r, a, part.ID)
+		if part.State != 0 { // what receipts have said before is no news
+			r.receive(a, providers.Receipt{ID: part.ID, State: part.State, Kind: n.Kind})
+		}
 		for _, receipt := range m.early.take(name{a.Instance, part.ID}) {
 			m.apply(r, a, receipt, news)
 		}

@@ -152,5 +152,8 @@ func (m *Message) noteNamed(n Attempt, t *Transition) {
 		if a.name(part.ID) {
 			t.Names = append(t.Names, Name{a.Instance, part.ID})
 		}
+		if known := a.part(part.ID); known != nil && part.State > known.State { // of a message that was decided without the store
+			known.State = part.State
+		}
 	}
 }

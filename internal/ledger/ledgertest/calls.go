@@ -155,7 +155,8 @@ func secondTap(d *desk) {
 
 func crowded(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
-	errs := make(chan error, 40)
+	mayWait := 16 * d.replicas()
+	errs := make(chan error, mayWait+24)
 	ctx, cancel := context.WithCancel(d.Context())
 	for i := range cap(errs) {
 		go func() {
@@ -163,11 +164,11 @@ func crowded(d *desk) {
 			errs <- err
 		}()
 	}
-	for range cap(errs) - 16 {
+	for range cap(errs) - mayWait {
 		require.ErrorIs(d, <-errs, ledger.ErrCrowded)
 	}
 	cancel()
-	for range 16 {
+	for range mayWait {
 		require.ErrorIs(d, <-errs, context.Canceled)
 	}
 	require.True(d, d.begin(d.call("of another", otherFlow)).Go)

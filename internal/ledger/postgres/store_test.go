@@ -14,6 +14,7 @@ import (
 	"github.com/smshook/smshook/internal/ledger/ledgertest"
 	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -67,9 +68,11 @@ func open(tb testing.TB, d *pgtest.Database, s postgres.Settings) *postgres.Stor
 	return store
 }
 
-// clocked moves the clock of the database before each question to where the clock of the test is.
+// clocked moves the clock of the database before each question to where the clock of the test is. Leases don't end by that, unless they
+// are to: replicas that run renew them.
 type clocked struct {
 	*postgres.Store
+	leasesEnd bool
 	clock *ledgertest.Clock
 	conn  *pgx.Conn
 	mu    *sync.Mutex
@@ -80,7 +83,7 @@ func withClock(tb testing.TB, d *pgtest.Database, store *postgres.Store, clock *
 	conn, err := pgx.Connect(tb.Context(), d.Superuser())
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return clocked{store, clock, conn, &sync.Mutex{}, &time.Time{}}
+	return clocked{store, false, clock, conn, &sync.Mutex{}, &time.Time{}}
 }
 
 func (c clocked) set() {
@@ -92,6 +95,11 @@ func (c clocked) set() {
 	}
 	if _, err := c.conn.Exec(context.Background(), "update smshook.test_clock set at = $1", now); err != nil {
 		panic(err)
+	}
+	if !c.leasesEnd {
+		if _, err := c.conn.Exec(context.Background(), "update smshook.replica set lease_until = smshook.micros() + 2000000"); err != nil {
+			panic(err)
+		}
 	}
 	*c.at = now
 }
@@ -126,60 +134,10 @@ func (c clocked) Sweep(ctx context.Context) (bool, ledger.News, error) {
 	return c.Store.Sweep(ctx)
 }
 
-func (c clocked) Write(ctx context.Context, messages []ledger.Written) error {
+func (c clocked) Write(ctx context.Context, w ledger.Written) (ledger.News, error) {
 	c.set()
-	return c.Store.Write(ctx, messages)
+	return c.Store.Write(ctx, w)
 }
-
-// polling is a ledger on a store, for the suite: it waits by asking again.
-type polling struct {
-	ledger.Store
-	mu     *sync.Mutex
-	behind map[string]int
-}
-
-func (p polling) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error) {
-	waitedFor := ""
-	for {
-		begun, behind, err := p.Store.Begin(ctx, c, waitedFor)
-		if err != nil || behind == "" {
-			return begun, err
-		}
-		if behind != waitedFor && waitedFor == "" {
-			p.mu.Lock()
-			p.behind[behind]++
-			crowded := p.behind[behind] > 16
-			p.mu.Unlock()
-			if crowded {
-				return ledger.Begun{}, ledger.ErrCrowded
-			}
-		}
-		waitedFor = behind
-		select {
-		case <-ctx.Done():
-			return ledger.Begun{}, ctx.Err()
-		case <-time.After(time.Until(c.Deadline)):
-			return ledger.Begun{}, ledger.ErrNoTime
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-func (p polling) Decided(ctx context.Context, id string) (ledger.Message, error) {
-	for {
-		m, _, err := p.Message(context.WithoutCancel(ctx), id)
-		if err != nil || !m.Pending() {
-			return m, err
-		}
-		select {
-		case <-ctx.Done():
-			return m, ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-func (polling) Forgotten() uint64 { return 0 }
 
 func TestStore(t *testing.T) {
 	for _, tt := range []struct {
@@ -192,8 +150,22 @@ func TestStore(t *testing.T) {
 				d.Exec(t, "truncate smshook.message, smshook.content, smshook.flow, smshook.counter, smshook.name")
 				s := settings(clock.Now)
 				s.NoCache = tt.noCache
-				return polling{withClock(t, d, open(t, d, s), clock), &sync.Mutex{}, map[string]int{}}
+				return shared(withClock(t, d, open(t, d, s), clock), clock)
 			})
 		})
 	}
+}
+
+// shared is the ledger of one replica.
+func shared(store ledger.Store, clock *ledgertest.Clock) *ledger.Shared {
+	return ledger.NewShared(store, ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), clock.Now))
+}
+
+func TestTwoReplicas(t *testing.T) {
+	d := pgtest.New(t, migrated)
+	ledgertest.Run(t, func(t *testing.T, clock *ledgertest.Clock) ledger.Ledger {
+		d.Exec(t, "truncate smshook.message, smshook.content, smshook.flow, smshook.counter, smshook.name")
+		one, other := open(t, d, settings(clock.Now)), open(t, d, settings(clock.Now))
+		return ledgertest.NewReplicas(shared(withClock(t, d, one, clock), clock), shared(withClock(t, d, other, clock), clock))
+	})
 }

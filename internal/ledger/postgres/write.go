@@ -11,6 +11,7 @@ type writeQuestion struct {
 	Result    string    `json:"result"`
 	Instance  string    `json:"instance"`
 	Left      bool      `json:"left"`
+	Resending bool      `json:"resending"`
 	Delivered bool      `json:"delivered"`
 	Answered  bool      `json:"answered"`
 	Attempts  []attempt `json:"attempts"`
@@ -23,52 +24,56 @@ type writeAnswer struct {
 	Void   []string  `json:"void"`
 }
 
-// Write is described at [ledger.Store]. Each message is written by itself: after an error, those before it are written, and writing
-// all again does no harm.
-func (s *Store) Write(ctx context.Context, messages []ledger.Written) error {
+// Write is described at [ledger.Store].
+func (s *Store) Write(ctx context.Context, w ledger.Written) (news ledger.News, err error) {
 	h, err := s.hasher(ctx)
 	if err != nil {
-		return err
+		return news, err
 	}
-	for _, w := range messages {
-		if err := s.write(ctx, h, w); err != nil {
-			return err
-		}
+	now := s.now()
+	contents := w.Call.Message
+	m := ledger.Message{
+		ID:         contents.ID,
+		Number:     w.Call.Number,
+		Country:    w.Call.Country,
+		ReceivedAt: w.Call.ReceivedAt,
+		Life:       w.Call.Life,
+		Contents:   &contents,
 	}
-	return nil
-}
-
-func (s *Store) write(ctx context.Context, h hasher, w ledger.Written) error {
+	if !s.settings.LateFallback || contents.Text.Reveal() == "" {
+		m.Contents = nil // it is never sent again
+	}
 	ended := w.Ended
 	ended.Attempts = nil
 	for _, a := range w.Ended.Attempts {
 		ended.Attempts = append(ended.Attempts, h.hideNames(a))
 	}
-	m := ledger.Message{ID: w.Call.Message.ID}
-	_, t, _ := m.End(ended, s.now())
+	_, t, news := m.End(ended, now)
 	q := writeQuestion{
 		call:      s.call(h, w.Call),
 		Result:    m.Result.String(),
 		Instance:  m.Instance,
 		Left:      m.Left,
+		Resending: m.Resending,
 		Delivered: m.Delivered(),
 		Answered:  t.Answered,
 		Attempts:  writeAttempts(m.Attempts),
 		Names:     []int64{},
 	}
-	if t.Wiped || m.Result == ledger.TooMany || m.Result == ledger.JustSent {
-		q.Sealed = nil // it is never sent again
-	}
-	if m.Result == ledger.TooMany || m.Result == ledger.JustSent {
-		q.Charges = []charge{} // a call that is refused isn't counted
+	if m.Contents == nil {
+		q.Sealed = nil
 	}
 	for _, n := range t.Names {
 		q.Names = append(q.Names, number(n.ID))
 	}
 	var a writeAnswer
 	if err := s.ask(ctx, "write", q, &a); err != nil {
-		return err
+		return ledger.News{}, err
 	}
-	var news ledger.News // of receipts that came before: they are not reported twice
-	return s.after(ctx, q.ID, saved{early: a.Early, void: a.Void}, &news)
+	if a.Answer == "known" {
+		_, news, err := s.End(ctx, w.Ended)
+		return news, err
+	}
+	err = s.after(ctx, q.ID, saved{early: a.Early, void: a.Void}, &news)
+	return news, err
 }

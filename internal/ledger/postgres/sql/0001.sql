@@ -204,9 +204,9 @@ declare
   answer   jsonb;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now) then
+  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + (p->>'lease')::bigint / 2) then
     insert into smshook.replica as r (id, lease_until, locked) values (me, now + (p->>'lease')::bigint, false)
-    on conflict (id) do update set lease_until = excluded.lease_until;
+    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until);
   end if;
 
   select * into f from smshook.flow where key = (p->>'flow')::bigint for update;
@@ -287,6 +287,9 @@ begin
     update smshook.flow set sending = f.sending where key = f.key and sending is distinct from f.sending;
   end if;
 
+  if known and behind is not null then -- it waits as before
+    return jsonb_build_object('answer', 'behind', 'behind', behind);
+  end if;
   m.version := m.version + 1;
   if known then
     update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result where id = m.id;
@@ -461,10 +464,10 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key;
-  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner, charged, abandoned, delivered,
+  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner, charged, abandoned, resending, delivered,
     result, instance, lost, attempts, answered_at)
   values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'number_key')::bigint, (p->>'sign_in')::bigint, (p->>'known')::bigint,
-    p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint, (p->>'me')::int, true, (p->>'left')::boolean, (p->>'delivered')::boolean,
+    p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint, (p->>'me')::int, true, (p->>'left')::boolean, (p->>'resending')::boolean, (p->>'delivered')::boolean,
     p->>'result', p->>'instance', '', p->'attempts', case when (p->>'answered')::boolean then now else 0 end)
   on conflict (id) do nothing returning * into m;
   if not found then
