@@ -22,7 +22,7 @@ func TestStoreBehindAPooler(t *testing.T) {
 		store, err := postgres.Open(address, settings(clock.Now))
 		require.NoError(t, err)
 		t.Cleanup(store.Close)
-		return shared(withClock(t, d, store, clock), clock)
+		return newPolling(withClock(t, d, store, clock))
 	})
 	require.NoError(t, d.Run("do $$ begin if exists (select from smshook.replica where locked) then raise 'a lock is relied on'; end if; end $$"))
 }
