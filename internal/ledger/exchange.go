@@ -9,7 +9,7 @@ import (
 
 const (
 	// mostWait is how long one call waits for the store, in all its exchanges together. A caller waits 5 s for the answer and a
-	// provider takes half a second, so this is what nobody notices.
+	// provider takes half a second, so no user notices this.
 	mostWait = 150 * time.Millisecond
 	// runsOn is how long an exchange may take at most. One that is given up is not cancelled, since a driver may have to close the
 	// connection for that. Its answer is noted when it comes.
@@ -42,8 +42,8 @@ func answered(err error) bool {
 }
 
 // exchange asks the store once, and waits for the answer as long as the box allows and until ctx ends. It also returns how long
-// that took; the caller takes it out of the box. If the error is errGivenUp or that of ctx, late is called when the exchange
-// has ended; otherwise late is not called. Other errors are answers, or mean that the store can't be reached.
+// that took; the caller takes it out of the box. If the error is errGivenUp or that of ctx, late is called when the exchange has
+// ended; otherwise late is not called. Other errors are answers, or mean that the store can't be reached.
 func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Context) (T, error), late func(T, error)) (value T, took time.Duration, err error) {
 	type answer struct {
 		value T

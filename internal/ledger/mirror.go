@@ -7,7 +7,7 @@ import (
 )
 
 // These methods keep the memory of a replica up to date with what a store has decided, so that the memory can decide when the store
-// is away. What the memory would tell of such messages is dropped, except for Void: the store tells the rest.
+// is away. What the memory learns of such messages is dropped, except for Void: the rest comes from the store.
 
 // mirror notes what the store has answered to a call.
 func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (void []string) {

@@ -2,7 +2,8 @@ package ledger
 
 import "slices"
 
-// kept are news that nobody has waited for. They are told with the next answer of any kind, or by Sweep.
+// kept are news that came after the exchange was given up, or from a later write. They go with the next answer of any kind, or
+// with that of Sweep.
 type kept struct {
 	at Time
 	News
@@ -11,7 +12,7 @@ type kept struct {
 // maxKept is how many of them are kept. Above it, the oldest are dropped.
 const maxKept = 1 << 10
 
-// keep keeps news for the next who asks for anything.
+// keep keeps news for the next answer.
 func (s *Shared) keep(news News) {
 	if len(news.Reports)+len(news.Void) == 0 && news.Resend == nil {
 		return

@@ -18,7 +18,7 @@ const (
 	maxRefused = 10
 )
 
-// owed is what the store has to be told afterwards: a message that the memory has decided, the end of another, or a late attempt.
+// owed is what has to be written to the store afterwards: a message that the memory has decided, the end of another, or a late attempt.
 type owed struct {
 	call    *call // nil for a late attempt, and for what isn't being sent here
 	ended   Ended // of a message that the memory has decided, only the ID counts: the memory has the rest
@@ -132,7 +132,7 @@ func (s *Shared) Flush(ctx context.Context) error {
 	}
 }
 
-// write writes what the store has to be told, until nothing is left or the store can't be reached.
+// write writes what has to be written, until nothing is left or the store can't be reached.
 func (s *Shared) write(ctx context.Context) {
 	if !s.writing.CompareAndSwap(false, true) {
 		return
@@ -145,7 +145,7 @@ func (s *Shared) write(ctx context.Context) {
 		}
 		answer, _, err := exchange(ctx, s, newBox(runsOn), func(ctx context.Context) (e ending, err error) {
 			if w == nil {
-				return o.tell(ctx, s.store)
+				return o.report(ctx, s.store)
 			}
 			e.news, err = s.store.Write(ctx, *w)
 			return e, err
@@ -159,8 +159,8 @@ func (s *Shared) write(ctx context.Context) {
 	}
 }
 
-// tell tells the store of an end, or of a late attempt.
-func (o *owed) tell(ctx context.Context, store Store) (e ending, err error) {
+// report notes an end, or a late attempt, in the store.
+func (o *owed) report(ctx context.Context, store Store) (e ending, err error) {
 	if o.late != nil {
 		e.accepted, e.news, err = store.Late(ctx, o.ended.ID, *o.late)
 		return e, err

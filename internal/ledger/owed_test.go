@@ -38,7 +38,7 @@ func TestOwedIsBounded(t *testing.T) {
 	})
 }
 
-// A write that the store always refuses doesn't keep the store away for ever.
+// A write that the store always refuses is given up in the end.
 func TestRefusedWriteIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFaultyStore()

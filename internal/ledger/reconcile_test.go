@@ -51,7 +51,7 @@ func receipt(id string, state providers.State) providers.Receipt {
 	return providers.Receipt{ID: id, State: state, Kind: providers.Temporary}
 }
 
-// A store that says Go to a caller who has left keeps no other call of the flow waiting.
+// If the store says Go after the caller has left, no other call of the flow has to wait.
 func TestLateGoIsEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFaultyStore()
@@ -228,7 +228,7 @@ func TestReceiptWhileItsMessageIsWritten(t *testing.T) {
 	})
 }
 
-// A receipt that reaches the store before the message does is told when the message is written.
+// A receipt that reaches the store before the message does is reported when the message is written.
 func TestNewsOfWhatIsWrittenLater(t *testing.T) {
 	for _, method := range []string{"", "End"} {
 		t.Run(method, func(t *testing.T) {

@@ -19,9 +19,9 @@ const pollEvery = 50 * time.Millisecond
 // What the store decides is mirrored into the memory. What the memory has decided is written to the store afterwards. A message
 // ends where it began: if its call was answered by the memory, the store isn't asked about it before it was written.
 //
-// News.Void holds for messages that this replica sends again. If another replica sends the message again, it is not told: the
-// race that it runs for the message goes on until its deadline, a few seconds, and no other race begins. So the user may get the
-// older code after the newer one.
+// News.Void stops the resending that this replica does. It doesn't reach another replica that sends the message again: the race
+// there goes on until its deadline, which is a few seconds. Then no other race begins. Until then the user may get the older code
+// after the newer one.
 type Shared struct {
 	store   Store
 	memory  *Memory
@@ -34,7 +34,7 @@ type Shared struct {
 	flows  map[Flow]int     // how many calls of a flow the memory has decided and the store doesn't know of
 	behind map[string]int   // by the ID of a message: how many calls wait for it
 	owed   []*owed          // what has to be written to the store, the oldest first
-	news   []kept           // for the next who asks for anything
+	news   []kept           // for the next answer
 }
 
 // call is a message that is being sent here, or whose end the store doesn't know yet.
@@ -52,7 +52,8 @@ type call struct {
 func (c *call) here() bool { return c != nil && (c.memory || c.ended) }
 
 // NewShared returns the ledger of one replica. The memory must be empty, and is used by nothing else. Its settings are those of the
-// ledger. The memory's clock tells the time of records; how long the store takes is measured by the clock of the machine.
+// ledger. The times in records are those of the memory's clock. How long the store takes is measured by the
+// clock of the machine.
 func NewShared(store Store, memory *Memory) *Shared {
 	return &Shared{
 		store:   store,

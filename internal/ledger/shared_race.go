@@ -40,7 +40,7 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 		return result, news, nil
 	}
 	o := &owed{call: c, ended: e}
-	answer, err := s.tell(ctx, b, o)
+	answer, err := s.report(ctx, b, o)
 	s.ended(e.ID, c)
 	if err == nil {
 		result = answer.result
@@ -53,10 +53,10 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 	return result, answer.news, nil
 }
 
-// tell tells the store of an end. If the store can't be reached, it is told later.
-func (s *Shared) tell(ctx context.Context, b *box, o *owed) (ending, error) {
+// report notes an end in the store, now or later.
+func (s *Shared) report(ctx context.Context, b *box, o *owed) (ending, error) {
 	answer, took, err := exchange(context.WithoutCancel(ctx), s, b, func(ctx context.Context) (ending, error) {
-		return o.tell(ctx, s.store)
+		return o.report(ctx, s.store)
 	}, func(late ending, err error) {
 		if !answered(err) {
 			s.owe(o)
@@ -77,7 +77,7 @@ func (s *Shared) tell(ctx context.Context, b *box, o *owed) (ending, error) {
 	return ending{}, err
 }
 
-// ended lets those go on who wait here for the end of a race.
+// ended lets calls go on that wait here for the end of a race.
 func (s *Shared) ended(id string, c *call) {
 	if c == nil {
 		return
@@ -104,7 +104,7 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 		s.heard(&news)
 		return accepted, news, nil
 	}
-	answer, err := s.tell(ctx, newBox(mostWait), &owed{ended: Ended{ID: id}, late: &a})
+	answer, err := s.report(ctx, newBox(mostWait), &owed{ended: Ended{ID: id}, late: &a})
 	if err == nil {
 		accepted = accepted || answer.accepted
 	}
@@ -198,7 +198,7 @@ func (s *Shared) receiptHere(ctx context.Context, instance, id string, receipt p
 }
 
 // sweepTime is how long the store may take to forget what is over, and probeTime how long if it is away: no other exchange finds out
-// meanwhile that it is back. Nobody waits for either.
+// meanwhile that it is back. No caller waits for either.
 const (
 	sweepTime = runsOn
 	probeTime = runsOn / 4

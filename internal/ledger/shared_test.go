@@ -32,7 +32,7 @@ func TestSharedByTwoReplicas(t *testing.T) {
 	})
 }
 
-// Polling is for messages of other replicas: who waits for a message of the same replica is let go at once.
+// Polling is for messages of other replicas. A call that waits for a message of the same replica goes on at once.
 func TestSharedWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFaultyStore()
@@ -147,7 +147,7 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// What a call of a wrong kind is told is no failure of the store.
+// The refusal of an old call is no failure of the store.
 func TestReplayedIsAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFaultyStore()
