@@ -69,6 +69,7 @@ var (
 
 // Result codes of SQLite that say what an operator can do. https://www.sqlite.org/rescode.html
 var reasons = map[int]error{
+	1:  errCorrupt, // SQLITE_ERROR: a table is missing
 	3:  errFile,    // SQLITE_PERM
 	5:  errBusy,    // SQLITE_BUSY
 	6:  errBusy,    // SQLITE_LOCKED
@@ -82,6 +83,9 @@ var reasons = map[int]error{
 
 // reason returns what an operator can do about an error of SQLite.
 func reason(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return errCorrupt
+	}
 	var failed *driver.Error
 	if errors.As(err, &failed) {
 		if known := reasons[failed.Code()&0xff]; known != nil { // the rest of the bits tell more about it
@@ -115,6 +119,9 @@ func peek(path string) (exists bool, err error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case err != nil:
+		if _, err := os.Stat(path); err != nil { // the folder can't even be searched
+			return true, errFolder
+		}
 		return true, errFile
 	}
 	defer file.Close()

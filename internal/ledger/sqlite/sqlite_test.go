@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
+
+var background = context.Background()
 
 const keep = 90 * 24 * time.Hour
 

@@ -79,7 +79,11 @@ func (w *writer) flush(ctx context.Context) {
 
 func (w *writer) item(ctx context.Context, i *item) error {
 	if i.id == "" {
-		return w.rows.counter(ctx, i.rule, i.counter, w.options.Counter.Until(i.rule, i.counter))
+		until := w.options.Counter.Until(i.rule, i.counter)
+		if until.IsZero() { // forgotten in the meantime
+			return nil
+		}
+		return w.rows.counter(ctx, i.rule, i.counter, until)
 	}
 	m, known := w.memory.Export(i.id)
 	if !known { // forgotten in the meantime, or never known
