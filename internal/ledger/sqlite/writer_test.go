@@ -176,7 +176,7 @@ func TestOldRowsAreRemoved(t *testing.T) {
 	for _, tt := range []struct {
 		after time.Duration
 		want  string
-	}{{0, "1 1 2501"}, {time.Minute, "1 0 0"}, {time.Hour, "0 0 0"}} {
+	}{{0, "1 1 2501"}, {time.Minute + time.Second, "1 0 0"}, {time.Hour, "0 0 0"}} {
 		mu.Lock()
 		now = now.Add(tt.after)
 		mu.Unlock()
