@@ -7,10 +7,10 @@ import (
 	"github.com/smshook/smshook/internal/policy"
 )
 
-const (
-	// waitAtMost is how long an operation waits for the file. Then it goes on without.
-	waitAtMost = 150 * time.Millisecond
+// waitAtMost is how long an operation waits for the file. Then it goes on without.
+var waitAtMost = 150 * time.Millisecond
 
+const (
 	// maxQueued is how many messages and counters can wait to be written. What is more is not written, and counted. It is all that
 	// the memory can know of: as long as the process lives, a disk that recovers misses nothing.
 	maxQueued = 1 << 18
@@ -121,11 +121,11 @@ func (q *queue) empty() bool {
 
 // wait waits until an item was written, and reports whether that is so. It waits also for a caller who has left: what the memory has
 // decided stands, and has to be in the file.
-func (i *item) wait() bool {
+func (i *item) wait(atMost time.Duration) bool {
 	if i == nil {
 		return false
 	}
-	timer := time.NewTimer(waitAtMost)
+	timer := time.NewTimer(atMost)
 	defer timer.Stop()
 	select {
 	case <-i.done:

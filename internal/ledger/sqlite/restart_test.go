@@ -26,6 +26,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	sqlite.WaitLong()
 	if name := os.Getenv(childCase); name != "" {
 		child(name)
 	}

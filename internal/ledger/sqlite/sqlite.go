@@ -27,12 +27,13 @@ type Options struct {
 
 // Ledger is a [ledger.Memory] that a file remembers. It may be used concurrently.
 type Ledger struct {
-	options Options
-	memory  *ledger.Memory
-	hashing hashing
-	queue   *queue
-	db      *sql.DB
-	rows    *rows
+	options    Options
+	memory     *ledger.Memory
+	hashing    hashing
+	queue      *queue
+	waitAtMost time.Duration
+	db         *sql.DB
+	rows       *rows
 
 	missed  atomic.Uint64 // operations that went on without the file
 	behind  atomic.Bool   // an operation has waited in vain, and nothing was written since
@@ -48,7 +49,7 @@ type Ledger struct {
 // log. A file that can't be used is not changed.
 func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
-	l := &Ledger{options: o, queue: newQueue(), closing: make(chan struct{}), closed: make(chan error, 1)}
+	l := &Ledger{options: o, queue: newQueue(), waitAtMost: waitAtMost, closing: make(chan struct{}), closed: make(chan error, 1)}
 	l.memory = ledger.NewMemory(o.Settings, counter{l}, o.Clock)
 	db, conn, err := open(ctx, o.Path)
 	if err != nil {
@@ -199,7 +200,7 @@ var nothing = func() *item {
 
 // wait waits until an item was written, but not for long, and not at all while the disk has kept another operation waiting.
 func (l *Ledger) wait(i *item) {
-	if i == nil || l.behind.Load() && i != nothing || !i.wait() {
+	if i == nil || l.behind.Load() && i != nothing || !i.wait(l.waitAtMost) {
 		l.missed.Add(1)
 		l.behind.Store(true)
 	}

