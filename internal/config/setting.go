@@ -33,11 +33,11 @@ func settingOf(field reflect.StructField, prefix string) (setting, bool) {
 	}, ok
 }
 
-// protects reports whether a setting is of a type that keeps somebody out: a secret, a list of who may be texted, a limit. An
+// protects reports whether a setting is of a type that keeps somebody out: a secret, a list of who may be texted, a limit, what remembers the limits. An
 // empty one would end that protection, and nobody would notice, so it is a mistake. Of all other types, an empty one is none.
 func (s setting) protects(field reflect.Value) bool {
 	switch field.Interface().(type) {
-	case providers.Secret, hook.Secrets, receipt.Secrets, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
+	case providers.Secret, hook.Secrets, receipt.Secrets, Store, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
 		return true
 	}
 	return false
