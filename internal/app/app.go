@@ -17,7 +17,6 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
-	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -34,10 +33,11 @@ type App struct {
 	deps      providers.Deps
 	log       zerolog.Logger
 	metrics   *metrics.Metrics
+	store     *store
 	alarm     server.Throttle // by instance, of those that need an operator
 }
 
-// New wires the program, of some version. Messages of instances that send nothing go to out.
+// New wires the program, of some version, and opens its store: App.Close closes it. Messages of instances that send nothing go to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
 	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	instances, err := a.newInstances(c)
@@ -45,14 +45,16 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
-	counter := policy.NewMemory()
-	memory := ledger.NewMemory(ledgerSettings(c), counter, time.Now)
-	a.Dispatcher = dispatch.New(dispatchSettings(c), memory, instances, runner, dispatch.Events{
+	if a.store, err = a.openStore(c); err != nil {
+		return nil, err
+	}
+	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 	})
-	a.metrics.Limits(a.Dispatcher.Policy.NoSource, counter.Forgotten)
-	a.metrics.Messages(memory.Forgotten)
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)
+	a.metrics.Messages(a.store.Forgotten)
+	a.metrics.Store(a.store.missed)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Sentences:  sentences(c),

@@ -23,12 +23,13 @@ const (
 // mayImport is the plan of the house: what each package may import of ours. An instance is any other folder of providers.
 var mayImport = map[string][]string{
 	"cmd/smshook":                {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
-	"internal/app":               {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/app":               {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":            {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/server":            {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
 	"internal/dispatch":          {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
 	"internal/ledger":            {"internal/policy", "providers"},
 	"internal/ledger/ledgertest": {"internal/ledger", "internal/policy", "providers"},
+	"internal/ledger/sqlite":     {"internal/ledger", "internal/policy", "providers"},
 	"internal/race":              {"providers", "providers/call"},
 	"internal/hook":              {"providers"},
 	"internal/message":           {"providers"},
@@ -54,6 +55,7 @@ var homeOf = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus/collectors":   {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/promhttp":     {"internal/metrics"},
 	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
+	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
 	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},

@@ -41,6 +41,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
+	a.store.sealer.Replace(c.StoreSecrets()...)
 	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
 	a.warnOfUnsigned(c)
 	return nil
@@ -82,7 +83,7 @@ func restartNeeded(before, after config.Config) bool {
 func lasting(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.Store, c.StoreConns, c.Keep}
 	for _, instance := range c.Instances {
 		all = append(all, instance.Codes)
 	}

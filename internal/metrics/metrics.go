@@ -165,6 +165,11 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 	m.counted("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.", forgotten)
 }
 
+// Store adds what the store counts for itself: operations that did not wait for it any longer.
+func (m *Metrics) Store(missed func() uint64) {
+	m.counted("store_missed_total", "Operations that went on without the store, which was too slow or failed.", missed)
+}
+
 // counted adds a counter that is counted elsewhere.
 func (m *Metrics) counted(name, help string, count func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
