@@ -1,5 +1,12 @@
 package ledger
 
+const (
+	// MaxMessages is how many messages a [Memory] has room for.
+	MaxMessages = maxMessages
+	// KeepSeen is how long a signed call can be played again at most.
+	KeepSeen = keepSeen
+)
+
 // Restored is a message of before a restart, with what it is compared by: that of its [Call], or hashes of it if those of the calls
 // to come are hashed too.
 type Restored struct {
@@ -43,6 +50,14 @@ func (m *Memory) Restore(restored Restored) {
 		m.newest[r.flow] = r
 	}
 	m.trim(m.now())
+}
+
+// RestoreSeen notes that a call came before a restart whose message there is no room for. Such calls must be restored in the order in
+// which they were received.
+func (m *Memory) RestoreSeen(id string, at Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen.add(id, at)
 }
 
 // resume has a message sent again whose resending a restart has interrupted, one at a time.

@@ -112,11 +112,12 @@ func (r *rows) removeExpired(ctx context.Context, now time.Time, keep time.Durat
 	return wiped, more, nil
 }
 
-// restore gives the messages that were received since then to a function, the oldest first. Contents that were sealed with another
+// restore gives the newest messages that were received since then to a function, the oldest of them first. Contents that were sealed with another
 // key are left out: then the message can't be sent again, and all else is known of it.
 func (r *rows) restore(ctx context.Context, since, now ledger.Time, give func(ledger.Restored)) (unopened int, err error) {
 	found, err := r.conn.QueryContext(ctx, `select m.id, received_at, user, number, mfa, last_sign_in, stored, state, sealed
-		from messages m left join contents c on c.id = m.id and expires_at > ? where received_at > ? order by received_at, n`, int64(now), int64(since))
+		from (select * from messages where received_at > ? order by received_at desc, n desc limit ?) m
+		left join contents c on c.id = m.id and expires_at > ? order by received_at, n`, int64(since), ledger.MaxMessages, int64(now))
 	if err != nil {
 		return 0, err
 	}
@@ -143,6 +144,26 @@ func (r *rows) restore(ctx context.Context, since, now ledger.Time, give func(le
 		give(m.restored(message))
 	}
 	return unopened, found.Err()
+}
+
+// restoreSeen gives the calls since then to a function whose messages are too many to be restored, the oldest first.
+func (r *rows) restoreSeen(ctx context.Context, since ledger.Time, give func(id string, at ledger.Time)) error {
+	found, err := r.conn.QueryContext(ctx, `select id, received_at
+		from (select id, received_at, n from messages where received_at > ? order by received_at desc, n desc limit -1 offset ?)
+		order by received_at, n`, int64(since), ledger.MaxMessages)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		var id string
+		var at int64
+		if err := found.Scan(&id, &at); err != nil {
+			return errCorrupt
+		}
+		give(id, ledger.Time(at))
+	}
+	return found.Err()
 }
 
 // restoreCounters gives the counters to a function that are not over.

@@ -80,6 +80,9 @@ func (l *Ledger) load(ctx context.Context, conn *sql.Conn) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := l.rows.restoreSeen(ctx, at.Add(-ledger.KeepSeen), l.memory.RestoreSeen); err != nil {
+		return err
+	}
 	return l.rows.restoreCounters(ctx, now, func(rule policy.Rule, key uint64, until time.Time) {
 		l.options.Counter.Restore(now, rule, key, until)
 	})

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -239,4 +240,60 @@ func BenchmarkHooks(b *testing.B) {
 			})
 		}
 	}
+}
+
+// fill puts messages into a file that were received a millisecond after each other, the last one now.
+func fill(tb testing.TB, l *Ledger, messages int) {
+	now := ledger.At(time.Now())
+	require.NoError(tb, l.rows.in(tb.Context(), func() error {
+		for i := range messages {
+			at := now.Add(time.Duration(i-messages+1) * time.Millisecond)
+			m := ledger.Message{ID: filled(i), Number: "+4477*****123", Country: "GB", ReceivedAt: at, AnsweredAt: at, Life: time.Minute, Charged: true,
+				Result: ledger.Accepted, Instance: "twilio", Attempts: []ledger.Attempt{{Instance: "twilio", BegunAt: at, State: ledger.AttemptAccepted,
+					Parts: []ledger.Part{{ID: fmt.Sprintf("SM%032d", i), State: providers.StateDelivered}}}}}
+			if err := l.rows.message(tb.Context(), m, &marks{user: int64(i) << 40, number: int64(i) << 40, lastSignIn: 1 << 60, stored: 1 << 61}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func filled(i int) string { return fmt.Sprintf("4fe7b0a2-16c5-4a0e-8e04-%012d", i) }
+
+// Of more messages than there is room for, the newest are restored. The others are known to have been sent.
+func TestMoreMessagesThanThereIsRoomFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smshook.db")
+	l, _ := opened(t, path)
+	const more = 10
+	fill(t, l, ledger.MaxMessages+more)
+	require.NoError(t, l.Close())
+	l, _ = opened(t, path)
+	require.Equal(t, ledger.MaxMessages, l.Restored)
+	require.Zero(t, l.Forgotten())
+	for i, want := range map[int]error{0: ledger.ErrReplayed, more - 1: ledger.ErrReplayed, more: nil, ledger.MaxMessages + more - 1: nil} {
+		begun, err := l.Begin(t.Context(), ledger.Call{Message: providers.Message{ID: filled(i)}, ReceivedAt: ledger.At(time.Now())})
+		require.Equal(t, []any{want, want == nil}, []any{err, begun.Repeat}, i)
+	}
+	require.NoError(t, l.Close())
+}
+
+// A start reads all messages that the memory has room for.
+func BenchmarkOpen(b *testing.B) {
+	o := Options{Path: filepath.Join(b.TempDir(), "smshook.db"), Settings: ledger.Settings{ResendWindow: 10 * time.Minute}, Keep: time.Hour,
+		Sealer: ledger.NewSealer(providers.NewSecret("x")), Counter: policy.NewMemory(), Clock: time.Now, Report: func(error, uint64) {}}
+	l, err := Open(o)
+	require.NoError(b, err)
+	fill(b, l, ledger.MaxMessages)
+	require.NoError(b, l.Close())
+	info, err := os.Stat(o.Path)
+	require.NoError(b, err)
+	for b.Loop() {
+		o.Counter = policy.NewMemory()
+		l, err := Open(o)
+		require.NoError(b, err)
+		require.Equal(b, ledger.MaxMessages, l.Restored)
+		require.NoError(b, l.Close())
+	}
+	b.ReportMetric(float64(info.Size())/ledger.MaxMessages, "bytes/message")
 }
