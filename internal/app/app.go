@@ -167,6 +167,7 @@ const (
 // lingered, it takes no more calls and lets those in flight finish. What goes on after them may be left unfinished: it is no
 // error, but told in the log.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
+	a.Dispatcher.Resume()
 	front := a.Server.HTTP(a.Server.Handler())
 	back := a.Server.HTTP(a.Server.Admin())
 	calls := watch(front)

@@ -41,7 +41,6 @@ func New(s Settings, l ledger.Ledger, instances []*race.Instance, runner *race.R
 		slots:     make(chan struct{}, s.Concurrency),
 	}
 	d.SetTexts(s.Texts)
-	d.sweepSoon() // the ledger may have messages of before a restart
 	return d
 }
 

@@ -52,6 +52,9 @@ func (d *Dispatcher) tell(news ledger.News) {
 // sweepEvery is how often the ledger forgets what is over. A timer for each message would cost more.
 const sweepEvery = time.Second
 
+// Resume goes on with what the restart has interrupted of messages that the ledger remembers.
+func (d *Dispatcher) Resume() { d.sweepSoon() }
+
 // sweepSoon has the ledger forget what is over, again and again until there is nothing left.
 func (d *Dispatcher) sweepSoon() {
 	if d.sweeping.CompareAndSwap(false, true) {
