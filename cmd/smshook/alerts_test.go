@@ -10,16 +10,16 @@ import (
 
 const alerts = "examples/alerts.yml"
 
-// The alerts ring when they should, and not when they shouldn't: examples/alerts_test.yml says when. promtool comes with Prometheus.
+// examples/alerts_test.yml says when the alerts must fire, and when not. promtool is a part of Prometheus.
 func TestAlerts(t *testing.T) {
 	promtool, err := exec.LookPath("promtool")
 	if err != nil && os.Getenv("CI") == "" {
-		t.Skip("there is no promtool here (Debian has it in the package prometheus)")
+		t.Skip("promtool is missing (Debian has it in the package prometheus)")
 	}
 	require.NoError(t, err)
 	for _, args := range [][]string{{"check", "rules", alerts}, {"test", "rules", "examples/alerts_test.yml"}} {
-		said, err := exec.Command(promtool, args...).CombinedOutput()
-		require.NoError(t, err, "%s", said)
+		output, err := exec.Command(promtool, args...).CombinedOutput()
+		require.NoError(t, err, "%s", output)
 	}
 }
 

@@ -31,16 +31,16 @@ import (
 	"github.com/smshook/smshook/providers/all"
 )
 
-// The benchmarks run the server in a process of its own, so that its CPU time and its allocations can be told from those of
-// the load and of the instance. The floor is the least that could be called a hook server.
+// The benchmarks run the server in a process of its own. Its CPU time and its allocations are then separate from those of the callers and
+// of the provider. The floor is the smallest program that answers the hook.
 
-// benchServer is the variable that makes a server of this test binary, and says which.
+// benchServer is the variable that makes this test binary a server. Its value says which server.
 const benchServer = "BENCH_SERVER"
 
 const benchKey = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYqrTwjU"
 
-// floor verifies the HMAC, reads two fields, posts the form with a keep-alive client and decodes the instance's answer.
-func floor(instance string) http.Handler {
+// floor verifies the HMAC, reads two fields, posts the form with a keep-alive client and decodes the provider's answer.
+func floor(provider string) http.Handler {
 	key, _ := base64.StdEncoding.DecodeString(benchKey)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,7 +65,7 @@ func floor(instance string) http.Handler {
 			return
 		}
 		form := url.Values{"To": {"+" + call.SMS.Phone}, "From": {"+15005550006"}, "Body": {"Your code is " + call.SMS.OTP}}
-		request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, instance, strings.NewReader(form.Encode()))
+		request, err := http.NewRequestWithContext(r.Context(), http.MethodPost, provider, strings.NewReader(form.Encode()))
 		if err != nil {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
@@ -88,13 +88,13 @@ func floor(instance string) http.Handler {
 	})
 }
 
-// usage is what a server has used since it started.
+// usage is what a server has used since its start.
 type usage struct {
 	CPU     time.Duration
 	Mallocs uint64
 }
 
-// serveBench is the server's process: it serves, and tells what it has used as often as it gets a line.
+// serveBench is the server's process. For each line of input, it prints its usage.
 func serveBench(kind string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -132,7 +132,7 @@ func startBench(b *testing.B, kind string, env ...string) *process {
 	command := exec.Command(os.Args[0])
 	command.Env = append(os.Environ(), append(env, benchServer+"="+kind)...)
 	command.Stderr = os.Stderr
-	log, logged, err := os.Pipe() // as under Docker and systemd: somebody reads the log
+	log, logged, err := os.Pipe() // as under Docker and systemd, a reader takes the log from a pipe
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func (p *process) usage(b *testing.B) usage {
 	return u
 }
 
-// load makes calls over a number of connections. Each is of its own user, at an address and for a number of its own.
+// load makes calls over a number of connections. Each call has its own user, IP address and number.
 type load struct {
 	secrets hook.Secrets
 	client  *http.Client
@@ -193,7 +193,7 @@ func newLoad(b *testing.B, connections int) *load {
 	return l
 }
 
-// call makes one call, of the size of a captured one, and returns how long its answer took.
+// call makes one call, of the size of a captured one, and returns the time until its answer.
 func (l *load) call(b *testing.B, url string) time.Duration {
 	n := l.calls.Add(1)
 	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"2001:db8:%x:%x::1"},`+
@@ -233,20 +233,20 @@ func (l *load) run(b *testing.B, url string, n, workers int) {
 	working.Wait()
 }
 
-// benchInstance is an instance that takes every message at once.
-func benchInstance(b *testing.B) string {
-	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// benchProvider returns the address of a provider that accepts every message at once.
+func benchProvider(b *testing.B) string {
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, accepted)
 	}))
-	b.Cleanup(instance.Close)
-	return instance.URL
+	b.Cleanup(provider.Close)
+	return provider.URL
 }
 
-// benchEnv is the settings of a server with all that a careful operator turns on: two instances, receipts, the log, and the
-// limits that don't need a number's country. Those that the load has in common are wide.
+// benchEnv returns the settings of a careful operator: two instances, receipts, the log, and the rate limits that don't need a number's
+// country. Limits that count several of the calls together are high.
 func benchEnv(first, second string) []string {
 	return append(serveEnv(first), "SMSHOOK_LOG_LEVEL=info", "SMSHOOK_PROVIDERS=twilio,b=twilio",
 		"B_ACCOUNT_SID=AC00000000000000000000000000000001", "B_AUTH_TOKEN="+authToken, "B_FROM=+15005550006", "B_BASE_URL="+second,
@@ -254,12 +254,12 @@ func benchEnv(first, second string) []string {
 		"SMSHOOK_LIMIT_PHONE=5/10m", "SMSHOOK_LIMIT_IP=100/1h", "SMSHOOK_LIMIT_PREFIX=1000000/1h", "SMSHOOK_LIMIT_TOTAL=1000000/1h")
 }
 
-// BenchmarkHook is the cost of a hook beside the floor's: 32 connections, an instance that answers at once, both servers in
-// turn. The figures are the medians of the turns, since whatever else runs on the machine disturbs some of them.
+// BenchmarkHook measures the cost of a call, beside the floor's: 32 connections, a provider that answers at once, both servers in turn. The
+// figures are the medians of the turns, because other programs on the machine disturb some of them.
 func BenchmarkHook(b *testing.B) {
 	const connections, batch = 32, 2000
-	instance := benchInstance(b)
-	floor, smshook := startBench(b, "floor", "TWILIO_BASE_URL="+instance), startBench(b, "smshook", benchEnv(instance, instance)...)
+	provider := benchProvider(b)
+	floor, smshook := startBench(b, "floor", "TWILIO_BASE_URL="+provider), startBench(b, "smshook", benchEnv(provider, provider)...)
 	l := newLoad(b, connections)
 	turn := func(p *process) (cpu, mallocs float64) {
 		before := p.usage(b)
@@ -267,7 +267,7 @@ func BenchmarkHook(b *testing.B) {
 		after := p.usage(b)
 		return float64((after.CPU - before.CPU).Nanoseconds()) / 1000 / batch, float64(after.Mallocs-before.Mallocs) / batch
 	}
-	turn(floor) // to warm up
+	turn(floor) // warm-up
 	turn(smshook)
 	var cpus, floorCPUs, ratios, mallocs, above []float64
 	for b.Loop() {
@@ -289,16 +289,16 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// BenchmarkStart is what the program itself is, as it is built for the image: its size, the time from its start to its first
-// answer, and the memory it takes then and after a thousand hooks.
+// BenchmarkStart measures the program as it is built for the image: its size, the time from its start to its first answer, and its memory
+// then and after a thousand calls.
 func BenchmarkStart(b *testing.B) {
 	binary, size := buildProgram(b)
-	instance := benchInstance(b)
+	provider := benchProvider(b)
 	l := newLoad(b, 8)
 	var first, idle, used []float64
 	for b.Loop() {
 		start := time.Now()
-		program, address := startProgram(b, binary, benchEnv(instance, instance))
+		program, address := startProgram(b, binary, benchEnv(provider, provider))
 		first = append(first, float64(time.Since(start).Microseconds())/1000)
 		time.Sleep(200 * time.Millisecond)
 		idle = append(idle, resident(b, program.Process.Pid))
@@ -319,10 +319,10 @@ func BenchmarkStart(b *testing.B) {
 func BenchmarkRemembered(b *testing.B) {
 	const messages, batch = 1 << 16, 1 << 12
 	binary, _ := buildProgram(b)
-	instance := benchInstance(b)
+	provider := benchProvider(b)
 	l := newLoad(b, 8)
 	for b.Loop() {
-		program, address := startProgram(b, binary, append(benchEnv(instance, instance), "SMSHOOK_LIMIT_PHONE=off", "SMSHOOK_LIMIT_IP=off"))
+		program, address := startProgram(b, binary, append(benchEnv(provider, provider), "SMSHOOK_LIMIT_PHONE=off", "SMSHOOK_LIMIT_IP=off"))
 		most := 0.0
 		for range messages / batch {
 			l.run(b, "http://"+address+server.HookPath, batch, 8)
@@ -379,10 +379,10 @@ func untilHealthy(b *testing.B, address string) {
 			return
 		}
 	}
-	b.Fatal("it doesn't answer")
+	b.Fatal("the program doesn't answer")
 }
 
-// resident is the memory of a process in MB; 0 where there is no /proc to tell.
+// resident returns the memory of a process in MB; 0 on systems without /proc.
 func resident(b *testing.B, pid int) float64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -396,32 +396,31 @@ func resident(b *testing.B, pid int) float64 {
 	return kib * 1024 / 1e6
 }
 
-// BenchmarkFallback is how long users wait when the first of two instances fails at once: 25 hooks a second, for ten seconds
-// each, the instances answering at once.
+// BenchmarkFallback measures how long users wait when the first of two instances fails at once: 25 calls a second for ten seconds.
 func BenchmarkFallback(b *testing.B) {
 	failing := func(status int) string {
-		instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			io.Copy(io.Discard, r.Body)
 			w.WriteHeader(status)
 		}))
-		b.Cleanup(instance.Close)
-		return instance.URL
+		b.Cleanup(provider.Close)
+		return provider.URL
 	}
-	well := benchInstance(b)
+	working := benchProvider(b)
 	for _, tt := range []struct {
 		name string
 		env  []string
 	}{
-		{"single", append(benchEnv(well, well), "SMSHOOK_PROVIDERS=twilio")},
-		{"healthy", benchEnv(well, well)},
-		{"500", benchEnv(failing(500), well)},
-		{"429", benchEnv(failing(429), well)},
-		{"refused", benchEnv("http://127.0.0.1:1", well)},
+		{"single", append(benchEnv(working, working), "SMSHOOK_PROVIDERS=twilio")},
+		{"healthy", benchEnv(working, working)},
+		{"500", benchEnv(failing(500), working)},
+		{"429", benchEnv(failing(429), working)},
+		{"refused", benchEnv("http://127.0.0.1:1", working)},
 	} {
 		b.Run(tt.name, func(b *testing.B) {
 			s := startBench(b, "smshook", tt.env...)
 			l := newLoad(b, 32)
-			l.run(b, s.url, 100, 8) // warm
+			l.run(b, s.url, 100, 8) // warm-up
 			var took []time.Duration
 			for b.Loop() {
 				took = append(took, l.steady(b, s.url, 250, 40*time.Millisecond)...)
@@ -434,7 +433,7 @@ func BenchmarkFallback(b *testing.B) {
 	}
 }
 
-// steady makes n calls, one every interval, whether or not those before have been answered.
+// steady makes n calls, one every interval. It doesn't wait for the answers.
 func (l *load) steady(b *testing.B, url string, n int, interval time.Duration) []time.Duration {
 	took := make([]time.Duration, n)
 	var calling sync.WaitGroup

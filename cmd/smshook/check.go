@@ -23,18 +23,18 @@ var checkCommand = command{
 	args:    "[-phone PHONE [-ip ADDRESS]]",
 	summary: "check the settings and the instances' credentials",
 	help: `
-Reads the settings as serve does and reports every problem, prints the texts that phones get, who may be texted and the order
-of the instances, and tries each instance's credentials, which costs nothing. It exits with 1 if anything is wrong.
+Reads the settings as serve does, and reports every problem. Then it prints the texts, the rules for numbers, the rate limits and
+the order of the instances. It tries the credentials of each instance, which costs nothing. It exits with 1 if anything is wrong.
 
-With -phone it says instead what would become of a message to a number, as if it were the first today. Nothing is sent, and
-no limit of a running server is used up.`,
+With -phone it says instead what would happen to a message to a number if no rate limit were reached. It sends nothing, and doesn't
+count towards the limits of a running server.`,
 	run: check,
 }
 
 func check(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	phone := flags.String("phone", "", "the `PHONE` whose message is to be traced, such as +447700900123")
-	ip := flags.String("ip", "", "the IP `ADDRESS` of the user who asks for it")
+	phone := flags.String("phone", "", "the `PHONE` that would get the message, such as +447700900123")
+	ip := flags.String("ip", "", "the IP `ADDRESS` of the app's user")
 	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
@@ -50,7 +50,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a.Dispatcher.Policy, typed(*phone), *ip)
+		return sh.trace(c, settings, a, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	code := exitOK
@@ -68,30 +68,30 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		if !ok {
 			code = exitFail
 		}
-		fmt.Fprintf(sh.stdout, "instance   %s: %s\n", instance.Name, found)
+		fmt.Fprintf(sh.stdout, "instance  %s: %s\n", instance.Name, found)
 	}
 	printReceipts(sh.stdout, settings, a.Dispatcher.Instances)
 	return code
 }
 
-// printRoutes prints the order of the instances for each destination that the settings name, and for all others.
+// printRoutes prints the order of the instances for each destination in SMSHOOK_ROUTES, and for all others.
 func printRoutes(w io.Writer, settings config.Config) {
-	anywhere := route.Route{Instances: instanceNames(settings)}
+	allOthers := route.Route{Instances: instanceNames(settings)}
 	for _, r := range settings.Routes.Routes() {
-		if r.To == anywhere.To {
-			anywhere = r
+		if r.To == allOthers.To {
+			allOthers = r
 			continue
 		}
 		fmt.Fprintf(w, "route     %v\n", r)
 	}
-	fmt.Fprintf(w, "route     %v\n", anywhere)
+	fmt.Fprintf(w, "route     %v\n", allOthers)
 }
 
-// checkInstance tries an instance's credentials, if there is a way to do so without sending.
+// checkInstance tries an instance's credentials if this is possible without sending a message.
 func checkInstance(ctx context.Context, instance *race.Instance) (found string, ok bool) {
-	checker, able := instance.Provider().(providers.Checker)
-	if !able {
-		return "not tried: that takes a message (smshook send)", true
+	checker, ok := instance.Provider().(providers.Checker)
+	if !ok {
+		return "not tried: this is only possible with a message (smshook send)", true
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -110,7 +110,7 @@ func checkInstance(ctx context.Context, instance *race.Instance) (found string, 
 	return fmt.Sprintf("%v (tried with %s)", err, strings.Join(names, ", ")), false
 }
 
-// printReceipts prints how each instance reports what becomes of messages, and what is left to do for that.
+// printReceipts prints how each instance sends delivery receipts, and what the operator still has to do for them.
 func printReceipts(w io.Writer, settings config.Config, instances []*race.Instance) {
 	addresses := settings.Addresses()
 	if !addresses.On() {
@@ -126,8 +126,8 @@ func printReceipts(w io.Writer, settings config.Config, instances []*race.Instan
 		setup := receiver.Setup()
 		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(instance.Name)+"_$0")
 		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(instance.Name)+"_$0")
-		if setup.Unsigned != "" && !slices.Contains(settings.Unsigned, instance.Name) {
-			fmt.Fprintf(w, "receipts  %s: refused, since no signature can be checked: %s; to take them all the same, have %s in %sUNSIGNED_RECEIPTS\n",
+		if setup.Unsigned != "" && !slices.Contains(settings.UnsignedReceipts, instance.Name) {
+			fmt.Fprintf(w, "receipts  %s: refused, because no signature can be checked: %s; to accept them without one, put %s into %sUNSIGNED_RECEIPTS\n",
 				instance.Name, setup.Unsigned, instance.Name, config.Prefix)
 			continue
 		}
@@ -135,11 +135,11 @@ func printReceipts(w io.Writer, settings config.Config, instances []*race.Instan
 	}
 }
 
-// settingName is what an instance calls one of its settings: it doesn't know the instance's prefix.
+// settingName matches the names of settings in a provider's texts. A provider doesn't know its instance's prefix.
 var settingName = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b`)
 
 func receiptSetup(setup providers.ReceiptSetup, address providers.Callback) string {
-	text := "each message tells the address"
+	text := "the address is in each message"
 	if setup.Enter != "" {
 		text = "enter " + address.Whole() + " " + setup.Enter
 	}

@@ -20,7 +20,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// result is what a command that ends by itself has left.
+// result is what a command has printed, and its exit code.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -46,20 +46,20 @@ func TestHelp(t *testing.T) {
 		require.Equal(t, exitUsage, r.code)
 		require.Contains(t, r.stderr, "smshook "+c.name+": flag provided but not defined: -nonsense\n")
 	}
-	require.Contains(t, smshook(t, "", nil, "send").stderr, "want 1 argument(s), got 0; flags go before them")
+	require.Contains(t, smshook(t, "", nil, "send").stderr, "want 1 argument(s), got 0; flags must be before them")
 }
 
 func TestServeReportsAllProblems(t *testing.T) {
 	r := smshook(t, "", []string{"SMSHOOK_PROVIDERS=console,twilio"}, "serve")
 	require.Equal(t, exitFail, r.code)
-	require.Equal(t, `smshook serve: SMSHOOK_SECRETS: is missing: the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar
-smshook serve: SMSHOOK_PROVIDERS: console sends nothing and shows codes: it is for `+"`smshook dev`"+` alone
+	require.Equal(t, `smshook serve: SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar
+smshook serve: SMSHOOK_PROVIDERS: console sends nothing and prints codes: it is only for `+"`smshook dev`"+`
 smshook serve: TWILIO_ACCOUNT_SID: is missing: the account, AC and 32 hex digits
 smshook serve: TWILIO_AUTH_TOKEN: is missing, and so is an API key (API_KEY and API_SECRET)
 smshook serve: TWILIO_FROM: is missing, and so is MESSAGING_SERVICE_SID
 `, r.stderr)
 	r = smshook(t, "", []string{"SMSHOOK_PROVIDERS=twilio", "SMSHOOK_SECRETS=" + hookSecret, "TWILIO_FORM=x"}, "serve")
-	require.Contains(t, r.stderr, "smshook serve: TWILIO_FORM: is not a setting; did you mean TWILIO_FROM?\n", "the hint is there when it is needed")
+	require.Contains(t, r.stderr, "smshook serve: TWILIO_FORM: is not a setting; did you mean TWILIO_FROM?\n", "errors come with the warnings")
 }
 
 func TestServeWithoutACommand(t *testing.T) {
@@ -99,13 +99,13 @@ func TestVersionCommand(t *testing.T) {
 func TestDemoCommand(t *testing.T) {
 	calls, err := filepath.Abs(calls)
 	require.NoError(t, err)
-	t.Chdir(t.TempDir()) // the calls are in the program
+	t.Chdir(t.TempDir()) // the program contains the calls
 	r := smshook(t, "", nil, "demo")
 	require.Equal(t, exitOK, r.code, r.stdout+r.stderr)
 	require.Equal(t, r.stdout, smshook(t, "", nil, "demo", "-dir", calls).stdout)
 	require.Contains(t, r.stdout, "to +15555219512 text Your code is 210432")
 	require.Contains(t, r.stdout, "(no message)")
-	require.Regexp(t, `\nall \d+ flows as they should be\n$`, r.stdout)
+	require.Regexp(t, `\nall \d+ calls have the expected result\n$`, r.stdout)
 
 	dir := t.TempDir()
 	for _, name := range []string{"phone-change.json", "phone-change.golden"} {
@@ -117,9 +117,9 @@ func TestDemoCommand(t *testing.T) {
 	}
 	r = smshook(t, "", nil, "demo", "-dir", dir)
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stdout, "WRONG: the phone should show: to +15555219511 ")
-	require.Contains(t, r.stdout, "WRONG: the answer should be 200 []")
-	require.Equal(t, "smshook demo: 1 of 1 flows went wrong\n", r.stderr)
+	require.Contains(t, r.stdout, "WRONG: expected on the phone: to +15555219511 ")
+	require.Contains(t, r.stdout, "WRONG: expected answer: 200 []")
+	require.Equal(t, "smshook demo: 1 of 1 calls have another result than expected\n", r.stderr)
 
 	r = smshook(t, "", nil, "demo", "-dir", t.TempDir())
 	require.Equal(t, exitFail, r.code)
@@ -130,7 +130,7 @@ func TestSignCommand(t *testing.T) {
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
 	file, err := filepath.Abs(filepath.Join(calls, "otp-new-user.json"))
 	require.NoError(t, err)
-	t.Chdir(t.TempDir()) // where no dev has kept a secret
+	t.Chdir(t.TempDir()) // a folder without a stored secret
 	body, err := os.ReadFile(file)
 	require.NoError(t, err)
 
@@ -142,7 +142,7 @@ func TestSignCommand(t *testing.T) {
 		header.Set(name, value)
 	}
 	require.Len(t, header, 3)
-	require.NoError(t, auth(t, hookSecret).Secrets.Verify(header, body), "the headers are those of the file as it is")
+	require.NoError(t, auth(t, hookSecret).Secrets.Verify(header, body), "the headers are for the unchanged file")
 
 	r = smshook(t, "", []string{"SMSHOOK_SECRETS=" + hookSecret + "|" + hook.NewSecret()}, "sign", file)
 	require.Regexp(t, `webhook-signature: v1,\S+=, v1,\S+=\n$`, r.stdout)
@@ -152,13 +152,13 @@ func TestSignCommand(t *testing.T) {
 		env, args   []string
 		want        string
 	}{
-		{"no secret", "{}", nil, []string{"-"}, "SMSHOOK_SECRETS is not set, and `smshook dev` has kept no secret in this folder"},
+		{"no secret", "{}", nil, []string{"-"}, "SMSHOOK_SECRETS is not set, and `smshook dev` has stored no secret in this folder"},
 		{"a bad secret", "{}", []string{"SMSHOOK_SECRETS=whsec_hunter2"}, []string{"-"}, "SMSHOOK_SECRETS: secret 1: want v1,whsec_… as in Auth's own setting"},
 		{"no file", "", env, []string{"nonexistent.json"}, "open nonexistent.json: no such file or directory"},
-		{"no JSON", "hello", env, []string{"-curl", "http://x", "-"}, "the body is not a JSON object; with -keep it is sent as it is"},
-		{"no sms", `{"sms":7}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is sent as it is"},
-		{"null for sms", `{"metadata":null,"sms":null}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is sent as it is"},
-		{"no otp", `{"sms":{}}`, env, []string{"-curl", "http://x", "-"}, "sms.otp is not a text; with -keep the body is sent as it is"},
+		{"no JSON", "hello", env, []string{"-curl", "http://x", "-"}, "the body is not a JSON object; with -keep it is not changed"},
+		{"no sms", `{"sms":7}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is not changed"},
+		{"null for sms", `{"metadata":null,"sms":null}`, env, []string{"-curl", "http://x", "-"}, "sms is not an object; with -keep the body is not changed"},
+		{"no otp", `{"sms":{}}`, env, []string{"-curl", "http://x", "-"}, "sms.otp is not a string; with -keep the body is not changed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := smshook(t, tt.stdin, tt.env, append([]string{"sign"}, tt.args...)...)
@@ -214,7 +214,7 @@ func TestSignSends(t *testing.T) {
 	require.Contains(t, r.stdout, "the user  sees 500 Hook requires authorization token\n")
 }
 
-// What is sent is a new call of the same content, unless it is to be kept.
+// The new call has the same content, but another ID.
 func TestRenewed(t *testing.T) {
 	for _, name := range []string{"otp-new-user", "old-server-otp", "published-example"} {
 		body, err := os.ReadFile(filepath.Join(calls, name+".json"))
@@ -233,7 +233,7 @@ func TestRenewed(t *testing.T) {
 	}
 }
 
-// without returns the call without what makes it a new one.
+// without returns the call without the fields that renewed changes.
 func without(t *testing.T, body []byte) string {
 	var call map[string]map[string]any
 	require.NoError(t, json.Unmarshal(body, &call))
@@ -244,10 +244,10 @@ func without(t *testing.T, body []byte) string {
 	return string(text)
 }
 
-// The curl commands are tried with a real shell and a real curl, where there are any.
+// The curl commands are run by a real shell and a real curl, if there is one.
 func TestCurlCommands(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("no curl here")
+		t.Skip("curl is missing")
 	}
 	t.Chdir(t.TempDir())
 	dev := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")
@@ -261,7 +261,7 @@ func TestCurlCommands(t *testing.T) {
 	require.Contains(t, curl(dev.stdout.String()), "HTTP/1.1 200 OK")
 	require.Contains(t, dev.stdout.String(), "to    +15555550100\n  text  Your code is 123456")
 
-	// The secret is the one that dev has kept in this folder.
+	// sign uses the secret that dev has stored in this folder.
 	quoted := `{"metadata":{"uuid":"1"},"user":{"user_metadata":{"name":"O'Hara & $HOME \\\"x\\\""}},"sms":{"otp":"028687","phone":"15555550101"}}`
 	signed := smshook(t, quoted, nil, "sign", "-curl", dev.url, "-")
 	require.Equal(t, exitOK, signed.code, signed.stderr)
@@ -269,7 +269,7 @@ func TestCurlCommands(t *testing.T) {
 	require.Contains(t, dev.stdout.String(), "to    +15555550101\n  text  Your code is 028687")
 }
 
-func TestDevKeepsOneSecret(t *testing.T) {
+func TestDevStoresOneSecret(t *testing.T) {
 	readmeFile, err := filepath.Abs("../../README.md")
 	require.NoError(t, err)
 	t.Chdir(t.TempDir())
@@ -282,7 +282,7 @@ func TestDevKeepsOneSecret(t *testing.T) {
 		return regexp.MustCompile(`secrets = "(v1,whsec_\S+)"`).FindStringSubmatch(guide)[1]
 	}
 	first := dev()
-	require.Contains(t, first, "The secret is new, and is kept in .smshook/secret.")
+	require.Contains(t, first, "The secret is new, and is stored in .smshook/secret.")
 	readme, err := os.ReadFile(readmeFile)
 	require.NoError(t, err)
 	toml := regexp.MustCompile("(?s)```toml\n(.*?)```").FindSubmatch(readme)[1]
@@ -296,7 +296,7 @@ func TestDevKeepsOneSecret(t *testing.T) {
 		require.Contains(t, first, line)
 	}
 	second := dev()
-	require.Contains(t, second, "The secret is kept in .smshook/secret.")
+	require.Contains(t, second, "The secret is stored in .smshook/secret.")
 	require.Equal(t, secret(first), secret(second))
 	third := dev("SMSHOOK_SECRETS=" + hookSecret)
 	require.Contains(t, third, "The secret is the one in SMSHOOK_SECRETS.")
@@ -317,24 +317,24 @@ func TestDevWithABrokenSecretFile(t *testing.T) {
 	for _, args := range [][]string{{"dev"}, {"sign", "-"}} {
 		r := smshook(t, "{}", nil, args...)
 		require.Equal(t, exitFail, r.code)
-		require.Equal(t, "smshook "+args[0]+": .smshook/secret: secret 1: want v1,whsec_… as in Auth's own setting; without the file, there will be a new one\n", r.stderr)
+		require.Equal(t, "smshook "+args[0]+": .smshook/secret: secret 1: want v1,whsec_… as in Auth's own setting; remove the file to get a new secret\n", r.stderr)
 	}
 }
 
-// With an instance set, dev says that it sends.
-func TestDevWithAInstance(t *testing.T) {
+// If SMSHOOK_PROVIDERS is set, dev says that it sends messages.
+func TestDevWithAProvider(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	p := starting(t, []string{"dev"}, serveEnv(twilio.URL, "SMSHOOK_LOG_FORMAT=json")...)
-	require.Contains(t, p.stdout.String(), "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through twilio.\n")
+	require.Contains(t, p.stdout.String(), "smshook dev: SMSHOOK_PROVIDERS is set. Messages are really sent, through twilio.\n")
 	require.NotContains(t, p.stdout.String(), "not sent")
 }
 
-// In a container whose file system is read-only, or where a file stands in the way, the secret is told instead.
-func TestDevWhereNothingCanBeKept(t *testing.T) {
+// If dev can't store the secret, it prints it: the file system may be read-only, or .smshook may be a file.
+func TestDevWithoutAPlaceForTheSecret(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile(".smshook", nil, 0o600))
 	p := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_LOG_FORMAT=json")
-	require.Regexp(t, `could not be kept here\. To keep it, start with\n  -e SMSHOOK_SECRETS='v1,whsec_\S+'\n`, p.stdout.String())
+	require.Regexp(t, `could not be stored here\. To use it again, start with\n  -e SMSHOOK_SECRETS='v1,whsec_\S+'\n`, p.stdout.String())
 }
 
 func TestSendCommand(t *testing.T) {
@@ -383,22 +383,22 @@ func TestCheckCommand(t *testing.T) {
 	r := smshook(t, "", env, "check")
 	require.Equal(t, exitFail, r.code)
 	require.Empty(t, r.stderr)
-	require.Regexp(t, `^warning   SMSHOOK_MESSAGE: not in GSM-7, so that a segment holds 70 characters instead of 160: ’ \(U\+2019\)
+	require.Regexp(t, `^warning   SMSHOOK_MESSAGE: not in GSM-7, and a segment then has 70 characters and not 160: ’ \(U\+2019\)
 warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
 store     memory: a restart forgets limits, repeats and what was sent
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 numbers   are checked: shape
-limit     a number: 5 at once, then one every 2m
-limit     an account: 10 at once, then one every 6m
-limit     an IP address: off
-limit     a prefix: off
-limit     a country: off
-limit     in total: off
-limit     in all, confirmed numbers too: off
+limit     one number: 5 at once, then one every 2m
+limit     one account: 10 at once, then one every 6m
+limit     one IP address: off
+limit     one prefix: off
+limit     one country: off
+limit     all messages but those to confirmed numbers: off
+limit     all messages: off
 route     \*: twilio, away
-instance   twilio: ok
-instance   away: temporary: not reached: dial tcp \S+: connect: connection refused
+instance  twilio: ok
+instance  away: temporary: not reached: dial tcp \S+: connect: connection refused
 receipts  off: they need SMSHOOK_PUBLIC_URL and SMSHOOK_RECEIPT_SECRET
 $`, r.stdout)
 
@@ -407,19 +407,19 @@ $`, r.stdout)
 	twilio.Requests()
 	r = smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=mine=webhook,twilio", "SMSHOOK_ROUTES=IN, +44: twilio",
 		"MINE_URL="+twilio.URL+"/send?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET"), "check")
-	require.Equal(t, exitOK, r.code, "what can't be tried is no problem")
+	require.Equal(t, exitOK, r.code, "credentials that can't be tried are no problem")
 	require.Contains(t, r.stdout, "route     IN: twilio\nroute     +44: twilio\nroute     *: mine, twilio\n"+
-		"instance   mine: not tried: that takes a message (smshook send)\ninstance   twilio: ok\n")
+		"instance  mine: not tried: this is only possible with a message (smshook send)\ninstance  twilio: ok\n")
 	require.Contains(t, r.stdout, "warning   MINE_SUCCESS: any answer with such a status counts as a success")
-	require.Len(t, twilio.Requests(), 1, "nothing is sent")
+	require.Len(t, twilio.Requests(), 1, "no message is sent")
 	twilio.Answer(providertest.Answer{Status: 401, Body: `{"code":20003,"message":"Authenticate"}`})
 	r = smshook(t, "", serveEnv(twilio.URL), "check")
 	require.Equal(t, exitFail, r.code)
-	require.Contains(t, r.stdout, "instance   twilio: account (code 20003): answer 401: Authenticate (tried with TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN)\n")
+	require.Contains(t, r.stdout, "instance  twilio: account (code 20003): answer 401: Authenticate (tried with TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN)\n")
 }
 
-// What is left to do for receipts is told with the names that the settings have for this instance.
-func TestCheckTellsHowReceiptsCome(t *testing.T) {
+// check says what the operator must do for receipts, with the instance's names of the settings.
+func TestCheckPrintsTheReceiptSetup(t *testing.T) {
 	const nowhere = "http://127.0.0.1:1"
 	r := smshook(t, "", serveEnv(nowhere, "SMSHOOK_PROVIDERS=twilio,eu=twilio,na=twilio,wa=whatsapp,mine=webhook", "MINE_URL="+nowhere+"/?to={{ .To }}&text={{ .Text }}", "MINE_METHOD=GET",
 		"EU_ACCOUNT_SID=AC00000000000000000000000000000001", "EU_API_KEY=SK1", "EU_API_SECRET=x", "EU_FROM=Acme", "EU_BASE_URL="+nowhere,
@@ -434,10 +434,10 @@ func TestCheckTellsHowReceiptsCome(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"receipts  twilio: each message tells the address; signed",
-		"receipts  eu: each message tells the address; not signed: EU_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
-		"receipts  na: refused, since no signature can be checked: NA_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with; " +
-			"to take them all the same, have na in SMSHOOK_UNSIGNED_RECEIPTS",
+		"receipts  twilio: the address is in each message; signed",
+		"receipts  eu: the address is in each message; not signed: EU_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with",
+		"receipts  na: refused, because no signature can be checked: NA_AUTH_TOKEN is missing: Twilio signs with the account's auth token, whatever the message was sent with; " +
+			"to accept them without one, put na into SMSHOOK_UNSIGNED_RECEIPTS",
 		"receipts  wa: enter https://sms.example.com/receipts/wa/CQoMvyBo-QUcWb1oi6yexw in Meta's App Dashboard, under WhatsApp, Configuration: as callback URL, with WA_VERIFY_TOKEN as verify token; " +
 			"then subscribe to the field messages (WA_VERIFY_TOKEN is not set yet: without it, Meta's check of the address fails); " +
 			"not signed: WA_APP_SECRET, the app's secret in Meta's App Dashboard, is not set",
@@ -445,7 +445,7 @@ func TestCheckTellsHowReceiptsCome(t *testing.T) {
 	}, receipts, r.stdout+r.stderr)
 }
 
-func TestCheckShowsTheTexts(t *testing.T) {
+func TestCheckPrintsTheTexts(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"status":"active"}`})
 	r := smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_APP=Acme", "SMSHOOK_DEFAULT_LOCALE=nl", "SMSHOOK_WEBOTP_DOMAIN=example.com", "SMSHOOK_APP_HASH=FA+9qCX9VSu",
 		"SMSHOOK_MESSAGE_NL=Uw code is {{ .Code }}", "SMSHOOK_MESSAGE_PT_BR="+strings.Repeat("a", 110)+" {{ .Code }}"), "check")
@@ -453,7 +453,7 @@ func TestCheckShowsTheTexts(t *testing.T) {
 	providertest.Golden(t, "testdata/check-texts.txt", r.stdout)
 }
 
-// The README's table is printed from the settings themselves.
+// The README's tables of settings are generated.
 func TestREADME(t *testing.T) {
 	const file = "../../README.md"
 	readme, err := os.ReadFile(file)

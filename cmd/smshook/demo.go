@@ -24,17 +24,17 @@ import (
 var demoCommand = command{
 	name:    "demo",
 	args:    "[-dir DIR]",
-	summary: "show every flow, from the signed call to the text and the answer",
+	summary: "show every kind of call, from the signed request to the text and the answer",
 	help: `
-Starts a server of its own with a new secret, on a free port, whose messages are shown instead of sent. Then it makes calls
-that a real Auth server has made, signed as Supabase Auth signs them, and prints the flow, the number, the text and the answer.
-It exits with 1 if one differs from what it should be. With -dir it makes your own calls.`,
+Starts a server with a new secret on a free port. It prints messages and doesn't send them. Then demo makes calls that a real Auth
+server has made, with Supabase Auth's signature, and prints the number, the text and the answer of each. It exits with 1 if a text
+or an answer is not the expected one. With -dir it makes your own calls.`,
 	run: demo,
 }
 
 func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	dir := flags.String("dir", "", "the `FOLDER` with calls of your own (*.json) and what should come of them (*.golden)")
+	dir := flags.String("dir", "", "the `FOLDER` with your own calls (*.json) and the expected results (*.golden)")
 	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
@@ -46,38 +46,38 @@ func demo(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil || len(files) == 0 {
 		return sh.fail(c, fmt.Errorf("there are no calls (*.json) in %s", *dir))
 	}
-	slices.SortFunc(files, func(a, b string) int { return strings.Compare(flowName(a), flowName(b)) })
+	slices.SortFunc(files, func(a, b string) int { return strings.Compare(callName(a), callName(b)) })
 	d, err := startDemo(ctx, sh)
 	if err != nil {
 		return sh.fail(c, err)
 	}
 	defer d.stop()
-	wrong := 0
+	failed := 0
 	for _, file := range files {
-		flow := flowName(file)
-		ended, err := d.play(ctx, folder, file)
+		name := callName(file)
+		result, err := d.play(ctx, folder, file)
 		if err != nil {
-			return sh.fail(c, fmt.Errorf("%s: %w", flow, err))
+			return sh.fail(c, fmt.Errorf("%s: %w", name, err))
 		}
-		fmt.Fprintf(sh.stdout, "%-40s %s\n%40s → %s\n", flow, ended.sent, "", ended.answer)
-		for _, problem := range ended.problems {
+		fmt.Fprintf(sh.stdout, "%-40s %s\n%40s → %s\n", name, result.sent, "", result.answer)
+		for _, problem := range result.problems {
 			fmt.Fprintf(sh.stdout, "%40s WRONG: %s\n", "", problem)
 		}
-		if len(ended.problems) > 0 {
-			wrong++
+		if len(result.problems) > 0 {
+			failed++
 		}
 	}
 	if err := d.stop(); err != nil {
 		return sh.fail(c, err)
 	}
-	if wrong > 0 {
-		return sh.fail(c, fmt.Errorf("%d of %d flows went wrong", wrong, len(files)))
+	if failed > 0 {
+		return sh.fail(c, fmt.Errorf("%d of %d calls have another result than expected", failed, len(files)))
 	}
-	fmt.Fprintf(sh.stdout, "\nall %d flows as they should be\n", len(files))
+	fmt.Fprintf(sh.stdout, "\nall %d calls have the expected result\n", len(files))
 	return exitOK
 }
 
-func flowName(file string) string { return strings.TrimSuffix(file, ".json") }
+func callName(file string) string { return strings.TrimSuffix(file, ".json") }
 
 // demonstration is a running server and a client that calls it as Auth does.
 type demonstration struct {
@@ -88,7 +88,7 @@ type demonstration struct {
 }
 
 func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
-	// The environment is left out: what is shown shouldn't depend on it.
+	// The environment is not used: the demo shows the same everywhere.
 	settings, err := config.Load(nil, all.Drivers(), true, config.Defaults{
 		"PROVIDERS": "console", "SECRETS": hook.NewSecret(), "LOG_LEVEL": "warn", "POLICY": "observe",
 	})
@@ -115,38 +115,38 @@ func startDemo(ctx context.Context, sh *shell) (*demonstration, error) {
 	return d, nil
 }
 
-// flowEnd is how a flow ended.
-type flowEnd struct {
+// demoResult is the result of one call.
+type demoResult struct {
 	sent     string // number and text
 	answer   string
-	problems []string // how it differs from what it should be
+	problems []string // differences from the expected result
 }
 
-func (d *demonstration) play(ctx context.Context, folder fs.FS, file string) (flowEnd, error) {
+func (d *demonstration) play(ctx context.Context, folder fs.FS, file string) (demoResult, error) {
 	body, err := fs.ReadFile(folder, file)
 	if err != nil {
-		return flowEnd{}, err
+		return demoResult{}, err
 	}
-	golden, err := fs.ReadFile(folder, flowName(file)+".golden")
+	golden, err := fs.ReadFile(folder, callName(file)+".golden")
 	if err != nil {
-		return flowEnd{}, err
+		return demoResult{}, err
 	}
 	seen, err := d.caller.Call(ctx, d.url, body)
 	if err != nil {
-		return flowEnd{}, err
+		return demoResult{}, err
 	}
 	if seen.Reply == nil {
-		return flowEnd{}, errors.New(seen.Message)
+		return demoResult{}, errors.New(seen.Message)
 	}
 	shown := d.phones.take()
-	end := flowEnd{sent: oneLine(shown), answer: replyLine(seen)}
+	result := demoResult{sent: oneLine(shown), answer: replyLine(seen)}
 	if want := section(golden, "phone"); shown != want {
-		end.problems = append(end.problems, "the phone should show: "+oneLine(want))
+		result.problems = append(result.problems, "expected on the phone: "+oneLine(want))
 	}
-	if want := section(golden, "reply"); end.answer+"\n" != want {
-		end.problems = append(end.problems, "the answer should be "+strings.TrimSpace(want))
+	if want := section(golden, "reply"); result.answer+"\n" != want {
+		result.problems = append(result.problems, "expected answer: "+strings.TrimSpace(want))
 	}
-	return end, nil
+	return result, nil
 }
 
 // section returns the lines of a golden file between "-- name --" and the next such line.
@@ -160,7 +160,7 @@ func section(golden []byte, name string) string {
 	return content
 }
 
-// screen keeps what the console instance prints.
+// screen keeps the text that the provider console prints.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -172,7 +172,7 @@ func (s *screen) Write(p []byte) (int, error) {
 	return s.text.Write(p)
 }
 
-// take returns what was printed since it was last called, without empty lines.
+// take returns the text since the last take, without empty lines.
 func (s *screen) take() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,8 +16,8 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// Whoever opens more connections than the process has file descriptors, and is silent on them, keeps no code from being sent: a
-// connection to the instance takes one too.
+// A client opens more connections than the process has file descriptors, and sends nothing. Codes are still sent, although the connection
+// to the provider needs a descriptor too.
 func TestSilentConnectionsLeaveDescriptors(t *testing.T) {
 	const most = 128
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
@@ -38,6 +38,6 @@ func TestSilentConnectionsLeaveDescriptors(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, seen.OK(), "%+v\n%s", seen, stderr.String())
 	require.Equal(t, 1, seen.Attempts)
-	require.Less(t, seen.Took, 2*time.Second, "it must not wait until the silent ones are cut off, which then come again")
+	require.Less(t, seen.Took, 2*time.Second, "the call must not wait until the silent connections are closed: they would be opened again")
 	twilio.Next()
 }

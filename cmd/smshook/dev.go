@@ -19,17 +19,17 @@ import (
 
 var devCommand = command{
 	name:    "dev",
-	summary: "answer the hook on your own machine, without any setting; messages are printed",
+	summary: "answer the hook on your own machine without any settings; messages are printed",
 	help: `
-Runs as serve does, but needs no settings: messages are printed instead of sent. It prints what the Supabase side has to be
-told, for the CLI and for a server of your own, and a curl command to try it with.
+Runs as serve does, but needs no settings: it prints messages and doesn't send them. It also prints the settings for the Supabase
+side, for the CLI and for an Auth server of your own, and a curl command to try it with.
 
-The secret is SMSHOOK_SECRETS if that is set, and otherwise one that is kept in .smshook/secret of this folder, so that the
-Supabase side stays valid when you start again. All settings of serve apply; with SMSHOOK_PROVIDERS, messages are sent.`,
+The secret is SMSHOOK_SECRETS if that is set. Otherwise it is stored in .smshook/secret in this folder, and the settings on the
+Supabase side stay valid after a restart. All settings of serve apply. With SMSHOOK_PROVIDERS, messages are sent.`,
 	run: dev,
 }
 
-// devSecretFile is where development keeps its secret. The folder ignores itself in git.
+// devSecretFile is the file with the secret of dev. Its folder has a .gitignore for itself.
 var devSecretFile = filepath.Join(".smshook", "secret")
 
 func dev(ctx context.Context, sh *shell, c command, args []string) int {
@@ -56,7 +56,7 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 	return exitOK
 }
 
-// devSecret returns the secret and what to say about where it comes from.
+// devSecret returns the secret, and a note for the user that says where it is from.
 func (sh *shell) devSecret() (secret, note string, err error) {
 	secret, err = config.Lookup(sh.env, "SECRETS")
 	if err != nil {
@@ -65,38 +65,38 @@ func (sh *shell) devSecret() (secret, note string, err error) {
 	if secret != "" {
 		return secret, "The secret is the one in SMSHOOK_SECRETS.", nil
 	}
-	if secret, err = keptSecret(); err != nil {
+	if secret, err = storedSecret(); err != nil {
 		return "", "", err
 	}
 	if secret != "" {
-		return secret, "The secret is kept in " + devSecretFile + ".", nil
+		return secret, "The secret is stored in " + devSecretFile + ".", nil
 	}
 	secret = hook.NewSecret()
-	if keepSecret(secret) != nil {
-		return secret, "The secret is new, and could not be kept here. To keep it, start with\n  -e SMSHOOK_SECRETS='" + secret + "'", nil
+	if storeSecret(secret) != nil {
+		return secret, "The secret is new, and could not be stored here. To use it again, start with\n  -e SMSHOOK_SECRETS='" + secret + "'", nil
 	}
-	return secret, "The secret is new, and is kept in " + devSecretFile + ".", nil
+	return secret, "The secret is new, and is stored in " + devSecretFile + ".", nil
 }
 
-// keptSecret returns the secret that development has kept in this folder; none if there is no file that can be read.
-func keptSecret() (string, error) {
+// storedSecret returns the secret that dev has stored in this folder. It is empty if there is no file that can be read.
+func storedSecret() (string, error) {
 	file, err := os.Open(devSecretFile)
 	if err != nil {
 		return "", nil
 	}
 	defer file.Close()
-	kept, err := io.ReadAll(io.LimitReader(file, 4<<10))
+	stored, err := io.ReadAll(io.LimitReader(file, 4<<10))
 	if err != nil {
 		return "", nil
 	}
-	secret := strings.TrimSpace(string(kept))
+	secret := strings.TrimSpace(string(stored))
 	if err := new(hook.Secrets).UnmarshalText([]byte(secret)); err != nil {
-		return "", fmt.Errorf("%s: %w; without the file, there will be a new one", devSecretFile, err)
+		return "", fmt.Errorf("%s: %w; remove the file to get a new secret", devSecretFile, err)
 	}
 	return secret, nil
 }
 
-func keepSecret(secret string) error {
+func storeSecret(secret string) error {
 	folder := filepath.Dir(devSecretFile)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
@@ -107,7 +107,7 @@ func keepSecret(secret string) error {
 	return create(devSecretFile, secret+"\n")
 }
 
-// create writes a file that isn't there yet: it follows no link out of the folder.
+// create writes a new file. It fails if the name exists, also as a link: a link could lead out of the folder.
 func create(name, content string) error {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -117,11 +117,11 @@ func create(name, content string) error {
 	return errors.Join(err, file.Close())
 }
 
-// whereMessagesGo says it in one line: the operator may have set an instance that sends.
+// whereMessagesGo says in one line whether messages are sent.
 func whereMessagesGo(settings config.Config) string {
-	for _, instance := range settings.Instances {
+	for _, instance := range settings.Providers {
 		if !instance.Driver.Dev {
-			return "smshook dev: SMSHOOK_PROVIDERS is set. Messages go out for real, through " + instance.Name + "."
+			return "smshook dev: SMSHOOK_PROVIDERS is set. Messages are really sent, through " + instance.Name + "."
 		}
 	}
 	return "smshook dev: messages are printed here, not sent."

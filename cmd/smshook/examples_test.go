@@ -14,7 +14,7 @@ import (
 
 const examples = "../../providers/webhook/testdata/examples"
 
-// The answers are as the gateways' references show them.
+// The answers are those in the gateways' references.
 var gatewayAnswers = map[string][]struct {
 	status       int
 	answer, want string
@@ -80,13 +80,13 @@ var gatewayAnswers = map[string][]struct {
 	},
 }
 
-// ownValue is as long as replace_me: the requests tell their lengths.
+// ownValue is as long as replace_me, because the requests contain their lengths.
 const ownValue = "own_value1"
 
 var gatewayURL = regexp.MustCompile(`(?m)^([A-Z0-9]+_URL)=(https://[^/]+)(.*)$`)
 
-// Each example of a gateway goes through the whole program: the loader, the instance, CODES and the scrubbing of texts.
-// Only the host is another.
+// Each example of a gateway goes through the whole program: the loader, the provider, CODES and the removal of secrets from errors. Only
+// the host is replaced.
 func TestGatewayExamples(t *testing.T) {
 	for name, answers := range gatewayAnswers {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestGatewayExamples(t *testing.T) {
 			require.NoError(t, err)
 			f := providertest.NewFake(t)
 			host := gatewayURL.FindSubmatch(text)[2]
-			// replace_me is refused, and is put back before the request is compared.
+			// The loader refuses replace_me. The comparison below has it again.
 			local := strings.ReplaceAll(gatewayURL.ReplaceAllString(string(text), "$1="+f.URL+"$3"), "replace_me", ownValue)
 			env := strings.Split(strings.TrimSpace(local), "\n")
 			for i, test := range answers {
@@ -115,8 +115,8 @@ func TestGatewayExamples(t *testing.T) {
 	}
 }
 
-// Who isn't on a gateway's channel is sent an SMS; another instance of that channel isn't asked.
-func TestNotOnTheChannel(t *testing.T) {
+// A user who can't be reached on a gateway's channel gets an SMS. Other instances of that channel are skipped.
+func TestUsersWithoutTheChannelGetAnSMS(t *testing.T) {
 	telegram, twilio := providertest.NewFake(t), providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 	telegram.Answer(providertest.Answer{Status: 200, Body: "NOT AVAILABLE"})
 	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=telegram=webhook,other=webhook,twilio")
@@ -133,7 +133,7 @@ func TestNotOnTheChannel(t *testing.T) {
 	require.Contains(t, requests[0].String(), "to=5555550199\n")
 }
 
-// The README shows the examples as they are tested, and each example is tested.
+// The README has the examples that are tested, and all examples are tested.
 func TestREADMEShowsTheExamples(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
@@ -152,6 +152,6 @@ func TestREADMEShowsTheExamples(t *testing.T) {
 	for _, file := range unverified {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		require.Contains(t, after, string(text), "%s must be said to be unverified", file)
+		require.Contains(t, after, string(text), "the README must call %s unverified", file)
 	}
 }

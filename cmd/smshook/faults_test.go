@@ -24,10 +24,10 @@ type fault struct {
 	dial   broken
 	tls    bool // the address is https
 
-	sends  bool          // a message leaves, and the instance may have taken it
-	silent bool          // nothing is heard for as long as anybody waits, or until after
-	after  time.Duration // when it is heard, if it isn't silent
-	alone  string        // what the user sees where it is the only instance
+	sends  bool          // a message is sent, and the provider may have accepted it
+	silent bool          // there is no answer, or none until after
+	after  time.Duration // time of the answer of a silent instance; 0 if there is none
+	alone  string        // what the user sees if it is the only instance
 }
 
 const (
@@ -55,7 +55,7 @@ func faults() []fault {
 		{name: "SYN dropped", dial: blackHole, silent: true, alone: notSent},
 		{name: "TLS handshake hangs", tls: true, dial: func(context.Context, string, string) (net.Conn, error) {
 			client, server := net.Pipe()
-			go func() { // it reads the greeting and says nothing
+			go func() { // it reads the ClientHello and sends nothing
 				buffer := make([]byte, 1024)
 				for {
 					if _, err := server.Read(buffer); err != nil {
@@ -91,11 +91,10 @@ func (f fault) fake(t *testing.T) *providertest.Fake {
 	return fake
 }
 
-// wellAfter is how long an instance takes that is well.
+// wellAfter is the time that a working instance takes.
 const wellAfter = 100 * time.Millisecond
 
-// TestFaults puts each fault in each place of routes of one to three instances: those before it answer 500, so that it is
-// reached, and those behind it are well.
+// TestFaults tries each fault at each position among one to three instances. The instances before it answer 500, and those after it work.
 func TestFaults(t *testing.T) {
 	for _, f := range faults() {
 		for instances := 1; instances <= 3; instances++ {
@@ -110,7 +109,7 @@ func TestFaults(t *testing.T) {
 
 func (f fault) play(t *testing.T, instances, place int) {
 	var fakes []*providertest.Fake
-	want := make([]int, instances) // messages that leave
+	want := make([]int, instances) // messages that are sent
 	for i := range instances {
 		switch {
 		case i < place:
@@ -150,7 +149,7 @@ func (f fault) play(t *testing.T, instances, place int) {
 	require.Equal(t, start+wellAfter, seen.Took)
 }
 
-// aloneTook is how many whole seconds the only instance makes the user wait.
+// aloneTook is the time, in whole seconds, that the user waits if it is the only instance.
 func (f fault) aloneTook() time.Duration {
 	switch {
 	case f.after > 0:
@@ -162,8 +161,9 @@ func (f fault) aloneTook() time.Duration {
 	}
 }
 
-// TestAllFaulty: where all fail, the user is told at once; where all are silent, at the budget, by SMSHOOK_UNKNOWN.
-func TestAllFaulty(t *testing.T) {
+// If all instances fail, the user gets an error at once. If all are silent, the answer comes at the end of the budget, and SMSHOOK_UNKNOWN
+// decides which.
+func TestAllInstancesFaulty(t *testing.T) {
 	for _, f := range faults() {
 		for _, unknown := range []race.Unknown{race.AcceptUnknown, race.FailUnknown} {
 			t.Run(f.name+"/"+string(unknown), func(t *testing.T) {
@@ -182,12 +182,12 @@ func TestAllFaulty(t *testing.T) {
 	}
 }
 
-// TestSmshookIsDownForTwoSeconds: Auth's second attempt comes after two seconds, and has still time to be answered.
+// Auth's second attempt comes after two seconds. There is still enough time for an answer.
 func TestSmshookIsDownForTwoSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		silent := providertest.NewPipeFake(t, providertest.Answer{Fault: providertest.Hang})
-		well := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter})
-		s := newStage(t, race.AcceptUnknown, silent, well)
+		working := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter})
+		s := newStage(t, race.AcceptUnknown, silent, working)
 		up := time.Now().Add(1900 * time.Millisecond)
 		transport := s.auth.HTTP.Transport.(*http.Transport)
 		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -200,25 +200,25 @@ func TestSmshookIsDownForTwoSeconds(t *testing.T) {
 		require.Equal(t, ok, userLine(seen))
 		require.Equal(t, 2, seen.Attempts)
 		require.Less(t, seen.Took, 4*time.Second)
-		require.Len(t, well.Requests(), 1)
+		require.Len(t, working.Requests(), 1)
 	})
 }
 
-// TestThreeAttemptsOneMessage: Auth's connection breaks after each answer, so it makes the same call three times.
+// Auth's connection breaks after each answer, and Auth makes the same call three times.
 func TestThreeAttemptsOneMessage(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		takes time.Duration
-	}{{"answered in between", wellAfter}, {"still under way", 3 * time.Second}} {
+	}{{"answered before the next attempt", wellAfter}, {"still under way", 3 * time.Second}} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				well := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: tt.takes})
-				s := newStage(t, race.AcceptUnknown, well)
+				working := providertest.NewPipeFake(t, providertest.Answer{Status: 201, Body: accepted, Delay: tt.takes})
+				s := newStage(t, race.AcceptUnknown, working)
 				attempts := 0
 				inner := s.auth.HTTP.Transport
 				s.auth.HTTP = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 					attempts++
-					if attempts < 3 { // the answer is lost: the connection breaks, and the hook can't know whether it was read
+					if attempts < 3 { // the connection breaks, and Auth doesn't get the answer
 						ctx, cancel := context.WithTimeout(r.Context(), 200*time.Millisecond)
 						defer cancel()
 						if response, err := inner.RoundTrip(r.WithContext(ctx)); err == nil {
@@ -232,7 +232,7 @@ func TestThreeAttemptsOneMessage(t *testing.T) {
 				require.Equal(t, ok, userLine(seen))
 				require.Equal(t, 3, seen.Attempts)
 				require.Less(t, seen.Took, 5*time.Second)
-				require.Len(t, well.Requests(), 1, "one message")
+				require.Len(t, working.Requests(), 1, "only one message")
 			})
 		})
 	}
@@ -242,7 +242,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestFaultsOverSockets plays once, with real sockets and a short patience, what a kernel has a hand in.
+// TestFaultsOverSockets tries the faults that involve the kernel with real sockets, and a short patience.
 func TestFaultsOverSockets(t *testing.T) {
 	refusing := string(providertest.Refusing(t))
 	for _, tt := range []struct {
@@ -251,7 +251,7 @@ func TestFaultsOverSockets(t *testing.T) {
 		sends bool
 	}{
 		{"refused", func(*testing.T) string { return refusing }, false},
-		{"certificate nobody signed", func(t *testing.T) string { return providertest.NewUntrustedFake(t).URL }, false},
+		{"unsigned certificate", func(t *testing.T) string { return providertest.NewUntrustedFake(t).URL }, false},
 		{"reset", func(t *testing.T) string {
 			return providertest.NewFake(t, providertest.Answer{Fault: providertest.Reset}).URL
 		}, true},
@@ -265,24 +265,24 @@ func TestFaultsOverSockets(t *testing.T) {
 			return providertest.NewFake(t, providertest.Answer{Fault: providertest.Hang}).URL
 		}, true},
 		{"500", func(t *testing.T) string { return providertest.NewFake(t, providertest.Answer{Status: 500}).URL }, true},
-		{"never accepted", backlogged, false},
+		{"never accepted", unaccepted, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			well := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+			working := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
 			p := starting(t, []string{"serve"}, serveEnv(tt.first(t), "SMSHOOK_PATIENCE=200ms", "SMSHOOK_PROVIDERS=twilio,b=twilio",
-				"B_ACCOUNT_SID=AC00000000000000000000000000000001", "B_AUTH_TOKEN="+authToken, "B_FROM=+15005550006", "B_BASE_URL="+well.URL)...)
+				"B_ACCOUNT_SID=AC00000000000000000000000000000001", "B_AUTH_TOKEN="+authToken, "B_FROM=+15005550006", "B_BASE_URL="+working.URL)...)
 			body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{},"sms":{"otp":"028687","phone":"15555550100"}}`, "1")
 			seen, err := auth(t, hookSecret).Call(t.Context(), p.url, body)
 			require.NoError(t, err)
 			require.Equal(t, ok, userLine(seen))
-			require.Len(t, well.Requests(), 1)
+			require.Len(t, working.Requests(), 1)
 		})
 	}
 }
 
-// backlogged returns an address whose connections stand, by the kernel's hand, and are never read.
-func backlogged(t *testing.T) string {
+// unaccepted returns an address at which the kernel completes connections, but no program accepts them.
+func unaccepted(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })

@@ -14,10 +14,10 @@ import (
 
 var healthcheckCommand = command{
 	name:    "healthcheck",
-	summary: "ask a running smshook on this machine whether it lives (for containers)",
+	summary: "ask the smshook on this machine whether it runs (for containers)",
 	help: `
-Asks GET /healthz of the smshook that listens here, at the port of SMSHOOK_ADDR or PORT, and exits with 0 if it answers
-within two seconds. The image's HEALTHCHECK runs it.`,
+Sends GET /healthz to the smshook on this machine, at the port of SMSHOOK_ADDR or PORT. It exits with 0 if the answer comes within
+two seconds. The image's HEALTHCHECK runs it.`,
 	run: healthcheck,
 }
 
@@ -45,14 +45,14 @@ func healthcheck(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, err)
 	}
-	client := http.Client{Transport: &http.Transport{}} // no proxy: it is this machine
+	client := http.Client{Transport: &http.Transport{}} // without a proxy, because it is this machine
 	response, err := client.Do(request)
 	if err != nil {
 		return sh.fail(c, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return sh.fail(c, fmt.Errorf("it answers %s", response.Status))
+		return sh.fail(c, fmt.Errorf("the answer is %s", response.Status))
 	}
 	return exitOK
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestImage does the steps of the Dockerfile without Docker: it copies what the COPY lines name, as far as .dockerignore lets it,
-// runs the RUN lines, and tries what comes of them. The base images are left out.
+// TestImage does the steps of the Dockerfile without Docker. It copies the files of the COPY lines that .dockerignore allows, runs the RUN
+// lines, and tries the result. It doesn't use the base images.
 func TestImage(t *testing.T) {
 	if os.Getenv("CI") == "" {
-		t.Skip("only with CI set: it builds the whole program")
+		t.Skip("CI is not set, and this builds the whole program")
 	}
 	image := &imageBuild{root: t.TempDir(), files: contextFiles(t)}
 	dockerfile, err := os.ReadFile("../../Dockerfile")
@@ -57,14 +57,14 @@ func TestImage(t *testing.T) {
 	require.NoError(t, err, "%s", shown)
 }
 
-// imageBuild is how far a build of the image has come.
+// imageBuild is the state of a build.
 type imageBuild struct {
-	root    string   // stands for the first stage's file system
-	files   []string // what Docker would be sent, as paths in the repository
+	root    string   // the file system of the first stage
+	files   []string // the build context, as paths in the repository
 	stage   int
 	workdir string
-	in      map[string]bool // what the last stage was given from the first
-	program string          // what the image starts
+	in      map[string]bool // files that the last stage has from the first
+	program string          // that the image starts
 }
 
 func (b *imageBuild) step(t *testing.T, line string) {
@@ -99,8 +99,8 @@ func (b *imageBuild) step(t *testing.T, line string) {
 		command := exec.Command("sh", "-ec", strings.ReplaceAll(rest, "-o /", "-o "+b.root+"/"))
 		command.Dir = filepath.Join(b.root, b.workdir)
 		command.Env = append(os.Environ(), "TARGETOS="+runtime.GOOS, "TARGETARCH="+runtime.GOARCH, "VERSION=v1.2.3", "GOWORK=off")
-		said, err := command.CombinedOutput()
-		require.NoError(t, err, "%s\n%s", line, said)
+		output, err := command.CombinedOutput()
+		require.NoError(t, err, "%s\n%s", line, output)
 	case "HEALTHCHECK":
 		_, text, _ := strings.Cut(rest, "CMD ")
 		var command []string
@@ -112,13 +112,13 @@ func (b *imageBuild) step(t *testing.T, line string) {
 		require.NoError(t, json.Unmarshal([]byte(rest), &command))
 		require.True(t, b.in[command[0]], line)
 		b.program = command[0]
-	case "ARG", "USER", "EXPOSE": // nothing is made by these
+	case "ARG", "USER", "EXPOSE": // they change no files
 	default:
-		t.Fatalf("this test doesn't know how to do: %s", line)
+		t.Fatalf("this test can't do: %s", line)
 	}
 }
 
-// copy copies a file or a folder. One of which nothing is sent to Docker is an error, as it is there.
+// copy copies a file or a folder. If the build context has nothing of it, that is an error, as it is for Docker.
 func (b *imageBuild) copy(t *testing.T, source, target string) {
 	found := false
 	for _, name := range b.files {
@@ -139,20 +139,20 @@ func (b *imageBuild) copy(t *testing.T, source, target string) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
 		require.NoError(t, os.WriteFile(to, content, 0o644))
 	}
-	require.True(t, found, "COPY %s: .dockerignore leaves nothing of it, or it isn't there", source)
+	require.True(t, found, "COPY %s: it doesn't exist, or .dockerignore excludes it", source)
 }
 
-// fromBuild takes note of a file that goes into the image. What was not built must be of the base image.
+// fromBuild notes a file of the first stage that the image gets. It must be built, or be in the base image.
 func (b *imageBuild) fromBuild(t *testing.T, source, target string) {
 	if source != "/etc/ssl/certs/ca-certificates.crt" { // https://packages.debian.org/bookworm/all/ca-certificates/filelist
 		_, err := os.Stat(filepath.Join(b.root, source))
 		require.NoError(t, err)
 	}
-	require.Contains(t, []string{source, path.Dir(source) + "/", "/" + path.Base(source)}, target, "it has another name in the image")
+	require.Contains(t, []string{source, path.Dir(source) + "/", "/" + path.Base(source)}, target, "the file must have the same name in the image")
 	b.in[source] = true
 }
 
-// contextFiles are the files that Docker is sent: .dockerignore's last pattern that matches a file, or a folder above it, decides.
+// contextFiles returns the build context. The last pattern of .dockerignore that matches a file, or a folder above it, decides.
 // https://docs.docker.com/build/concepts/context/#dockerignore-files
 func contextFiles(t *testing.T) (files []string) {
 	ignore, err := os.ReadFile("../../.dockerignore")

@@ -41,10 +41,10 @@ type shell struct {
 	stderr io.Writer
 }
 
-// command is one of the things that smshook can be told to do.
+// command is one of smshook's commands.
 type command struct {
 	name    string
-	args    string // what follows the name, for the usage line
+	args    string // the arguments in the usage line
 	summary string
 	help    string
 	run     func(ctx context.Context, sh *shell, c command, args []string) int
@@ -95,10 +95,10 @@ func (sh *shell) usage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.summary)
 	}
-	fmt.Fprint(w, "\n`smshook COMMAND -h` says more about each; `smshook serve -h` lists all settings.\n")
+	fmt.Fprint(w, "\n`smshook COMMAND -h` says more about a command; `smshook serve -h` lists all settings.\n")
 }
 
-// parse reads a command's flags. If it returns false, the command ends with the given exit code.
+// parse reads a command's flags. If ok is false, the command must end with the exit code.
 func (sh *shell) parse(c command, flags *flag.FlagSet, args []string, wantArgs int) (code int, ok bool) {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)
@@ -107,7 +107,7 @@ func (sh *shell) parse(c command, flags *flag.FlagSet, args []string, wantArgs i
 		return exitOK, false
 	}
 	if err == nil && flags.NArg() != wantArgs {
-		err = fmt.Errorf("want %d argument(s), got %d; flags go before them", wantArgs, flags.NArg())
+		err = fmt.Errorf("want %d argument(s), got %d; flags must be before them", wantArgs, flags.NArg())
 	}
 	if err != nil {
 		fmt.Fprintf(sh.stderr, "smshook %s: %v\n\n", c.name, err)
@@ -130,7 +130,7 @@ func (sh *shell) commandHelp(w io.Writer, c command, flags *flag.FlagSet) {
 	})
 }
 
-// load reads the settings. What is wrong with them, and what is odd about them, is told; then it returns false.
+// load reads the settings. If there are errors, it prints them and the warnings, and returns false.
 func (sh *shell) load(c command, dev bool, defaults config.Defaults) (config.Config, bool) {
 	settings, err := config.Load(sh.env, all.Drivers(), dev, defaults)
 	if err == nil {
@@ -143,7 +143,7 @@ func (sh *shell) load(c command, dev bool, defaults config.Defaults) (config.Con
 	return config.Config{}, false
 }
 
-// fail reports what went wrong, a line each.
+// fail prints an error, and each of its lines as a line of its own. It returns the exit code.
 func (sh *shell) fail(c command, err error) int {
 	for line := range strings.SplitSeq(err.Error(), "\n") {
 		fmt.Fprintf(sh.stderr, "smshook %s: %s\n", c.name, line)

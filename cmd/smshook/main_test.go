@@ -64,11 +64,11 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// program is smshook as it runs for an operator, inside the test.
+// program is smshook, running inside the test.
 type program struct {
 	url            string // of the hook
 	stdout, stderr *buffer
-	stop           func() int // ends it as a signal does, and returns its exit code
+	stop           func() int // stops it as a signal does, and returns its exit code
 }
 
 // starting runs a command that serves, and waits until it does.
@@ -86,7 +86,7 @@ func starting(t *testing.T, args []string, env ...string) *program {
 	return p
 }
 
-// addr is where the program says that it serves.
+// addr returns the address on which the program listens, from its log.
 func (p *program) addr(t *testing.T) (addr string) {
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(p.stderr.String()) {
@@ -100,7 +100,7 @@ func (p *program) addr(t *testing.T) (addr string) {
 	return addr
 }
 
-// serveEnv is the settings of a server with one Twilio account.
+// serveEnv returns the settings of a server with one Twilio account, and more.
 func serveEnv(twilio string, more ...string) []string {
 	return append([]string{
 		"SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_PROVIDERS=twilio", "SMSHOOK_LOG_LEVEL=debug",
@@ -120,11 +120,11 @@ func auth(t *testing.T, secret string) hook.Caller {
 
 const accepted = `{"sid":"SM00000000000000000000000000000001","status":"queued","num_segments":"1","error_code":null}`
 
-// TestFlows runs every call of testdata/hook through the whole program and compares what the phone shows, what Twilio is
-// asked, what Auth is answered and what the app's user sees.
+// TestFlows makes every call of testdata/hook to the whole program. It compares the text on the phone, the request to Twilio, the answer to
+// Auth and what the app's user sees.
 func TestFlows(t *testing.T) {
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
-	sending := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_POLICY=observe")...) // most are for one number
+	sending := starting(t, []string{"serve"}, serveEnv(twilio.URL, "SMSHOOK_POLICY=observe")...) // most are to one number
 	printing := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS="+hookSecret, "SMSHOOK_LOG_FORMAT=json")
 	caller := auth(t, hookSecret)
 	files, err := filepath.Glob(filepath.Join(calls, "*.json"))
@@ -163,14 +163,14 @@ func writeSection(b *strings.Builder, name, content string) {
 	b.WriteString("-- " + name + " --\n" + content)
 }
 
-// TestWhatTheUserSees plays what instances do, to Auth of every age.
+// TestWhatTheUserSees tries the answers of a provider, with calls of current and of old versions of Auth.
 func TestWhatTheUserSees(t *testing.T) {
 	read := func(name string) []byte {
 		body, err := os.ReadFile(filepath.Join(calls, name+".json"))
 		require.NoError(t, err)
 		return body
 	}
-	current, old, mfa := read("signup-phone-password"), read("old-server-otp"), read("mfa-challenge") // none is a second tap
+	current, old, mfa := read("signup-phone-password"), read("old-server-otp"), read("mfa-challenge") // each is the first request of its user
 	const (
 		success  = "sees a success"
 		generic  = "sees 500 Unexpected status code returned from hook: 422"
@@ -207,29 +207,28 @@ func TestWhatTheUserSees(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, call.want, userLine(seen))
 				require.Equal(t, 1, seen.Attempts)
-				require.Len(t, twilio.Requests(), 1, "each instance is asked once")
+				require.Len(t, twilio.Requests(), 1, "one request to each instance")
 			}
 			require.Equal(t, exitOK, p.stop())
 		})
 	}
 }
 
-// panicking is an instance with a bug: it dies with everything it knows on its lips.
+// panicking is a provider with a bug: its panic contains the number and the text.
 type panicking struct{}
 
 func (panicking) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
 	panic(m.To.Reveal() + m.Text.Reveal())
 }
 
-// blurting is an instance that doesn't keep to the contract: its error is none of ours, and tells all.
-type blurting struct{}
+// leaking is a provider that breaks the contract: its error has a type of its own, and contains the number and the text.
+type leaking struct{}
 
-func (blurting) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
+func (leaking) Send(_ context.Context, m providers.Message) (providers.Sent, error) {
 	return providers.Sent{}, &net.AddrError{Err: m.Text.Reveal(), Addr: m.To.Reveal()}
 }
 
-// TestNothingLeaks goes down every way that a call can fail and searches all that was written for the code, the number, the
-// text and the secrets.
+// TestNothingLeaks makes calls fail in every way. Then it searches all output for the code, the number, the text and the secrets.
 func TestNothingLeaks(t *testing.T) {
 	const (
 		code   = "9182736455"
@@ -254,7 +253,7 @@ func TestNothingLeaks(t *testing.T) {
 	serving := func(t *testing.T, instances, twilio string) *program {
 		drivers := append(all.Drivers(),
 			providers.NewDriver("panicking", "", func(struct{}, providers.Deps) (panicking, error) { return panicking{}, nil }),
-			providers.NewDriver("blurting", "", func(struct{}, providers.Deps) (blurting, error) { return blurting{}, nil }))
+			providers.NewDriver("leaking", "", func(struct{}, providers.Deps) (leaking, error) { return leaking{}, nil }))
 		settings, err := config.Load(append(serveEnv(twilio, "SMSHOOK_BUDGET=1s", "SMSHOOK_PATIENCE=1s"), "SMSHOOK_PROVIDERS="+instances), drivers, false, nil)
 		require.NoError(t, err)
 		p := &program{stdout: new(buffer), stderr: new(buffer)}
@@ -279,7 +278,7 @@ func TestNothingLeaks(t *testing.T) {
 		name, instances, twilio string
 		secret                  string
 		body                    []byte
-		says                    string // what the log tells instead
+		says                    string // what the log must say
 	}{
 		{"wrong secret", "twilio", refusing, hook.NewSecret(), good, "matches none of our secrets"},
 		{"not JSON", "twilio", refusing, hookSecret, good[:len(good)-1], "not JSON"},
@@ -296,10 +295,10 @@ func TestNothingLeaks(t *testing.T) {
 		{"half an answer", "twilio", answers(providertest.Answer{Status: 201, Body: everything, Fault: providertest.Half}), hookSecret, good, "broken off"},
 		{"garbage for HTTP", "twilio", garbage(t, everything), hookSecret, good, "no answer"},
 		{"reset", "twilio", answers(providertest.Answer{Fault: providertest.Reset}), hookSecret, good, "no answer"},
-		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "late"},
+		{"silence", "twilio", answers(providertest.Answer{Fault: providertest.Hang}), hookSecret, good, "after the answer"},
 		{"panic", "panicking", refusing, hookSecret, good, "panic"},
-		{"an error of its own", "blurting", refusing, hookSecret, good, "an error of type *net.AddrError"},
-		{"all after one another", "twilio,panicking,blurting", refusing, hookSecret, good, "panic"},
+		{"an error of another type", "leaking", refusing, hookSecret, good, "an error of type *net.AddrError"},
+		{"all in turn", "twilio,panicking,leaking", refusing, hookSecret, good, "panic"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := serving(t, tt.instances, tt.twilio)
@@ -310,7 +309,7 @@ func TestNothingLeaks(t *testing.T) {
 					fake.Release()
 				}
 			}
-			p.stop() // what ends late is logged too
+			p.stop() // late attempts are in the log too
 			written := p.stdout.String() + p.stderr.String() + replyLine(seen) + seen.Message
 			require.Contains(t, written, tt.says)
 			for _, secret := range hidden {
@@ -339,7 +338,7 @@ func TestNothingLeaksPastTheLog(t *testing.T) {
 			io.Copy(io.Discard, r.Body)
 		}
 		fmt.Fprintf(conn, "HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%s%s", len(accepted), accepted, echo)
-		conn.Read(make([]byte, 1)) // until the client has seen it, and closes
+		conn.Read(make([]byte, 1)) // until the client has read the answer, and closes
 	}()
 	program := exec.Command(os.Args[0], "send", "-code", "028687", "+15555550142")
 	program.Env = append(serveEnv("http://"+listener.Addr().String()), wholeProgram+"=1")
@@ -348,7 +347,7 @@ func TestNothingLeaksPastTheLog(t *testing.T) {
 	require.Regexp(t, `^twilio  \S+  accepted as \[SM0+1\]\naccepted\n$`, string(written))
 }
 
-// garbage is a server that answers with a text that is no HTTP.
+// garbage returns the address of a server that answers with a text and not with HTTP.
 func garbage(t *testing.T, text string) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -28,13 +28,13 @@ const (
 	wamid     = "wamid.HBgLMTU1NTU1NTAxNDIVAgARGBI3"
 )
 
-// meta makes the calls that Meta makes of a receipts' address.
+// meta makes the calls that Meta makes to the address for receipts.
 type meta struct {
 	t   *testing.T
 	url string
 }
 
-// newMeta finds the address as `check` prints it.
+// newMeta takes the address from the output of `check`.
 func newMeta(t *testing.T, p *program, env []string) meta {
 	nowhere := "http://127.0.0.1:1"
 	r := smshook(t, "", append(slices.Clone(env), "WHATSAPP_BASE_URL="+nowhere, "TWILIO_BASE_URL="+nowhere), "check")
@@ -45,7 +45,7 @@ func newMeta(t *testing.T, p *program, env []string) meta {
 	return meta{t, strings.TrimSuffix(p.url, server.HookPath) + path}
 }
 
-// post makes a call with a status of the message, signed by a secret.
+// post sends a receipt with a status of the message, signed with a secret. It returns the status of the answer.
 func (m meta) post(secret, status, errors string) int {
 	body := fmt.Sprintf(`{"object":"whatsapp_business_account","entry":[{"id":"102290129340398","changes":[{"value":{"messaging_product":"whatsapp",`+
 		`"metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"statuses":[{"id":"%s","status":"%s",`+
@@ -63,8 +63,8 @@ func (m meta) post(secret, status, errors string) int {
 
 const notOnWhatsApp = `,"errors":[{"code":131026,"title":"Message undeliverable","message":"Message undeliverable"}]`
 
-// WhatsApp takes every number, and says later that there is nobody. The SMS instance gets the same code then: at once, and
-// exactly once, however often and in whatever order that is said.
+// WhatsApp accepts every number, and reports later that the number has no WhatsApp. Then the SMS instance sends the same code at once, and
+// exactly once, whatever the order and the number of the receipts.
 func TestWhatsAppThenSMS(t *testing.T) {
 	whatsapp := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messaging_product":"whatsapp","messages":[{"id":"` + wamid + `"}]}`})
 	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})

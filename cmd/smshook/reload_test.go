@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// On SIGHUP, what is in files is read again: secrets, an instance's credentials, and texts. What can't be used changes nothing.
+// On SIGHUP, the program reads files again: secrets, credentials of instances, and texts. If one of them is invalid, nothing changes.
 func TestReload(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -35,13 +35,13 @@ func TestReload(t *testing.T) {
 	t.Cleanup(func() { command.Process.Kill() })
 	url := "http://" + (&program{stderr: stderr}).addr(t) + server.HookPath
 
-	said := 0 // of the log, so far
+	read := 0 // bytes of the log, so far
 	hangUp := func() (line string) {
 		require.NoError(t, command.Process.Signal(syscall.SIGHUP))
 		require.Eventually(t, func() bool {
-			for _, line = range strings.Split(stderr.String()[said:], "\n") {
+			for _, line = range strings.Split(stderr.String()[read:], "\n") {
 				if strings.Contains(line, "reloaded") {
-					said = strings.Index(stderr.String(), line) + len(line)
+					read = strings.Index(stderr.String(), line) + len(line)
 					return true
 				}
 			}
@@ -49,7 +49,7 @@ func TestReload(t *testing.T) {
 		}, 10*time.Second, 5*time.Millisecond)
 		return line
 	}
-	// call returns what comes of a call by a secret: the token and the text that the instance gets, or the status.
+	// call makes a call with a secret. It returns the start of the token and of the text that the instance gets, or "refused".
 	call := func(secret string) string {
 		seen, err := auth(t, secret).Call(t.Context(), url, hook.Example())
 		require.NoError(t, err)
@@ -85,7 +85,7 @@ func TestReload(t *testing.T) {
 	write("texts/en.txt", "New {{ .Code }}")
 	write("countries", "DE")
 	require.Contains(t, hangUp(), `"restart_needed":true`)
-	require.Equal(t, "a-new-to New", call(hookSecret), "a signature lives for five minutes")
+	require.Equal(t, "a-new-to New", call(hookSecret), "a signature is valid for five minutes")
 	require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 	require.NoError(t, command.Wait())
 }

@@ -15,11 +15,11 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// TestRestart ends the program while calls come, as an operator's system does, and starts it again when it has ended. In between
-// nobody listens: Auth makes each call three times, at 0, 2 and 4 s, and none may be lost.
+// TestRestart stops the program during calls, as an operator's system does, and then starts it again. In between, the port is closed. Auth
+// tries each call three times, at 0, 2 and 4 s, and none may be lost.
 //
-// The calls that matter come around the moment when the port closes, a second after SIGTERM. Those just before are the last to be
-// answered, and so decide how long nobody listens. Those just after are refused twice, and have a second left at the third time.
+// The important calls are those around the time when the port closes, a second after SIGTERM. Those just before it are the last to be
+// answered: they decide how long the port is closed. Those just after it are refused twice, and have one second left at the third time.
 func TestRestart(t *testing.T) {
 	well := providertest.Answer{Status: 201, Body: accepted, Delay: wellAfter}
 	hangs := providertest.Answer{Fault: providertest.Hang}
@@ -27,7 +27,7 @@ func TestRestart(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		instances []providertest.Answer
-		delivered int // by which instance
+		delivered int // index of the instance that delivers
 	}{
 		{"well", []providertest.Answer{well}, 0},
 		{"the first hangs", []providertest.Answer{hangs, well}, 1},
@@ -71,12 +71,12 @@ func TestRestart(t *testing.T) {
 
 			again := 0
 			for n := range seen {
-				require.Equal(t, ok, userLine(seen[n]), "call %d, after %d attempts, as nobody had listened until %v: %v", n, seen[n].Attempts, time.Since(start), seen[n].Cause)
+				require.Equal(t, ok, userLine(seen[n]), "call %d, after %d attempts; the port was closed until %v: %v", n, seen[n].Attempts, time.Since(start), seen[n].Cause)
 				if seen[n].Attempts > 1 {
 					again++
 				}
 			}
-			require.NotZero(t, again, "calls came while nobody listened")
+			require.NotZero(t, again, "some calls must come while the port is closed")
 			sent := map[string]int{}
 			for _, request := range fakes[tt.delivered].Requests() {
 				for n := range calls {

@@ -21,19 +21,19 @@ import (
 var sendCommand = command{
 	name:    "send",
 	args:    "[-code CODE] PHONE",
-	summary: "send a test message to a phone, for real",
+	summary: "really send a test message to a phone",
 	help: `
-Sends a message with a code to PHONE, such as +447700900123, with the settings that serve has, and prints each instance's
-attempt. It costs what a message costs. Auth knows nothing of it: the code signs nobody in.`,
+Sends a message with a code to PHONE, such as +447700900123, with the settings of serve, and prints the attempt of each instance.
+The provider charges for it. Auth doesn't know the code: it can't be used to sign in.`,
 	run: send,
 }
 
-// codeShape is what Auth's codes look like, and what instances take for one.
+// codeShape matches what providers accept as a code. Auth's codes have 6 to 10 digits.
 var codeShape = regexp.MustCompile(`^[0-9]{4,10}$`)
 
 func send(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	code := flags.String("code", "", "the `CODE` in the message; a random one of six digits if it is not given")
+	code := flags.String("code", "", "the `CODE` in the message; by default six random digits")
 	if exit, ok := sh.parse(c, flags, args, 1); !ok {
 		return exit
 	}
@@ -44,7 +44,7 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 		fmt.Fprintf(sh.stderr, "smshook %s: -code: want 4 to 10 digits\n", c.name)
 		return exitUsage
 	}
-	// No hook is called, so no secret is needed.
+	// No hook is called, and the secret may be missing.
 	settings, ok := sh.load(c, false, config.Defaults{"SECRETS": hook.NewSecret()})
 	if !ok {
 		return exitFail
@@ -81,7 +81,7 @@ func printAttempt(w io.Writer, t race.Attempt) {
 	fmt.Fprintf(w, "%s  %v  accepted as %v\n", t.Instance, took, t.Sent.IDs)
 }
 
-// randomDigits returns n digits, as Auth makes its codes.
+// randomDigits returns n random digits, like Auth's codes.
 func randomDigits(n int) string {
 	limit := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 	number, err := rand.Int(rand.Reader, limit)

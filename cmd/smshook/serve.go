@@ -19,13 +19,13 @@ import (
 
 var serveCommand = command{
 	name:    "serve",
-	summary: "answer the hook (what smshook does without a command)",
+	summary: "answer the hook (also the command if there is none)",
 	help: `
-Answers Supabase Auth's Send SMS hook at POST /hooks/send-sms, until it gets SIGTERM or SIGINT; then it lets the calls in
-flight finish. GET /healthz says that the process lives, GET /readyz that it takes calls.
+Answers Supabase Auth's Send SMS hook at POST /hooks/send-sms until it gets SIGTERM or SIGINT. Then it first answers the calls that
+it has. GET /healthz says that the process runs, GET /readyz that it accepts calls.
 
-All settings come from the environment. Each may also be in a file, whose path is in the variable of its name with _FILE
-after it. They are:
+All settings come from the environment. A setting may also be in a file: then the variable with the same name and _FILE has the
+file's path. The settings are:
 
 ` + config.Text(config.Describe(all.Drivers())),
 	run: serve,
@@ -64,10 +64,10 @@ const linger = time.Second
 // serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr. On SIGHUP the
 // settings are loaded again.
 func (sh *shell) serve(ctx context.Context, settings config.Config, load loader, listener net.Listener, linger time.Duration) error {
-	signal.Ignore(syscall.SIGPIPE) // who reads the log may go away: no reason to leave a call without its answer
-	backlog := app.NewBacklog(sh.stderr)
-	defer backlog.Close()
-	log := app.NewLog(settings, backlog)
+	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away: calls must still be answered
+	logBuffer := app.NewLogBuffer(sh.stderr)
+	defer logBuffer.Close()
+	log := app.NewLog(settings, logBuffer)
 	a, err := app.New(settings, version(), log, sh.stdout)
 	if err != nil {
 		listener.Close()
@@ -97,7 +97,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 	return a.Serve(ctx, listener, admin, linger)
 }
 
-// listenError says why an address can't be listened on, without the address: a misplaced secret would be told.
+// listenError says why the program can't listen on an address. It doesn't quote the address, which may be a misplaced secret.
 func listenError(setting string, err error) error {
 	reason := errors.New("there is no such address on this machine")
 	var system *os.SyscallError
@@ -109,7 +109,7 @@ func listenError(setting string, err error) error {
 
 func instanceNames(settings config.Config) []string {
 	var names []string
-	for _, instance := range settings.Instances {
+	for _, instance := range settings.Providers {
 		names = append(names, instance.Name)
 	}
 	return names

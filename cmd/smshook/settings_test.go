@@ -17,8 +17,8 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// TestSettingsReachTheirPlace sets what can be set and looks for it at the other end of the program.
-func TestSettingsReachTheirPlace(t *testing.T) {
+// Each setting takes effect in the whole program.
+func TestSettingsTakeEffect(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	admin := listener.Addr().String()
@@ -54,11 +54,11 @@ func TestSettingsReachTheirPlace(t *testing.T) {
 	require.Equal(t, "sees a success", call("15555550100", ""))
 	require.Equal(t, "Body=028687 – Acme\nFrom=+15005550006\nTo=+15555550100\nValidityPeriod=45\n", asked(twilio))
 	require.Equal(t, "sees a success", call("15555550100", "mfa"))
-	require.Equal(t, "Body=028687 – Acme\nFrom=+15005550006\nTo=+15555550100\n", asked(twilio), "a second factor lives longer")
+	require.Equal(t, "Body=028687 – Acme\nFrom=+15005550006\nTo=+15555550100\n", asked(twilio), "a second factor is valid for longer")
 	require.Equal(t, "sees a success", call("447400123456", ""))
 	require.Equal(t, "Body=028687 – Acme\nMessagingServiceSid=MG00000000000000000000000000000000\nTo=+447400123456\nValidityPeriod=45\n", asked(british))
 
-	// Who asks again, without having signed in since, goes through the next instance; here, rules of two for +33.
+	// A user who asks again, and has not signed in since, gets the code through the next instance. The route for +33 has two.
 	again := func() string {
 		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user","confirmation_sent_at":"%s"},"sms":{"otp":"028687","phone":"33612345678"}}`,
 			hook.NewUUID(), time.Now().Format(time.RFC3339Nano))

@@ -23,15 +23,16 @@ var signCommand = command{
 	args:    "[-curl URL | -send URL] [-keep] FILE|-",
 	summary: "sign a call as Auth does, and send it",
 	help: `
-Reads the body of a call from FILE, or from standard input, and prints the webhook-* headers that Supabase Auth would send
-with it. They are valid for five minutes.
+Reads the body of a call from FILE, or from standard input, and prints the webhook-* headers that Supabase Auth would send with it.
+They are valid for five minutes.
 
-With -curl it prints a whole curl command instead. With -send it posts the call itself, as Auth would: at most 5 s for at
-most three attempts. It prints the answer and what the app's user would see of it, and exits with 1 if that is no success.
-Both make it a new call first, by a new metadata.uuid or, where there is no metadata, a new code of the same length: a
-repeated call is answered as before, without a second message. -keep leaves the body as it is.
+With -curl it prints a whole curl command instead. With -send it posts the call as Auth would: at most three attempts, in at most
+5 s. It prints the answer and what the app's user would see, and exits with 1 unless that is a success.
 
-The secret is SMSHOOK_SECRETS, or else the one that smshook dev keeps in this folder.`,
+Both change the body into a new call: they set a new metadata.uuid or, if there is no metadata, a new code of the same length. A
+repeated call would get the same answer as before, without a second message. With -keep they don't change the body.
+
+The secret is SMSHOOK_SECRETS, or else the one that smshook dev has stored in this folder.`,
 	run: sign,
 }
 
@@ -39,7 +40,7 @@ func sign(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	curl := flags.String("curl", "", "print a curl command that calls the hook at `URL`")
 	post := flags.String("send", "", "call the hook at `URL`")
-	keep := flags.Bool("keep", false, "leave the body as it is")
+	keep := flags.Bool("keep", false, "don't change the body")
 	if code, ok := sh.parse(c, flags, args, 1); !ok {
 		return code
 	}
@@ -78,7 +79,7 @@ func sign(ctx context.Context, sh *shell, c command, args []string) int {
 	return exitOK
 }
 
-// call posts the call and prints what comes of it.
+// call posts the call and prints the result.
 func (sh *shell) call(ctx context.Context, c command, caller hook.Caller, url string, body []byte) int {
 	seen, err := caller.Call(ctx, url, body)
 	if err != nil {
@@ -95,7 +96,7 @@ func (sh *shell) call(ctx context.Context, c command, caller hook.Caller, url st
 	return exitOK
 }
 
-// replyLine is what the hook answered.
+// replyLine is the hook's answer in one line.
 func replyLine(seen hook.Seen) string {
 	if seen.Reply == nil {
 		return "none"
@@ -103,7 +104,7 @@ func replyLine(seen hook.Seen) string {
 	return fmt.Sprintf("%d %s", seen.Reply.Status, seen.Reply.Body)
 }
 
-// userLine is what the app's user makes of it.
+// userLine is what the app's user sees, in one line.
 func userLine(seen hook.Seen) string {
 	if seen.OK() {
 		return "sees a success"
@@ -111,7 +112,7 @@ func userLine(seen hook.Seen) string {
 	return fmt.Sprintf("sees %d %s", seen.Status, seen.Message)
 }
 
-// maxFile is far above what a hook takes, so that its limit can be tried.
+// maxFile is much larger than the largest body that the hook accepts: a test of that limit must be possible.
 const maxFile = 16 << 20
 
 func (sh *shell) readFile(name string) ([]byte, error) {
@@ -129,24 +130,24 @@ func (sh *shell) readFile(name string) ([]byte, error) {
 func readAll(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err == nil && len(body) > maxFile {
-		return nil, fmt.Errorf("the body is over %d bytes", maxFile)
+		return nil, fmt.Errorf("the body is larger than %d bytes", maxFile)
 	}
 	return body, err
 }
 
-// secrets are those of the environment, or else of development in this folder.
+// secrets returns the secrets of the environment, or else the one that dev has stored in this folder.
 func (sh *shell) secrets() (hook.Secrets, error) {
 	text, err := config.Lookup(sh.env, "SECRETS")
 	if err != nil {
 		return nil, err
 	}
 	if text == "" {
-		if text, err = keptSecret(); err != nil {
+		if text, err = storedSecret(); err != nil {
 			return nil, err
 		}
 	}
 	if text == "" {
-		return nil, errors.New(config.Prefix + "SECRETS is not set, and `smshook dev` has kept no secret in this folder")
+		return nil, errors.New(config.Prefix + "SECRETS is not set, and `smshook dev` has stored no secret in this folder")
 	}
 	var secrets hook.Secrets
 	if err := secrets.UnmarshalText([]byte(text)); err != nil {
@@ -155,11 +156,11 @@ func (sh *shell) secrets() (hook.Secrets, error) {
 	return secrets, nil
 }
 
-// renewed returns the body as another call of the same content.
+// renewed returns the body as a new call with the same content.
 func renewed(body []byte) ([]byte, error) {
 	var call map[string]json.RawMessage
 	if err := json.Unmarshal(body, &call); err != nil {
-		return nil, errors.New("the body is not a JSON object; with -keep it is sent as it is")
+		return nil, errors.New("the body is not a JSON object; with -keep it is not changed")
 	}
 	part, field, value := "sms", "otp", ""
 	if metadata, ok := call["metadata"]; ok && string(metadata) != "null" {
@@ -167,21 +168,21 @@ func renewed(body []byte) ([]byte, error) {
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(call[part], &fields); err != nil || fields == nil {
-		return nil, fmt.Errorf("%s is not an object; with -keep the body is sent as it is", part)
+		return nil, fmt.Errorf("%s is not an object; with -keep the body is not changed", part)
 	}
 	if value == "" {
 		var old string
 		if err := json.Unmarshal(fields[field], &old); err != nil || old == "" {
-			return nil, fmt.Errorf("%s.%s is not a text; with -keep the body is sent as it is", part, field)
+			return nil, fmt.Errorf("%s.%s is not a string; with -keep the body is not changed", part, field)
 		}
 		value = randomDigits(len(old))
 	}
-	fields[field], _ = json.Marshal(value) // texts and raw JSON always marshal
+	fields[field], _ = json.Marshal(value) // strings and raw JSON can always be marshalled
 	call[part], _ = json.Marshal(fields)
 	return json.Marshal(call)
 }
 
-// signedHeaders returns the headers as lines.
+// signedHeaders returns the webhook-* headers, one per line.
 func signedHeaders(secrets hook.Secrets, body []byte) []string {
 	header := http.Header{}
 	secrets.Sign(header, hook.NewUUID(), time.Now(), body)
@@ -202,7 +203,7 @@ func curlCommand(secrets hook.Secrets, url string, body []byte) string {
 	return strings.Join(lines, " \\\n  ")
 }
 
-// quoted makes one word of a text for a POSIX shell.
+// quoted returns a text as one word of a POSIX shell.
 func quoted(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

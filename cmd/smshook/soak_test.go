@@ -33,18 +33,17 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// soakTime is the variable that says how long TestSoak runs.
+// soakTime is the variable with the duration of TestSoak.
 const soakTime = "SOAK"
 
 const (
 	soakCallers     = 16
-	soakGenerations = 4 // processes, one after the other, each the whole program
+	soakGenerations = 4 // processes with the whole program, one after the other
 	soakSite        = "https://soak.example"
 )
 
-// TestSoak runs the program as an operator does, in a process that is replaced by the next one under load, with instances that
-// fail at random and callers of all kinds. Nothing that was accepted may be lost, nothing sent twice that wasn't asked for
-// twice, and nothing may grow.
+// TestSoak runs the program in a process, and replaces this process several times under load. The provider fails at random, and there are
+// callers of all kinds. No accepted message may be lost, none may be sent twice without a reason, and memory and goroutines must not grow.
 func TestSoak(t *testing.T) {
 	lasts, err := time.ParseDuration(os.Getenv(soakTime))
 	if err != nil {
@@ -72,10 +71,10 @@ func TestSoak(t *testing.T) {
 	end := s.now().read(t, "process_resident_memory_bytes")
 	s.client.CloseIdleConnections()
 	require.Eventually(t, func() bool { return s.now().read(t, "go_goroutines") <= idle+5 }, 60*time.Second, 100*time.Millisecond,
-		"goroutines were %v when nothing had been done", idle)
+		"there were %v goroutines at the start", idle)
 	s.now().stop(t)
 
-	s.judge(t)
+	s.compare(t)
 	t.Logf("resident memory %.1f MB half-way through the last process, %.1f MB at its end", half/1e6, end/1e6)
 	if !providertest.RaceDetector {
 		require.Less(t, end, half*1.3+16e6)
@@ -83,7 +82,7 @@ func TestSoak(t *testing.T) {
 	t.Log(s.counts())
 }
 
-// soak is what all parts of the test know of each other.
+// soak is the state of the test.
 type soak struct {
 	auth     hook.Caller
 	forger   hook.Caller
@@ -94,17 +93,17 @@ type soak struct {
 	process atomic.Pointer[soakProcess]
 	next    atomic.Int64 // number of the next code
 
-	mu      sync.Mutex
-	count   map[string]int
-	codes   map[string]*soakCode
-	strange []string // what must not happen
+	mu     sync.Mutex
+	count  map[string]int
+	codes  map[string]*soakCode
+	errors []string
 }
 
-// soakCode is what became of one code.
+// soakCode has the counts for one code.
 type soakCode struct {
 	calls, accepted int // of the hook
-	taken, unknown  int // by instances
-	failed          int // receipts of failure that were sent
+	taken, unknown  int // messages that the provider has accepted, and that it has left unanswered
+	failed          int // receipts that reported a failure
 }
 
 func newSoak(t *testing.T) *soak {
@@ -112,7 +111,7 @@ func newSoak(t *testing.T) *soak {
 	s.auth, s.forger = auth(t, hookSecret), auth(t, hook.NewSecret())
 	s.client = s.auth.HTTP
 	s.client.Transport.(*http.Transport).MaxIdleConnsPerHost = 2 * soakCallers
-	s.twilio = httptest.NewServer(http.HandlerFunc(s.carry))
+	s.twilio = httptest.NewServer(http.HandlerFunc(s.provider))
 	t.Cleanup(s.twilio.Close)
 	return s
 }
@@ -123,14 +122,14 @@ func (s *soak) add(what string) {
 	s.count[what]++
 }
 
-// never notes something that must not happen.
+// never records something that must not happen.
 func (s *soak) never(what string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.strange = append(s.strange, what)
+	s.errors = append(s.errors, what)
 }
 
-// of lets f look at what became of a code.
+// of calls f with the counts for a code.
 func (s *soak) of(code string, f func(*soakCode)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +166,7 @@ func startProcess(t *testing.T, env ...string) *soakProcess {
 	return p
 }
 
-// replace starts the program, lets it have the calls, and ends the one before while calls are under way.
+// replace starts a new process, sends the calls there, and stops the process before it during calls.
 func (s *soak) replace(t *testing.T) {
 	admin := freeAddr(t)
 	env := []string{
@@ -186,7 +185,7 @@ func (s *soak) replace(t *testing.T) {
 	}
 }
 
-// reload makes the program read its settings again while calls are under way.
+// reload makes the program read its settings again during calls.
 func (s *soak) reload(t *testing.T) {
 	require.NoError(t, s.now().command.Process.Signal(syscall.SIGHUP))
 	require.Eventually(t, func() bool { return strings.Contains(s.now().stderr.String(), `"message":"reloaded"`) }, 10*time.Second, 10*time.Millisecond)
@@ -200,7 +199,7 @@ func (p *soakProcess) stop(t *testing.T) {
 	require.Contains(t, p.stderr.String(), `"message":"drained"`)
 }
 
-// read returns a metric of the program.
+// read returns the value of a metric.
 func (p *soakProcess) read(t *testing.T, metric string) float64 {
 	response, err := http.Get("http://" + p.admin + "/metrics")
 	require.NoError(t, err)
@@ -223,12 +222,12 @@ func (s *soak) call(ctx context.Context, random *rand.Rand) {
 		switch kind := random.IntN(100); {
 		case kind < 55:
 			s.good(hookURL, code, body)
-		case kind < 65: // what a broken connection makes Auth do, and more of it
-			var twins sync.WaitGroup
+		case kind < 65: // repeats, as after broken connections, but more of them
+			var repeats sync.WaitGroup
 			for range 5 {
-				twins.Go(func() { s.good(hookURL, code, body) })
+				repeats.Go(func() { s.good(hookURL, code, body) })
 			}
-			twins.Wait()
+			repeats.Wait()
 			s.good(hookURL, code, body)
 		case kind < 75:
 			s.refused("forged", 401, s.request(s.forger.Secrets, hookURL, body, time.Now()))
@@ -240,7 +239,7 @@ func (s *soak) call(ctx context.Context, random *rand.Rand) {
 			s.refused("huge", 413, s.request(s.auth.Secrets, hookURL, bytes.Repeat([]byte(" "), hook.MaxBody+1), time.Now()))
 		case kind < 96:
 			s.refused("forged receipts", 403, s.receipt(hookURL, "/receipts/one/0123456789abcdefghijkl", "SM0", "failed", ""))
-		default: // its user leaves
+		default: // the caller leaves
 			limited, cancel := context.WithTimeout(ctx, time.Duration(random.IntN(20))*time.Millisecond)
 			s.leave(limited, hookURL, code, body)
 			cancel()
@@ -259,7 +258,7 @@ func (s *soak) request(secrets hook.Secrets, url string, body []byte, at time.Ti
 	return r
 }
 
-// do returns the status and body of an answer. There is always one: no call is lost to a restart.
+// do returns the status and the body of the answer. There must always be one, also during a restart.
 func (s *soak) do(r *http.Request) (int, string) {
 	response, err := s.client.Do(r)
 	if err != nil {
@@ -275,11 +274,11 @@ func (s *soak) do(r *http.Request) (int, string) {
 }
 
 func (s *soak) good(url, code string, body []byte) {
-	settled := false
-	s.of(code, func(c *soakCode) { settled = c.accepted > 0 })
+	acceptedBefore := false
+	s.of(code, func(c *soakCode) { acceptedBefore = c.accepted > 0 })
 	status, answer := s.do(s.request(s.auth.Secrets, url, body, time.Now()))
 	accepted := answer == "{}"
-	if settled && !accepted {
+	if acceptedBefore && !accepted {
 		s.never("a repeat was refused though its call had been accepted")
 	}
 	if status != http.StatusOK || !accepted && !strings.HasPrefix(answer, `{"error":{"http_code":422,`) {
@@ -314,8 +313,8 @@ func (s *soak) leave(ctx context.Context, url, code string, body []byte) {
 
 var soakText = regexp.MustCompile(`[0-9]{10}`)
 
-// carry is both instances.
-func (s *soak) carry(w http.ResponseWriter, r *http.Request) {
+// provider answers for both instances.
+func (s *soak) provider(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		return
 	}
@@ -346,7 +345,7 @@ func (s *soak) carry(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// report makes the receipts of one message, in any order and more than once.
+// report sends the receipts of one message, in random order and more than once.
 func (s *soak) report(code, sid, callback string) {
 	address, err := url.Parse(callback)
 	if err != nil || !strings.HasPrefix(callback, soakSite+"/receipts/") {
@@ -365,7 +364,7 @@ func (s *soak) report(code, sid, callback string) {
 	}
 }
 
-// receipt returns a receipt for an address below soakSite, signed if the whole address is given.
+// receipt returns a receipt for an address below soakSite. Its signature is valid if whole is the whole address.
 func (s *soak) receipt(base, path, sid, state, whole string) *http.Request {
 	form := url.Values{"MessageSid": {sid}, "MessageStatus": {state}, "AccountSid": {"AC00000000000000000000000000000000"}}
 	if state == "undelivered" {
@@ -383,19 +382,19 @@ func (s *soak) receipt(base, path, sid, state, whole string) *http.Request {
 	return r
 }
 
-// judge holds what was answered against what the instances took.
-func (s *soak) judge(t *testing.T) {
+// compare compares the answers of the program with the messages that the provider has accepted.
+func (s *soak) compare(t *testing.T) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	require.Empty(t, s.strange)
+	require.Empty(t, s.errors)
 	for code, c := range s.codes {
 		switch {
 		case c.accepted > 0 && c.taken+c.unknown == 0:
-			t.Errorf("%s was accepted, and no instance has it", code)
+			t.Errorf("%s was accepted, but no instance has it", code)
 		case c.taken > 1+c.failed+c.unknown:
-			t.Errorf("%s was sent %d times, and %d receipts said that it failed", code, c.taken, c.failed)
+			t.Errorf("%s was sent %d times, but only %d receipts reported a failure", code, c.taken, c.failed)
 		case c.calls > 0 && c.accepted == 0 && c.taken > 0:
-			t.Errorf("%s was refused, and an instance has it", code)
+			t.Errorf("%s was refused, but an instance has it", code)
 		}
 		if c.calls > 0 {
 			s.count["codes"]++
@@ -421,7 +420,7 @@ func (s *soak) counts() string {
 	return b.String()
 }
 
-// freeAddr returns an address that nobody listens on.
+// freeAddr returns an address on which no program listens.
 func freeAddr(t *testing.T) string {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -429,8 +428,8 @@ func freeAddr(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// TestEveryInstanceHangs: with 500 hooks a second and no instance that answers, calls over the limit are answered at once, and
-// neither goroutines nor memory grow beyond what the limit allows.
+// With 500 calls a second and instances that don't answer, calls over SMSHOOK_CONCURRENCY are answered at once. Goroutines and memory don't
+// grow beyond what that setting allows.
 func TestEveryInstanceHangs(t *testing.T) {
 	const perSecond, lasts = 500, 4 * time.Second
 	s := newSoak(t)
@@ -456,9 +455,9 @@ func TestEveryInstanceHangs(t *testing.T) {
 				s.never(fmt.Sprint("answer ", status, " ", answer, " after ", time.Since(start)))
 			}
 			if answer == "{}" {
-				s.add("taken as sent")
+				s.add("answered as sent")
 			} else {
-				s.add("told that it failed")
+				s.add("answered as failed")
 			}
 		})
 	}
@@ -466,9 +465,9 @@ func TestEveryInstanceHangs(t *testing.T) {
 	calls.Wait()
 	close(hold)
 	s.now().stop(t)
-	require.Empty(t, s.strange)
-	t.Logf("%d hooks a second for %v: %v goroutines, %.0f MB%s", perSecond, lasts, goroutines, memory/1e6, s.counts())
-	// 512 hooks at once, each with a connection; 512 attempts at each of two instances, each with a connection of its own.
+	require.Empty(t, s.errors)
+	t.Logf("%d calls a second for %v: %v goroutines, %.0f MB%s", perSecond, lasts, goroutines, memory/1e6, s.counts())
+	// 512 calls at the same time, each with a connection. 512 attempts at each of two instances, each with its own connection.
 	require.Less(t, goroutines, 512.0*(3+2*4))
 	if !providertest.RaceDetector {
 		require.Less(t, memory, 256e6)

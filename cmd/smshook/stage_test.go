@@ -25,8 +25,8 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// stage is the whole way of a call between Auth and the instances, over pipes: built inside a synctest bubble, its hours take
-// no time. The instances are Twilio accounts a, b, c …, each with a fake of its own.
+// stage has all parts between Auth and the providers, connected by pipes. Made inside a synctest bubble, it runs in virtual time. The
+// instances are Twilio accounts a, b, c …, each with its own fake.
 type stage struct {
 	dispatcher *dispatch.Dispatcher
 	auth       hook.Caller
@@ -35,7 +35,7 @@ type stage struct {
 	ended      func(race.Attempt)
 }
 
-// newStage opens a stage on which each fake is one instance.
+// newStage makes a stage with one instance for each fake.
 func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *stage {
 	s := &stage{fakes: fakes, door: providertest.NewPipes()}
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
@@ -50,18 +50,18 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	settings, err := config.Load(append(env, "SMSHOOK_PROVIDERS="+strings.Join(names, ",")), all.Drivers(), false, nil)
 	require.NoError(t, err)
 	var instances []*race.Instance
-	for i, instance := range settings.Instances {
+	for i, instance := range settings.Providers {
 		provider, err := instance.Provider(providers.Deps{HTTP: fakes[i].Client()})
 		require.NoError(t, err)
-		instances = append(instances, race.NewInstance(instance.Name, provider, nil, settings.AtOnce))
+		instances = append(instances, race.NewInstance(instance.Name, provider, nil, settings.Concurrency))
 	}
 	runner := &race.Runner{Patience: settings.Patience, Unknown: unknown, Ended: func(a race.Attempt) {
 		if s.ended != nil {
 			s.ended(a)
 		}
 	}}
-	memory := ledger.NewMemory(ledger.Settings{CallerWaits: hook.AuthWaits, MaxWaiting: settings.AtOnce}, policy.NewMemory(), time.Now)
-	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.AtOnce, Texts: settings.Texts}, memory, instances, runner, dispatch.Events{})
+	memory := ledger.NewMemory(ledger.Settings{CallerWaits: hook.AuthWaits, MaxWaiting: settings.Concurrency}, policy.NewMemory(), time.Now)
+	s.dispatcher = dispatch.New(dispatch.Settings{CallerWaits: hook.AuthWaits, Budget: settings.Budget, Concurrency: settings.Concurrency, Texts: settings.Texts}, memory, instances, runner, dispatch.Events{})
 	front := &server.Server{
 		Dispatcher: s.dispatcher, Log: zerolog.Nop(), Metrics: metrics.New("v1"),
 		Sentences: server.Sentences{JustSent: settings.TextJustSent, TooMany: settings.TextTooMany, Number: settings.TextNumber, Failed: settings.TextFailed},
@@ -79,7 +79,7 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 	return s
 }
 
-// call makes one call of Auth's, of a user and for a number of its own.
+// call makes a call of Auth. Each n has its own user and number.
 func (s *stage) call(t *testing.T, n int) hook.Seen {
 	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%06d","phone":"1555%07d"}}`,
 		hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n, n)
@@ -88,10 +88,10 @@ func (s *stage) call(t *testing.T, n int) hook.Seen {
 	return seen
 }
 
-// broken is what can go wrong before a connection stands.
+// broken replaces the function that makes connections.
 type broken func(ctx context.Context, network, address string) (net.Conn, error)
 
-// dialling gives a fake's client another way to its connections.
+// dialling replaces the function by which a fake's client makes connections.
 func dialling(fake *providertest.Fake, dial broken) *providertest.Fake {
 	fake.Client().Transport.(*http.Transport).DialContext = dial
 	return fake

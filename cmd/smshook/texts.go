@@ -8,7 +8,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// printTexts prints the text of each locale as a phone gets it, and what it takes to send it.
+// printTexts prints the text of each locale, with its segments and its encoding.
 func printTexts(w io.Writer, settings config.Config) {
 	for _, sample := range settings.Texts.Samples(providers.NewSecret("123456")) {
 		encoding := "GSM-7"

@@ -11,28 +11,6 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-func TestCheckPrintsThePolicy(t *testing.T) {
-	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
-	r := smshook(t, "", serveEnv(twilio.URL, "SMSHOOK_PHONE_CHECK=possible", "SMSHOOK_COUNTRIES=IE,GB", "SMSHOOK_BLOCKED_COUNTRIES=CU",
-		"SMSHOOK_BLOCKED_PREFIXES=+4470", "SMSHOOK_BLOCKED_TYPES=voip", "SMSHOOK_LIMIT_PHONE=off", "SMSHOOK_LIMIT_PREFIX=10/24h",
-		"SMSHOOK_LIMIT_TOTAL=1000/1h", "SMSHOOK_LIMIT_ALL=3000/1h", "SMSHOOK_POLICY=observe"), "check")
-	require.Equal(t, exitOK, r.code, r.stderr)
-	require.Contains(t, r.stdout, `
-numbers   are checked: possible
-numbers   only in GB, IE
-numbers   not in CU
-numbers   not with +4470
-numbers   not of type voip
-limit     a number: off (only observed)
-limit     an account: 10 at once, then one every 6m (only observed)
-limit     an IP address: off (only observed)
-limit     a prefix: 10 at once, then one every 2h24m (only observed)
-limit     a country: off (only observed)
-limit     in total: 1000 at once, then one every 3.6s (only observed)
-limit     in all, confirmed numbers too: 3000 at once, then one every 1.2s (only observed)
-`)
-}
-
 func TestCheckTracesANumber(t *testing.T) {
 	twilio := providertest.NewFake(t)
 	env := serveEnv(twilio.URL, "SMSHOOK_PROVIDERS=twilio,british=twilio", "SMSHOOK_ROUTES=GB: british", "SMSHOOK_BLOCKED_COUNTRIES=IN",
@@ -44,12 +22,12 @@ func TestCheckTracesANumber(t *testing.T) {
 		want string
 	}{
 		{"-phone +447400123456 -ip 203.0.113.7", exitOK, `number    +4474*****456, calling code +44, country GB, type mobile
-verdict   may be texted
+verdict   allowed
 route     british
 `},
 		{"-phone 15555550100 -ip 10.0.0.1", exitOK, `number    +1555****100, calling code +1, country unknown, type unknown
-ip        no public address: the limit for an IP address is not for it
-verdict   may be texted
+ip        not a public address: LIMIT_IP doesn't count it
+verdict   allowed
 route     twilio, british
 `},
 		{"-phone +919876543210 -ip 203.0.113.7", exitFail, `number    +9198*****210, calling code +91, country IN, type mobile
@@ -73,16 +51,34 @@ answer    422 "This number cannot receive codes."
 	} {
 		require.Equal(t, result{code: exitUsage, stderr: want}, smshook(t, "", env, append([]string{"check"}, strings.Fields(args)...)...))
 	}
-	require.Empty(t, twilio.Requests(), "nothing is sent, nor asked")
+	require.Empty(t, twilio.Requests(), "no request is made")
 }
 
-// Each rule refuses, in the whole program, what its setting says.
-func TestPolicySettingsReachTheirPlace(t *testing.T) {
+// For a number that is refused, check prints the answer that serve gives to Auth.
+func TestCheckPrintsTheAnswerOfServe(t *testing.T) {
+	twilio := providertest.NewFake(t)
+	env := serveEnv(twilio.URL, "SMSHOOK_BLOCKED_COUNTRIES=IN", "SMSHOOK_TEXT_JUST_SENT=just sent", "SMSHOOK_TEXT_TOO_MANY=too many",
+		"SMSHOOK_TEXT_NUMBER=bad number", "SMSHOOK_TEXT_FAILED=failed")
+	p := starting(t, []string{"serve"}, env...)
+	for _, number := range []string{"919876543210", "07400123456"} {
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"%s"}}`, hook.NewUUID(), number)
+		seen, err := auth(t, hookSecret).Call(t.Context(), p.url, body)
+		require.NoError(t, err)
+		printed := smshook(t, "", env, "check", "-phone", number)
+		_, answer, _ := strings.Cut(printed.stdout, "\nanswer    ")
+		require.Equal(t, fmt.Sprintf("%d %q\n", seen.Status, seen.Message), answer, printed.stderr)
+		require.Equal(t, "422 \"bad number\"\n", answer)
+	}
+	require.Empty(t, twilio.Requests(), "nothing is sent")
+}
+
+// Each rule refuses what its setting says, in the whole program.
+func TestPolicySettingsTakeEffect(t *testing.T) {
 	const number, neighbour, other = "447400120001", "447400120002", "447400990001"
 	for _, tt := range []struct {
 		settings      []string
 		first, second string
-		user          string // who asks second; a asks first
+		user          string // who makes the second request; a makes the first
 		want          string
 	}{
 		{nil, number, neighbour, "b", "sees a success"},
@@ -119,7 +115,7 @@ func TestPolicySettingsReachTheirPlace(t *testing.T) {
 	}
 }
 
-// Who develops asks often for one number.
+// Developers often ask for many codes to one number.
 func TestDevOnlyObserves(t *testing.T) {
 	t.Chdir(t.TempDir())
 	p := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS="+hookSecret, "SMSHOOK_LOG_FORMAT=json")
@@ -130,6 +126,6 @@ func TestDevOnlyObserves(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))
 	}
-	p.stop() // the log is whole then
+	p.stop() // then the log is complete
 	require.Contains(t, p.stderr.String(), "not refused by limit_phone (5/10m) since the policy only observes")
 }

@@ -11,7 +11,7 @@ import (
 var versionCommand = command{
 	name:    "version",
 	summary: "print the version",
-	help:    "Prints the version of smshook and of the Go it was built with.",
+	help:    "Prints the version of smshook, and of Go.",
 	run: func(_ context.Context, sh *shell, c command, args []string) int {
 		if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
 			return code
@@ -21,10 +21,10 @@ var versionCommand = command{
 	},
 }
 
-// release is set when an image or a release is built: -ldflags "-X main.release=v1.2.3".
+// release is set by the build of an image or a release: -ldflags "-X main.release=v1.2.3".
 var release string
 
-// version is the release, or else what the build knows of its source.
+// version returns the release, or else the version that the build has taken from the source.
 func version() string {
 	if release != "" {
 		return release

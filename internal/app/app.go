@@ -1,4 +1,4 @@
-// Package app puts the program together from its settings, serves, and drains.
+// Package app builds the program from its settings, and runs it.
 package app
 
 import (
@@ -23,23 +23,23 @@ import (
 	"github.com/smshook/smshook/providers/call"
 )
 
-// App is the program, wired.
+// App is the whole program.
 type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings  config.Config    // as they were at the start
-	instances config.Instances // as they are now
-	deps      providers.Deps
-	log       zerolog.Logger
-	metrics   *metrics.Metrics
-	store     *store
-	alarm     server.Throttle // by instance, of those that need an operator
+	settings   config.Config    // as at the start
+	instances  config.Instances // as now
+	deps       providers.Deps
+	log        zerolog.Logger
+	metrics    *metrics.Metrics
+	store      *store
+	accountLog server.Throttle // limits the log lines about account problems, by instance
 }
 
-// New wires the program, of some version, and opens its store: App.Close closes it. Messages of instances that send nothing go to out.
+// New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, instances: c.Instances, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, instances: c.Providers, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	return a, nil
 }
@@ -70,7 +70,7 @@ func dispatchSettings(c config.Config) dispatch.Settings {
 	return dispatch.Settings{
 		CallerWaits: hook.AuthWaits,
 		Budget:      c.Budget,
-		Concurrency: c.AtOnce,
+		Concurrency: c.Concurrency,
 		CodeLife:    c.CodeLife,
 		PhoneCheck:  c.PhoneCheck,
 		Policy:      c.PolicySettings(),
@@ -82,9 +82,9 @@ func dispatchSettings(c config.Config) dispatch.Settings {
 func ledgerSettings(c config.Config) ledger.Settings {
 	return ledger.Settings{
 		CallerWaits:  hook.AuthWaits,
-		ResendWindow: c.Resend,
+		ResendWindow: c.ResendWindow,
 		CodeLife:     max(c.CodeLife, dispatch.DefaultLife),
-		MaxWaiting:   c.AtOnce,
+		MaxWaiting:   c.Concurrency,
 		LateFallback: c.LateFallback == "on" && c.Addresses().On(),
 	}
 }
@@ -93,15 +93,15 @@ func sentences(c config.Config) server.Sentences {
 	return server.Sentences{JustSent: c.TextJustSent, TooMany: c.TextTooMany, Number: c.TextNumber, Failed: c.TextFailed}
 }
 
-// newInstances returns those of the settings, in their order, all of them counted.
+// newInstances returns the instances of the settings, in their order, and registers their metrics.
 func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 	opened, err := a.open(c)
 	if err != nil {
 		return nil, err
 	}
 	var instances []*race.Instance
-	for i, configured := range c.Instances {
-		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.AtOnce)
+	for i, configured := range c.Providers {
+		instance := race.NewInstance(configured.Name, opened[i], configured.Codes, c.Concurrency)
 		instances = append(instances, instance)
 		a.metrics.Instance(instance.Name)
 		a.metrics.InstancePatience(instance.Name, func() time.Duration { return instance.Patience(c.Patience) })
@@ -112,14 +112,14 @@ func (a *App) newInstances(c config.Config) ([]*race.Instance, error) {
 	return instances, nil
 }
 
-// open opens the accounts of the settings, in their order. Those whose receipts would be refused ask for none.
+// open opens the instances of the settings, in their order. An instance gets no receipt address if its receipts would be refused.
 func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	var opened []providers.Provider
-	for _, instance := range c.Instances {
+	for _, instance := range c.Providers {
 		deps := a.deps
 		deps.Callback = c.Addresses().Of(instance.Name)
 		provider, err := instance.Provider(deps)
-		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.Unsigned, instance.Name) {
+		if err == nil && Unsigned(provider) != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
 			deps.Callback = providers.Callback{}
 			provider, err = instance.Provider(deps)
 		}
@@ -131,8 +131,8 @@ func (a *App) open(c config.Config) ([]providers.Provider, error) {
 	return opened, nil
 }
 
-// Unsigned says why nothing proves who reports what becomes of an instance's messages. It is empty if a signature does, or if nobody
-// reports.
+// Unsigned says why the signature of an instance's receipts can't be checked. It is empty if the signature can be checked, or if there are
+// no receipts.
 func Unsigned(p providers.Provider) string {
 	receiver, ok := p.(providers.Receiver)
 	if !ok {
@@ -141,63 +141,63 @@ func Unsigned(p providers.Provider) string {
 	return receiver.Setup().Unsigned
 }
 
-// warnOfUnsigned logs which instances' receipts are refused.
+// warnOfUnsigned logs the instances whose receipts are refused.
 func (a *App) warnOfUnsigned(c config.Config) {
 	if !c.Addresses().On() {
 		return
 	}
 	for _, instance := range a.Dispatcher.Instances {
-		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.Unsigned, instance.Name) {
-			a.log.Warn().Str("instance", instance.Name).Msg("receipts are refused: no signature can be checked (smshook check tells why)")
+		if Unsigned(instance.Provider()) != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
+			a.log.Warn().Str("instance", instance.Name).Msg("receipts are refused: their signature can't be checked (smshook check says why)")
 		}
 	}
 }
 
-// With a second of lingering before, both stay under the 10 s after which Docker kills.
+// Together with a second of linger, both are less than the 10 s after which Docker kills the process.
 const (
-	// grace is how long the calls in flight have to be answered at shutdown. The server cuts each off before.
+	// grace is how long running calls may take at shutdown. The server's own timeouts end each call before.
 	grace = 7 * time.Second
 
-	// lateGrace is how long attempts and late fallbacks have to end once every call has been answered. Nobody waits for them but
-	// the log, while every call of Auth's is refused until the next process listens; and what Auth can wait for that is 4 s.
+	// lateGrace is how long attempts and late fallbacks may take after the last call has been answered. It is short: until the next
+	// process listens, Auth's calls are refused, and Auth repeats them for 4 s only.
 	lateGrace = time.Second
 )
 
-// Serve answers calls on the listener, and the operator on admin if there is one, until ctx ends. Then /readyz says no; having
-// lingered, it takes no more calls and lets those in flight finish. What goes on after them may be left unfinished: it is no
-// error, but told in the log.
+// Serve answers calls on the listener, and the operator on admin, which may be nil. When ctx ends, /readyz answers 503. After linger, it
+// takes no more calls, and waits for the running ones. Attempts that are still running after these may be left unfinished: that is
+// logged, and is no error.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
 	a.Dispatcher.Resume()
-	front := a.Server.HTTP(a.Server.Handler())
-	back := a.Server.HTTP(a.Server.Admin())
-	calls := watch(front)
+	public := a.Server.HTTP(a.Server.Handler())
+	operator := a.Server.HTTP(a.Server.Admin())
+	active := watchActive(public)
 	served := make(chan error, 2)
-	go func() { served <- front.Serve(listener) }()
+	go func() { served <- public.Serve(listener) }()
 	if admin != nil {
-		go func() { served <- back.Serve(admin) }()
+		go func() { served <- operator.Serve(admin) }()
 	}
 	select {
 	case err := <-served:
-		return errors.Join(fmt.Errorf("serving: %w", err), front.Close(), back.Close())
+		return errors.Join(fmt.Errorf("serving: %w", err), public.Close(), operator.Close())
 	case <-ctx.Done():
 	}
 	a.log.Info().Msg("draining")
 	a.Server.Drain()
 	time.Sleep(linger)
-	_ = front.Shutdown(ctx) // as ctx has ended, it closes the port and what is idle, and doesn't wait
+	_ = public.Shutdown(ctx) // ctx has ended: this closes the port and idle connections, and doesn't wait
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	if err := calls.wait(limited); err != nil {
-		return errors.Join(fmt.Errorf("draining: %w", err), front.Close(), back.Close())
+	if err := active.wait(limited); err != nil {
+		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
 	defer cancel()
 	if err := a.Dispatcher.Drain(late); err != nil {
-		a.log.Warn().Err(err).Msg("left unfinished")
+		a.log.Warn().Err(err).Msg("attempts left unfinished")
 	}
-	if err := calls.wait(limited); err != nil { // on connections that were new when the port closed
-		return errors.Join(fmt.Errorf("draining: %w", err), front.Close(), back.Close())
+	if err := active.wait(limited); err != nil { // for requests on connections that had no byte yet when the port closed
+		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
 	a.log.Info().Msg("drained")
-	return errors.Join(front.Close(), back.Close())
+	return errors.Join(public.Close(), operator.Close())
 }

@@ -30,7 +30,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// gate is an instance that answers once it is let.
+// gate is an instance that waits until open is closed.
 type gate struct {
 	reached chan struct{}
 	open    chan struct{}
@@ -46,7 +46,7 @@ func (g *gate) Send(ctx context.Context, _ providers.Message) (providers.Sent, e
 	}
 }
 
-// buffer may be written to while it is read.
+// buffer is a bytes.Buffer that may be used concurrently.
 type buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -84,7 +84,7 @@ func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buff
 	return "http://" + listener.Addr().String(), settings.Secrets, log, cancel, ended
 }
 
-func TestCallsInFlightFinishAtShutdown(t *testing.T) {
+func TestRunningCallsFinishAtShutdown(t *testing.T) {
 	g := &gate{make(chan struct{}), make(chan struct{})}
 	url, secrets, log, end, ended := serving(t, g)
 	client := &http.Client{Transport: &http.Transport{}}
@@ -99,10 +99,10 @@ func TestCallsInFlightFinishAtShutdown(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(log.String(), "draining") }, 5*time.Second, time.Millisecond)
 	select {
 	case err := <-ended:
-		t.Fatalf("it ended with a call in flight: %v", err)
+		t.Fatalf("it ended before the call was answered: %v", err)
 	default:
 	}
-	require.Eventually(t, func() bool { // nothing new is taken
+	require.Eventually(t, func() bool { // the port is closed
 		conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 		if err == nil {
 			conn.Close()
@@ -115,19 +115,19 @@ func TestCallsInFlightFinishAtShutdown(t *testing.T) {
 	require.Contains(t, log.String(), "drained")
 }
 
-// Connections on which nothing has come, as clients open in advance, don't hold up the end.
-func TestSilentConnectionsDoNotHoldUpTheEnd(t *testing.T) {
+// Clients open connections in advance.
+func TestConnectionsWithoutARequestDoNotDelayShutdown(t *testing.T) {
 	url, _, log, end, ended := serving(t, &gate{make(chan struct{}), make(chan struct{})})
 	silent, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	require.NoError(t, err)
 	defer silent.Close()
-	response, err := http.Get(url + "/healthz") // by now the silent one has been taken
+	response, err := http.Get(url + "/healthz") // the server has accepted the silent connection by now
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	start := time.Now()
 	end()
 	require.NoError(t, <-ended)
-	require.Less(t, time.Since(start), 1900*time.Millisecond, "http.Server.Shutdown waits for 2 s, until the head is too late")
+	require.Less(t, time.Since(start), 1900*time.Millisecond, "http.Server.Shutdown waits for the head for 2 s")
 	require.Contains(t, log.String(), "drained")
 }
 
@@ -140,8 +140,8 @@ func TestServeReportsABrokenListener(t *testing.T) {
 	require.ErrorIs(t, a.Serve(t.Context(), listener, nil, 0), net.ErrClosed)
 }
 
-// What is told in time is in the line of its hook.
-func TestAttemptsAreLogged(t *testing.T) {
+// Attempts that end in time are in the hook's line.
+func TestLateAttemptsPanicsAndAccountProblemsAreLogged(t *testing.T) {
 	fail := func(kind providers.Kind) *providers.Error {
 		return &providers.Error{Kind: kind, Code: "7", Err: errors.New("answer 400: no")}
 	}
@@ -158,15 +158,15 @@ func TestAttemptsAreLogged(t *testing.T) {
 		{with(func(a *race.Attempt) { a.Sent.IDs = []string{"SM1"} }), ""},
 		{with(func(a *race.Attempt) { a.Err = fail(providers.Rejected) }), ""},
 		{with(func(a *race.Attempt) { a.Late, a.Sent.IDs = true, []string{"SM1"} }),
-			`{"level":"info","id":"m","instance":"pigeon","took_ms":1.5,"provider_ids":["SM1"],"message":"instance accepted late"}`},
+			`{"level":"info","id":"m","instance":"pigeon","took_ms":1.5,"provider_ids":["SM1"],"message":"attempt accepted after the answer"}`},
 		{with(func(a *race.Attempt) { a.Late, a.Err = true, fail(providers.Rejected) }),
-			`{"level":"warn","id":"m","instance":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"instance failed late"}`},
+			`{"level":"warn","id":"m","instance":"pigeon","took_ms":1.5,"kind":"rejected","code":"7","error":"answer 400: no","message":"attempt failed after the answer"}`},
 		{with(func(a *race.Attempt) { a.Err = fail(providers.Account) }),
-			`{"level":"error","id":"m","times":1,"instance":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"instance's account needs an operator"}`},
+			`{"level":"error","id":"m","times":1,"instance":"pigeon","took_ms":1.5,"kind":"account","code":"7","error":"answer 400: no","message":"account problem: an operator must fix it"}`},
 		{with(func(a *race.Attempt) {
 			a.Err, a.Panic = fail(providers.Unknown), &race.Panic{Type: "string", Stack: []byte("stack")}
 		}),
-			`{"level":"error","id":"m","instance":"pigeon","took_ms":1.5,"type":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"instance panicked"}`},
+			`{"level":"error","id":"m","instance":"pigeon","took_ms":1.5,"type":"string","stack":"stack","kind":"unknown","code":"7","error":"answer 400: no","message":"provider code panicked"}`},
 	} {
 		written := new(bytes.Buffer)
 		a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
@@ -197,7 +197,7 @@ func TestReceiptsAreLogged(t *testing.T) {
 			a.reported(ledger.Report{ID: "m", Number: number.Masked(), Instance: "pigeon", Receipt: receipt(providers.StateUndelivered), After: 2 * time.Second})
 		}, `{"level":"warn","instance":"pigeon","state":"undelivered","kind":"channel","code":"7","id":"m","phone":"+1555****100","country":"","after_ms":2000,"message":"receipt"}`},
 		{func(a *App) { a.reported(ledger.Report{Instance: "pigeon", Receipt: receipt(providers.StateSent)}) },
-			`{"level":"debug","instance":"pigeon","state":"sent","code":"7","message":"receipt for no known message"}`},
+			`{"level":"debug","instance":"pigeon","state":"sent","code":"7","message":"receipt for an unknown message"}`},
 		{func(a *App) {
 			a.fellBack(dispatch.Fallback{MessageID: "m", Instance: "pigeon", Kind: providers.Channel, Outcome: race.Outcome{Attempts: []race.Attempt{failed}}})
 		}, `{"level":"warn","id":"m","instance":"pigeon","kind":"channel","accepted":false,` +
@@ -230,18 +230,18 @@ func TestLog(t *testing.T) {
 	require.Regexp(t, `^\d\d:\d\d:\d\d INF seen a=b\n$`, written.String())
 }
 
-// What a provider says is counted and logged by goroutines that nobody else guards: a bug there is a line in the log.
-func TestBugsInEvents(t *testing.T) {
+// Attempts and receipts are counted and logged in goroutines that have no other recover.
+func TestPanicInEventsIsLogged(t *testing.T) {
 	written := new(bytes.Buffer)
 	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}
 	a.guard(func() { a.ended(race.Attempt{Late: true, Segments: -1}) })
-	require.NotContains(t, written.String(), "panic", "a count below 0 is none")
+	require.NotContains(t, written.String(), "panic", "a count below 0 does not panic")
 
 	a.guard(func() { panic("028687") })
 	var line struct{ Level, Type, Stack, Message string }
 	require.NoError(t, json.Unmarshal(written.Bytes()[bytes.LastIndexByte(bytes.TrimSpace(written.Bytes()), '\n')+1:], &line))
 	require.Equal(t, "error string panic", line.Level+" "+line.Type+" "+line.Message)
-	require.Contains(t, line.Stack, "TestBugsInEvents")
+	require.Contains(t, line.Stack, "TestPanicInEventsIsLogged")
 	require.NotContains(t, written.String(), "028687")
 	w := httptest.NewRecorder()
 	a.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))

@@ -14,42 +14,41 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// ended counts an attempt, and logs what the line of the hook can't tell: attempts that end when that is written, and what only
-// an operator can mend.
-func (a *App) ended(t race.Attempt) {
+// ended counts an attempt. It logs what the hook's line can't contain: attempts that end after that line is written, panics, and problems
+// that only an operator can solve.
+func (a *App) ended(attempt race.Attempt) {
 	kind := metrics.Accepted
-	if t.Err != nil {
-		kind = t.Err.Kind.String()
+	if attempt.Err != nil {
+		kind = attempt.Err.Kind.String()
 	}
-	a.metrics.Attempt(t.Instance, kind, t.Took, t.Segments)
-	if t.Double {
-		a.metrics.Double(t.Instance)
+	a.metrics.Attempt(attempt.Instance, kind, attempt.Took, attempt.Segments)
+	if attempt.Double {
+		a.metrics.Double(attempt.Instance)
 	}
 	switch {
-	case t.Panic != nil:
+	case attempt.Panic != nil:
 		a.metrics.Panic()
-		event := a.log.Error().Str("id", t.MessageID).Str("type", t.Panic.Type).Str("stack", string(t.Panic.Stack))
-		server.Attempt(event, t).Msg("instance panicked")
-	case t.Err != nil && t.Err.Kind == providers.Account:
-		if times, ok := a.alarm.Take(t.Instance); ok {
-			event := a.log.Error().Str("id", t.MessageID).Int("times", times)
-			server.Attempt(event, t).Msg("instance's account needs an operator")
+		event := a.log.Error().Str("id", attempt.MessageID).Str("type", attempt.Panic.Type).Str("stack", string(attempt.Panic.Stack))
+		server.Attempt(event, attempt).Msg("provider code panicked")
+	case attempt.Err != nil && attempt.Err.Kind == providers.Account:
+		if times, ok := a.accountLog.Take(attempt.Instance); ok {
+			event := a.log.Error().Str("id", attempt.MessageID).Int("times", times)
+			server.Attempt(event, attempt).Msg("account problem: an operator must fix it")
 		}
-	case t.Late && t.Err != nil:
-		server.Attempt(a.log.Warn().Str("id", t.MessageID), t).Msg("instance failed late")
-	case t.Late:
-		server.Attempt(a.log.Info().Str("id", t.MessageID), t).Msg("instance accepted late")
+	case attempt.Late && attempt.Err != nil:
+		server.Attempt(a.log.Warn().Str("id", attempt.MessageID), attempt).Msg("attempt failed after the answer")
+	case attempt.Late:
+		server.Attempt(a.log.Info().Str("id", attempt.MessageID), attempt).Msg("attempt accepted after the answer")
 	}
 }
 
-// panicked counts and logs a bug that ended nothing.
+// panicked counts and logs a panic that was recovered from.
 func (a *App) panicked(p race.Panic) {
 	a.metrics.Panic()
 	a.log.Error().Str("type", p.Type).Str("stack", string(p.Stack)).Msg("panic")
 }
 
-// guard runs f, which timers and goroutines call that nobody else guards: a bug in what is counted or logged must not end the
-// program.
+// guard runs f and recovers from a panic in it. The timers and goroutines that call f have no other recover.
 func (a *App) guard(f func()) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -59,7 +58,7 @@ func (a *App) guard(f func()) {
 	f()
 }
 
-// reported counts and logs what an instance has reported.
+// reported counts and logs a receipt.
 func (a *App) reported(r ledger.Report) {
 	if r.ID == "" {
 		a.metrics.ReceiptUnknown(r.Instance)
@@ -84,7 +83,7 @@ func (a *App) reported(r ledger.Report) {
 		event = event.Str("code", r.Receipt.Code)
 	}
 	if r.ID == "" {
-		event.Msg("receipt for no known message")
+		event.Msg("receipt for an unknown message")
 		return
 	}
 	event.Str("id", r.ID).
@@ -94,7 +93,7 @@ func (a *App) reported(r ledger.Report) {
 		Msg("receipt")
 }
 
-// fellBack counts and logs a message that was sent again because of a receipt.
+// fellBack counts and logs a message that was sent through another instance because of a receipt.
 func (a *App) fellBack(f dispatch.Fallback) {
 	accepted := f.Outcome.Result == race.Accepted
 	a.metrics.LateFallback(f.Instance, f.Kind.String(), accepted)

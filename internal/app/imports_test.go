@@ -20,7 +20,7 @@ const (
 	module = "github.com/smshook/smshook"
 )
 
-// mayImport is the plan of the house: what each package may import of ours. An instance is any other folder of providers.
+// mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
 	"cmd/smshook":                {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
 	"internal/app":               {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
@@ -40,12 +40,12 @@ var mayImport = map[string][]string{
 	"internal/route":             {},
 	"providers":                  {},
 	"providers/call":             {"providers"},
-	"providers/all":              {"providers", "*"}, // the list: it alone knows the instances
-	"an instance":                {"providers", "providers/call"},
+	"providers/all":              {"providers", "*"}, // it alone knows the providers
+	"a provider":                 {"providers", "providers/call"},
 	"providers/providertest":     {"providers", "providers/call"},
 }
 
-// homeOf is where a library may be imported: one package, or for the log, two.
+// homeOf is the packages that may import a library: one, or a few.
 var homeOf = map[string][]string{
 	"github.com/go-chi/chi/v5":                                    {"internal/server"},
 	"github.com/standard-webhooks/standard-webhooks/libraries/go": {"internal/hook"},
@@ -61,7 +61,7 @@ var homeOf = map[string][]string{
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},
 }
 
-// imports returns what the Go files of every package import, tests left out.
+// imports returns what the Go files of each package import, except in tests.
 func imports(t *testing.T) map[string][]string {
 	graph := map[string][]string{}
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -97,7 +97,7 @@ func imports(t *testing.T) map[string][]string {
 	return graph
 }
 
-func isInstance(pkg string) bool {
+func isProvider(pkg string) bool {
 	_, named := mayImport[pkg]
 	return path.Dir(pkg) == "providers" && !named
 }
@@ -105,32 +105,32 @@ func isInstance(pkg string) bool {
 func TestImports(t *testing.T) {
 	for pkg, imported := range imports(t) {
 		allowed, known := mayImport[pkg]
-		if isInstance(pkg) {
-			allowed, known = mayImport["an instance"], true
+		if isProvider(pkg) {
+			allowed, known = mayImport["a provider"], true
 		}
-		require.True(t, known, "%s is not in the plan", pkg)
+		require.True(t, known, "%s is not in mayImport", pkg)
 		for _, name := range imported {
 			if ours, ok := strings.CutPrefix(name, module+"/"); ok {
-				if isInstance(ours) && slices.Contains(allowed, "*") {
+				if isProvider(ours) && slices.Contains(allowed, "*") {
 					continue
 				}
 				require.Contains(t, allowed, ours, "%s must not import %s", pkg, ours)
 				continue
 			}
 			if !strings.Contains(name, ".") {
-				require.False(t, pkg == "internal/dispatch" && strings.HasPrefix(name, "net/http"), "dispatch knows no HTTP")
+				require.False(t, pkg == "internal/dispatch" && strings.HasPrefix(name, "net/http"), "dispatch must not know HTTP")
 				continue
 			}
-			require.Contains(t, homeOf[name], pkg, "%s has its home elsewhere", name)
+			require.Contains(t, homeOf[name], pkg, "%s must not be imported here", name)
 		}
 	}
 }
 
-// What is in the plan exists: a rule for a package that is gone, or for an import that nobody needs any more, holds nothing.
-func TestThePlanIsOfThisHouse(t *testing.T) {
+// A rule for a package or an import that no longer exists must be deleted.
+func TestImportRulesAreUsed(t *testing.T) {
 	graph := imports(t)
 	for pkg, allowed := range mayImport {
-		if pkg == "an instance" {
+		if pkg == "a provider" {
 			continue
 		}
 		require.Contains(t, graph, pkg)
@@ -147,17 +147,17 @@ func TestThePlanIsOfThisHouse(t *testing.T) {
 	}
 }
 
-// No code outside providers names an instance: what is known about one is in its folder.
-func TestNoInstanceIsNamedElsewhere(t *testing.T) {
+// No code outside providers names a provider: all about a provider is in its folder.
+func TestNoProviderIsNamedElsewhere(t *testing.T) {
 	entries, err := os.ReadDir(filepath.Join(root, "providers"))
 	require.NoError(t, err)
-	var instances []string
+	var names []string
 	for _, entry := range entries {
-		if entry.IsDir() && isInstance("providers/"+entry.Name()) {
-			instances = append(instances, entry.Name())
+		if entry.IsDir() && isProvider("providers/"+entry.Name()) {
+			names = append(names, entry.Name())
 		}
 	}
-	require.Contains(t, instances, "twilio")
+	require.Contains(t, names, "twilio")
 	for pkg := range imports(t) {
 		if !strings.HasPrefix(pkg, "internal/") {
 			continue
@@ -173,9 +173,9 @@ func TestNoInstanceIsNamedElsewhere(t *testing.T) {
 			for line := range strings.Lines(string(source)) {
 				code, _, _ := strings.Cut(line, "//")
 				code, _, _ = strings.Cut(code, "help:") // help texts give examples
-				for _, instance := range instances {
-					if instance != "console" && instance != "webhook" { // also a log format, and the standard by which Auth signs
-						require.NotContains(t, strings.ToLower(code), instance, name)
+				for _, provider := range names {
+					if provider != "console" && provider != "webhook" { // also a log format, and the standard by which Auth signs
+						require.NotContains(t, strings.ToLower(code), provider, name)
 					}
 				}
 			}

@@ -10,12 +10,12 @@ import (
 	"github.com/smshook/smshook/internal/config"
 )
 
-// NewLog returns the logger that the settings ask for. It writes through a [Backlog] if it is given one.
+// NewLog returns the logger that the settings ask for. If w is a [LogBuffer], the logger reports the lines that it drops.
 func NewLog(c config.Config, w io.Writer) zerolog.Logger {
 	out := w
-	backlog, queued := w.(*Backlog)
-	if queued {
-		out = backlog.out
+	buffer, buffered := w.(*LogBuffer)
+	if buffered {
+		out = buffer.out
 	}
 	if c.LogFormat == "console" || c.LogFormat == "" && isTerminal(out) {
 		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !isTerminal(out)}
@@ -25,15 +25,15 @@ func NewLog(c config.Config, w io.Writer) zerolog.Logger {
 		level = zerolog.InfoLevel
 	}
 	log := zerolog.New(w).Level(level).Hook(zerolog.HookFunc(timestamp))
-	if queued {
-		backlog.dropped = func(lines int) {
-			log.Error().Int("lines", lines).Msg("log lines were dropped: who reads the log is too slow")
+	if buffered {
+		buffer.onDropped = func(lines int) {
+			log.Error().Int("lines", lines).Msg("log lines were dropped: the log's reader is too slow")
 		}
 	}
 	return log
 }
 
-// timestamp adds the time to the millisecond. zerolog's own format is a global, and to the second.
+// timestamp adds the time in milliseconds. zerolog's own format is a global variable, and in seconds.
 func timestamp(event *zerolog.Event, _ zerolog.Level, _ string) {
 	event.Str(zerolog.TimestampFieldName, time.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00"))
 }

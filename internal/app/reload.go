@@ -14,16 +14,16 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Reload takes over what may change while the program runs: secrets, instances' credentials and texts. Calls under way go on with
-// what they began with. If it can't, nothing changes. The old secrets of the hook are taken for as long as signatures live, and new
-// credentials are tried, which takes up to five seconds. It must not be called concurrently.
+// Reload applies what may change while the program runs: secrets, instances' credentials and texts. Running calls keep the old ones. If
+// there is an error, nothing changes. The hook's old secrets stay valid for as long as a signature is. New credentials are checked with
+// their providers, which takes up to five seconds. It must not be called concurrently.
 func (a *App) Reload(ctx context.Context, c config.Config) error {
-	same := slices.EqualFunc(c.Instances, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
+	same := slices.EqualFunc(c.Providers, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
 	if !same {
-		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed, and that takes a restart"}
+		return providers.Problem{Setting: config.Prefix + "PROVIDERS", Want: "has changed; restart to apply that"}
 	}
-	if c.Addresses().On() != a.settings.Addresses().On() { // instances would be given addresses that aren't there
-		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off, and that takes a restart"}
+	if c.Addresses().On() != a.settings.Addresses().On() { // the routes are made at the start
+		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off; restart to apply that"}
 	}
 	secrets, err := c.Secrets.Replacing(a.Server.Keys.Load().Hook, time.Now())
 	if err != nil {
@@ -33,22 +33,22 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := a.try(ctx, c, opened); err != nil {
+	if err := a.checkCredentials(ctx, c, opened); err != nil {
 		return err
 	}
-	a.instances = c.Instances
+	a.instances = c.Providers
 	for i, instance := range a.Dispatcher.Instances {
 		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
 	a.store.sealer.Replace(c.StoreSecrets()...)
-	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), Unsigned: c.Unsigned})
+	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	return nil
 }
 
-// ReloadOn loads the settings again at each signal, until ctx ends: secrets that are in files, and texts that are in a folder,
-// change without a restart. If anything is wrong with the new ones, the old ones stay, and the log says so.
+// ReloadOn loads the settings again at each signal, until ctx ends. Secrets in files and texts in a folder then change without a restart.
+// If the new settings have an error, the old ones stay, and the error is logged.
 func (a *App) ReloadOn(ctx context.Context, signals <-chan os.Signal, load func() (config.Config, error)) {
 	for {
 		select {
@@ -75,22 +75,23 @@ func (a *App) reload(ctx context.Context, load func() (config.Config, error)) {
 	a.log.Info().Bool("restart_needed", restartNeeded(a.settings, settings)).Msg("reloaded")
 }
 
-// restartNeeded reports whether settings have changed that are taken over at the start alone: they may be in files too.
+// restartNeeded reports whether settings have changed that are applied only at the start.
 func restartNeeded(before, after config.Config) bool {
-	return !reflect.DeepEqual(lasting(before), lasting(after))
+	return !reflect.DeepEqual(fixed(before), fixed(after))
 }
 
-func lasting(c config.Config) []any {
+// fixed are the settings that are applied only at the start.
+func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
 	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.Store, c.StoreConns, c.Keep}
-	for _, instance := range c.Instances {
+	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}
 	return all
 }
 
-// problems are the errors that were joined.
+// problems splits an error of errors.Join.
 func problems(err error) []error {
 	var joined interface{ Unwrap() []error }
 	if errors.As(err, &joined) {

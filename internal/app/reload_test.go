@@ -18,8 +18,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Settings of which a part can't be used change nothing: not the secrets that could be read, nor the instances that could be
-// opened.
+// If a part of the new settings is invalid, no part of them is applied.
 func TestReloadChangesAllOrNothing(t *testing.T) {
 	broken := false
 	drivers := []providers.Driver{
@@ -51,11 +50,11 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 	require.EqualError(t, a.Reload(t.Context(), fresh("gate,fragile")), "opening fragile: no key")
 	require.True(t, now() == before)
 	broken = false
-	require.EqualError(t, a.Reload(t.Context(), fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed, and that takes a restart")
+	require.EqualError(t, a.Reload(t.Context(), fresh("fragile,gate")), "SMSHOOK_PROVIDERS: has changed; restart to apply that")
 	require.True(t, now() == before)
 
 	receipts := fresh("gate,fragile", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET="+hook.NewSecret())
-	require.EqualError(t, a.Reload(t.Context(), receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off, and that takes a restart")
+	require.EqualError(t, a.Reload(t.Context(), receipts), "SMSHOOK_PUBLIC_URL: turns receipts on or off; restart to apply that")
 	require.True(t, now() == before)
 
 	require.NoError(t, a.Reload(t.Context(), fresh("gate,fragile")))
@@ -63,7 +62,7 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 	require.False(t, after.keys == before.keys || after.gate == before.gate || after.fragile == before.fragile)
 }
 
-// What is read again may hold anything. A bug in what reads it must not end a program that serves well by the old settings.
+// A panic while new settings are read must not end the program.
 func TestReloadOnSurvivesAPanic(t *testing.T) {
 	written := new(bytes.Buffer)
 	a := App{log: zerolog.New(written), metrics: metrics.New("v1")}

@@ -6,34 +6,34 @@ import (
 	"strings"
 )
 
-// authPrefixes are how Auth's own settings for a provider begin, in Auth, in supabase/docker and in the Supabase CLI's examples:
-// GOTRUE_SMS_TWILIO_ACCOUNT_SID, SMS_TWILIO_ACCOUNT_SID, SUPABASE_AUTH_SMS_TWILIO_AUTH_TOKEN.
+// authPrefixes are the prefixes of Auth's own settings for a provider: in Auth itself (GOTRUE_SMS_TWILIO_ACCOUNT_SID), in supabase/docker
+// (SMS_TWILIO_ACCOUNT_SID) and in the Supabase CLI's examples (SUPABASE_AUTH_SMS_TWILIO_AUTH_TOKEN).
 //
 // https://github.com/supabase/auth/blob/master/internal/conf/configuration.go (SmsProviderConfiguration),
 // https://github.com/supabase/supabase/blob/master/docker/docker-compose.yml,
 // https://github.com/supabase/cli/blob/main/pkg/config/templates/config.toml
 var authPrefixes = []string{"GOTRUE_SMS_", "SMS_", "SUPABASE_AUTH_SMS_"}
 
-// ofAuth returns a warning for each setting that isn't set, but has a value under the name that Auth has for it. Where both are
-// set, one file serves Auth too, and nothing is wrong.
-func (env *environment) ofAuth(instances Instances) []string {
+// authWarnings returns a warning for each setting that has a value only under the name that Auth uses for it. If both names are set,
+// Auth and smshook share one file, and nothing is wrong.
+func (env *environment) authWarnings(instances Instances) []string {
 	var warnings []string
 	for _, variable := range slices.Sorted(maps.Keys(env.values)) {
-		setting := env.settingOfAuth(variable, instances)
+		setting := env.settingForAuth(variable, instances)
 		if setting != "" && env.values[variable] != "" && env.values[setting] == "" && env.values[setting+fileSuffix] == "" {
-			warnings = append(warnings, problem(variable, "is a setting of Auth's; here it is called "+setting).Error())
+			warnings = append(warnings, problem(variable, "is a setting of Auth; smshook calls it "+setting).Error())
 		}
 	}
 	return warnings
 }
 
-// settingOfAuth returns what a setting of Auth's is called here; empty if it is none, or there is nothing like it.
-func (env *environment) settingOfAuth(variable string, instances Instances) string {
+// settingForAuth returns the name of the setting that does what Auth's variable does. It is empty if there is none.
+func (env *environment) settingForAuth(variable string, instances Instances) string {
 	if variable == "GOTRUE_HOOK_SEND_SMS_SECRETS" {
 		return Prefix + "SECRETS"
 	}
-	for _, begin := range authPrefixes {
-		name, ok := strings.CutPrefix(variable, begin)
+	for _, prefix := range authPrefixes {
+		name, ok := strings.CutPrefix(variable, prefix)
 		if !ok {
 			continue
 		}

@@ -18,16 +18,16 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// pigeon is a provider with a setting of every type.
+// pigeon has the settings of a provider: one of every type.
 type pigeon struct {
-	Token  providers.Secret `env:"TOKEN" required:"true" help:"the pigeon's ring"`
-	From   string           `env:"FROM" default:"loft" help:"where it starts"`
-	Loud   bool             `env:"LOUD" help:"whether it coos"`
-	Flight time.Duration    `env:"FLIGHT" default:"2h" min:"1h" max:"3h" help:"how long it flies"`
-	Kind   string           `env:"KIND" oneof:"homing fantail" help:"its breed"`
-	Ring   providers.Secret `env:"RING" help:"what tells it from another's"`
+	Token providers.Secret `env:"TOKEN" required:"true" help:"the pigeon's ring"`
+	From  string           `env:"FROM" default:"loft" help:"where it starts"`
+	Loud  bool             `env:"LOUD" help:"whether it coos"`
+	Rest  time.Duration    `env:"REST" default:"2h" min:"1h" max:"3h" help:"how long it rests"`
+	Kind  string           `env:"KIND" oneof:"homing fantail" help:"its breed"`
+	Ring  providers.Secret `env:"RING" help:"the number on its ring"`
 
-	_ bool // no setting
+	_ bool // without a tag: not a setting
 }
 
 func (p pigeon) Validate() error {
@@ -41,10 +41,10 @@ func (p pigeon) Validate() error {
 }
 
 func (p pigeon) Warnings() []providers.Problem {
-	if !p.Loud || p.Flight == 2*time.Hour {
+	if !p.Loud || p.Rest == 2*time.Hour {
 		return nil
 	}
-	return []providers.Problem{{Setting: "LOUD", Want: "wakes people"}}
+	return []providers.Problem{{Setting: "LOUD", Want: "wakes the neighbours"}}
 }
 
 type loft struct{ pigeon }
@@ -66,7 +66,7 @@ func drivers() []providers.Driver {
 
 const secret = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
-// good is the least that works.
+// good returns the smallest set of settings that is valid, and more.
 func good(more ...string) []string {
 	return append([]string{"SMSHOOK_SECRETS=" + secret, "SMSHOOK_PROVIDERS=pigeon", "PIGEON_TOKEN=ring", "PATH=/bin"}, more...)
 }
@@ -76,8 +76,8 @@ func TestDefaults(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, c.Secrets, 1)
 	require.Equal(t, Config{
-		Addr: ":8080", Secrets: c.Secrets, Instances: c.Instances, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
-		Patience: 1500 * time.Millisecond, Resend: 10 * time.Minute, AtOnce: 512, TextJustSent: "A code was just sent. Please use it.",
+		Addr: ":8080", Secrets: c.Secrets, Providers: c.Providers, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
+		Patience: 1500 * time.Millisecond, ResendWindow: 10 * time.Minute, Concurrency: 512, TextJustSent: "A code was just sent. Please use it.",
 		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
 		TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
@@ -85,22 +85,22 @@ func TestDefaults(t *testing.T) {
 		Texts: c.Texts,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
-	p, err := c.Instances[0].Provider(providers.Deps{})
+	p, err := c.Providers[0].Provider(providers.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, "ring", p.(loft).Token.Reveal())
-	require.Equal(t, pigeon{Token: p.(loft).Token, From: "loft", Flight: 2 * time.Hour}, p.(loft).pigeon)
+	require.Equal(t, pigeon{Token: p.(loft).Token, From: "loft", Rest: 2 * time.Hour}, p.(loft).pigeon)
 }
 
 func TestInstances(t *testing.T) {
 	c, err := Load(append(good("EU_TOKEN=other", "EU_FROM=tower", "EU_LOUD=true", "EU_CODES=7=recipient, 8=account"),
 		"SMSHOOK_PROVIDERS= pigeon , eu=pigeon"), drivers(), false, nil)
 	require.NoError(t, err)
-	require.Len(t, c.Instances, 2)
-	require.Equal(t, []string{"pigeon", "eu"}, []string{c.Instances[0].Name, c.Instances[1].Name})
-	p, err := c.Instances[1].Provider(providers.Deps{})
+	require.Len(t, c.Providers, 2)
+	require.Equal(t, []string{"pigeon", "eu"}, []string{c.Providers[0].Name, c.Providers[1].Name})
+	p, err := c.Providers[1].Provider(providers.Deps{})
 	require.NoError(t, err)
-	require.Equal(t, pigeon{Token: p.(loft).Token, From: "tower", Loud: true, Flight: 2 * time.Hour}, p.(loft).pigeon)
-	require.Equal(t, providers.Codes{"7": providers.Recipient, "8": providers.Account}, c.Instances[1].Codes)
+	require.Equal(t, pigeon{Token: p.(loft).Token, From: "tower", Loud: true, Rest: 2 * time.Hour}, p.(loft).pigeon)
+	require.Equal(t, providers.Codes{"7": providers.Recipient, "8": providers.Account}, c.Providers[1].Codes)
 }
 
 func TestProblems(t *testing.T) {
@@ -111,15 +111,15 @@ func TestProblems(t *testing.T) {
 		want []string
 	}{
 		{"nothing at all", nil, []string{
-			"SMSHOOK_SECRETS: is missing: the secrets of the hook as in Auth's own setting: v1,whsec_…, several joined by a vertical bar",
-			"SMSHOOK_PROVIDERS: is missing: providers in the order in which they are tried: twilio, or twilio,eu=twilio, where the second reads EU_ACCOUNT_SID and so on",
+			"SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar",
+			"SMSHOOK_PROVIDERS: is missing: the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on",
 		}},
-		{"all at once", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_FLIGHT=9h", "PIGEON_KIND=wood"), []string{
+		{"many problems", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_REST=9h", "PIGEON_KIND=wood"), []string{
 			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",
 			"SMSHOOK_BUDGET: want a duration such as 4s or 10m",
 			"SMSHOOK_UNKNOWN: want accept or fail",
 			"PIGEON_LOUD: want true or false",
-			"PIGEON_FLIGHT: want a duration from 1h0m0s to 3h0m0s",
+			"PIGEON_REST: want a duration from 1h0m0s to 3h0m0s",
 			"PIGEON_KIND: want one of homing, fantail",
 		}},
 		{"lists and limits", good("SMSHOOK_PHONE_CHECK=strict", "SMSHOOK_COUNTRIES=GB,UK", "SMSHOOK_BLOCKED_PREFIXES=0700", "SMSHOOK_BLOCKED_TYPES=mobile",
@@ -134,10 +134,10 @@ func TestProblems(t *testing.T) {
 		{"allowed and blocked", good("SMSHOOK_COUNTRIES=GB, IE", "SMSHOOK_BLOCKED_COUNTRIES=IE"), []string{
 			"SMSHOOK_BLOCKED_COUNTRIES: has a country that SMSHOOK_COUNTRIES has too",
 		}},
-		{"receipts to nowhere", good("SMSHOOK_RECEIPT_SECRET=0123456789012345678901"), []string{"SMSHOOK_PUBLIC_URL: is missing, and SMSHOOK_RECEIPT_SECRET is set"}},
-		{"receipts of anybody", good("SMSHOOK_PUBLIC_URL=https://sms.example.com"), []string{"SMSHOOK_RECEIPT_SECRET: is missing, and SMSHOOK_PUBLIC_URL is set"}},
+		{"receipts without an address", good("SMSHOOK_RECEIPT_SECRET=0123456789012345678901"), []string{"SMSHOOK_PUBLIC_URL: is missing, and SMSHOOK_RECEIPT_SECRET is set"}},
+		{"receipts without a secret", good("SMSHOOK_PUBLIC_URL=https://sms.example.com"), []string{"SMSHOOK_RECEIPT_SECRET: is missing, and SMSHOOK_PUBLIC_URL is set"}},
 		{"budget too short", good("SMSHOOK_BUDGET=900ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
-		{"budget over what Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
+		{"budget longer than Auth waits", good("SMSHOOK_BUDGET=4600ms"), []string{"SMSHOOK_BUDGET: want a duration from 1s to 4.5s"}},
 		{"a provider's own rules get its prefix, once", good("PIGEON_FROM=nowhere", "PIGEON_TOKEN="), []string{
 			"PIGEON_TOKEN: is missing: the pigeon's ring", "PIGEON_FROM: want a place",
 		}},
@@ -150,32 +150,32 @@ func TestProblems(t *testing.T) {
 		{"the app's name is needed", good("SMSHOOK_MESSAGE={{ .App }} {{ .Code }}"), []string{"SMSHOOK_MESSAGE: has {{ .App }}, and APP is missing"}},
 		{"texts for some languages", good("SMSHOOK_MESSAGE_XQZZ={{ .Code }}", "SMSHOOK_MESSAGE_ENGLISH=", "SMSHOOK_MESSAGE_DE=Hallo", "SMSHOOK_MESSAGE_FR_FILE="+missing,
 			"SMSHOOK_MESSAGE_DIR=/texts", "SMSHOOK_MESSAGES=x", "SMSHOOK_MESSAGE_NL={{ .App }} {{ .Code }}"), []string{
-			"SMSHOOK_MESSAGE_DE: has no {{ .Code }}: nobody could sign in with it",
-			"SMSHOOK_MESSAGE_DIR: has no {{ .Code }}: nobody could sign in with it", // Dir is a language of Nigeria
+			"SMSHOOK_MESSAGE_DE: has no {{ .Code }}: no user could sign in with it",
+			"SMSHOOK_MESSAGE_DIR: has no {{ .Code }}: no user could sign in with it", // Dir is a language of Nigeria
 			"SMSHOOK_MESSAGE_ENGLISH: want a language at the end of the name, such as EN or PT_BR",
 			"SMSHOOK_MESSAGE_FR_FILE: " + missing + ": no such file or directory",
 			"SMSHOOK_MESSAGE_XQZZ: want a language at the end of the name, such as EN or PT_BR",
 			"SMSHOOK_MESSAGE_NL: has {{ .App }}, and APP is missing",
 			"SMSHOOK_MESSAGES: is not a setting; did you mean SMSHOOK_MESSAGE?",
 		}},
-		{"what is added to texts", good("SMSHOOK_APP_HASH=FA+9qCX9VSu=", "SMSHOOK_WEBOTP_DOMAIN=https://example.com", "SMSHOOK_DEFAULT_LOCALE=english", "SMSHOOK_MESSAGES_DIR="+missing), []string{
+		{"lines that are added to texts", good("SMSHOOK_APP_HASH=FA+9qCX9VSu=", "SMSHOOK_WEBOTP_DOMAIN=https://example.com", "SMSHOOK_DEFAULT_LOCALE=english", "SMSHOOK_MESSAGES_DIR="+missing), []string{
 			"SMSHOOK_DEFAULT_LOCALE: want a language such as en, pt-BR or zh-Hant",
 			"SMSHOOK_APP_HASH: want the 11 characters of the app's hash: letters, digits, + and /",
 			"SMSHOOK_WEBOTP_DOMAIN: want a domain such as example.com, in small letters and without https://",
 			"SMSHOOK_MESSAGES_DIR: want the path of a readable folder",
 		}},
-		{"no such provider", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such provider; there are: pigeon"}},
-		{"for development only", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and shows codes: it is for `smshook dev` alone"}},
-		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: the name is taken; write another=pigeon"}},
+		{"no such provider", good("SMSHOOK_PROVIDERS=pigoen"), []string{"SMSHOOK_PROVIDERS: entry 1: there is no such provider; want one of pigeon"}},
+		{"a provider for development", good("SMSHOOK_PROVIDERS=echo"), []string{"SMSHOOK_PROVIDERS: echo sends nothing and prints codes: it is only for `smshook dev`"}},
+		{"one name twice", good("SMSHOOK_PROVIDERS=pigeon,pigeon"), []string{"SMSHOOK_PROVIDERS: entry 2: this name is used before; write another=pigeon"}},
 		{"no name", good("SMSHOOK_PROVIDERS=pigeon,"), []string{"SMSHOOK_PROVIDERS: entry 2: want a provider's name, or name=provider, in small letters and digits"}},
-		{"our own name", good("SMSHOOK_PROVIDERS=smshook=pigeon"), []string{"SMSHOOK_PROVIDERS: an account can't be called smshook: its settings would mix with our own"}},
+		{"the name smshook", good("SMSHOOK_PROVIDERS=smshook=pigeon"), []string{"SMSHOOK_PROVIDERS: an instance can't be called smshook: its settings would have the prefix of smshook's own settings"}},
 		{"addresses", good("SMSHOOK_ADDR=8080"), []string{"SMSHOOK_ADDR: want host:port or :port"}},
 		{"ports", good("PORT=99999"), []string{"PORT: want the number of a port"}},
-		{"the operator's address", good("SMSHOOK_ADMIN_ADDR=9090"), []string{"SMSHOOK_ADMIN_ADDR: want host:port or :port"}},
+		{"the admin address", good("SMSHOOK_ADMIN_ADDR=9090"), []string{"SMSHOOK_ADMIN_ADDR: want host:port or :port"}},
 		{"no number", good("SMSHOOK_CONCURRENCY=many"), []string{"SMSHOOK_CONCURRENCY: want a number from 1 to 100000"}},
 		{"too great a number", good("SMSHOOK_CONCURRENCY=100001"), []string{"SMSHOOK_CONCURRENCY: want a number from 1 to 100000"}},
 		{"routes that can't be read", good("SMSHOOK_ROUTES=IN: pigeon; UK: pigeon"), []string{"SMSHOOK_ROUTES: at character 13: UK is not the ISO code of Great Britain, want GB"}},
-		{"routes to nowhere", good("SMSHOOK_ROUTES=XX, +999, IN: pigeon, hawk; *: eagle"), []string{
+		{"routes with unknown names", good("SMSHOOK_ROUTES=XX, +999, IN: pigeon, hawk; *: eagle"), []string{
 			"SMSHOOK_ROUTES: at character 1: want a country's ISO code in capitals, such as GB",
 			"SMSHOOK_ROUTES: at character 5: there is no such calling code",
 			"SMSHOOK_ROUTES: at character 23: want a name that is in SMSHOOK_PROVIDERS",
@@ -184,30 +184,30 @@ func TestProblems(t *testing.T) {
 		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing), []string{"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory"}},
 		{"no such file, nor its folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing+"/token"), []string{"PIGEON_TOKEN_FILE: " + missing + "/token: no such file or directory"}},
 		{"a folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+filepath.Dir(missing)), []string{"PIGEON_TOKEN_FILE: " + filepath.Dir(missing) + ": not a regular file"}},
-		{"what may be no path", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=hunter2"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file: no such file or directory"}},
-		{"a file is judged once", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing, "PIGEON_FROM=nowhere"), []string{
+		{"a path that may be a secret", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=hunter2"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file: no such file or directory"}},
+		{"one problem for a file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing, "PIGEON_FROM=nowhere"), []string{
 			"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory", "PIGEON_FROM: want a place",
 		}},
 		{"quotes", good(`SMSHOOK_APP="Acme"`, "PIGEON_FROM='tower'", `PIGEON_TOKEN="`, "SMSHOOK_MESSAGE_DE=`{{ .Code }}`"), []string{
-			"SMSHOOK_MESSAGE_DE: starts and ends with a quote, which would be part of the value: write it without quotes",
-			"SMSHOOK_APP: starts and ends with a quote, which would be part of the value: write it without quotes",
-			"PIGEON_TOKEN: starts and ends with a quote, which would be part of the value: write it without quotes",
-			"PIGEON_FROM: starts and ends with a quote, which would be part of the value: write it without quotes",
+			"SMSHOOK_MESSAGE_DE: starts and ends with a quote, and quotes would be part of the value: write it without them",
+			"SMSHOOK_APP: starts and ends with a quote, and quotes would be part of the value: write it without them",
+			"PIGEON_TOKEN: starts and ends with a quote, and quotes would be part of the value: write it without them",
+			"PIGEON_FROM: starts and ends with a quote, and quotes would be part of the value: write it without them",
 		}},
 		{"a path in quotes", good("PIGEON_TOKEN=", `PIGEON_TOKEN_FILE="/run/token"`), []string{
-			"PIGEON_TOKEN_FILE: starts and ends with a quote, which would be part of the value: write it without quotes",
+			"PIGEON_TOKEN_FILE: starts and ends with a quote, and quotes would be part of the value: write it without them",
 		}},
-		{"blanks alone", good("PIGEON_TOKEN= \t"), []string{"PIGEON_TOKEN: has nothing but blanks"}},
-		{"what an example has", good("PIGEON_TOKEN=replace_me", "SMSHOOK_SECRETS=v1,whsec_replace_me", "PIGEON_FROM=https://Replace-Me.example.com"), []string{
-			"SMSHOOK_SECRETS: still has the example's replace_me in it: put your own value there",
-			"PIGEON_TOKEN: still has the example's replace_me in it: put your own value there",
-			"PIGEON_FROM: still has the example's replace_me in it: put your own value there",
+		{"blanks alone", good("PIGEON_TOKEN= \t"), []string{"PIGEON_TOKEN: has only blanks"}},
+		{"placeholders of an example", good("PIGEON_TOKEN=replace_me", "SMSHOOK_SECRETS=v1,whsec_replace_me", "PIGEON_FROM=https://Replace-Me.example.com"), []string{
+			"SMSHOOK_SECRETS: still contains replace_me from the example: put your own value there",
+			"PIGEON_TOKEN: still contains replace_me from the example: put your own value there",
+			"PIGEON_FROM: still contains replace_me from the example: put your own value there",
 		}},
-		{"patience over the budget", good("SMSHOOK_BUDGET=1200ms"), []string{
-			"SMSHOOK_PATIENCE: want at most the 1.2s of SMSHOOK_BUDGET: no other provider would be tried in time",
+		{"patience longer than the budget", good("SMSHOOK_BUDGET=1200ms"), []string{
+			"SMSHOOK_PATIENCE: want at most 1.2s, the value of SMSHOOK_BUDGET: otherwise no other instance would be tried",
 		}},
 		{"value and file", good("PIGEON_TOKEN_FILE=" + missing), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
-		{"unsigned receipts of nobody", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
+		{"unsigned receipts of no instance", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
 		{"unsigned receipts of all", good("SMSHOOK_UNSIGNED_RECEIPTS=*"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 1: want a name that is in SMSHOOK_PROVIDERS"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// A secret in the wrong variable must not come out in the problem.
+// A secret in the wrong variable must not be in the error.
 func TestNoProblemQuotesAValue(t *testing.T) {
 	const misplaced = "hunter2+whsec_028687"
 	var names []string
@@ -255,11 +255,11 @@ func TestFiles(t *testing.T) {
 	require.EqualError(t, err, "SMSHOOK_RECEIPT_SECRET_FILE: want a file that isn't empty")
 	require.NoError(t, os.WriteFile(path, []byte("'"+secret+"'\n"), 0o600))
 	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
-	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: starts and ends with a quote, which would be part of the value: write it without quotes")
+	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: starts and ends with a quote, and quotes would be part of the value: write it without them")
 }
 
-// Blanks around a value are nobody's intention, wherever they come from: a copied token, a file, a table of a dashboard.
-func TestBlanksAroundValues(t *testing.T) {
+// Blanks around a value are removed: they come from copied tokens, files and tables of dashboards.
+func TestBlanksAroundValuesAreRemoved(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "token")
 	require.NoError(t, os.WriteFile(path, []byte(" \tring \n\n"), 0o600))
 	for _, env := range [][]string{
@@ -270,14 +270,14 @@ func TestBlanksAroundValues(t *testing.T) {
 		c, err := Load(good(append(env, "PIGEON_LOUD= true ", "SMSHOOK_BUDGET=3s ")...), drivers(), false, nil)
 		require.NoError(t, err)
 		require.Equal(t, 3*time.Second, c.Budget)
-		p, err := c.Instances[0].Provider(providers.Deps{})
+		p, err := c.Providers[0].Provider(providers.Deps{})
 		require.NoError(t, err)
 		require.Equal(t, "ring", p.(loft).Token.Reveal())
 		require.True(t, p.(loft).Loud)
 	}
 }
 
-// What could be waited for isn't read: to open a named pipe would block the program's start, or all later reloads.
+// A named pipe isn't read: opening it would block the program's start, or all later reloads.
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "en.txt")
@@ -311,12 +311,12 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 				require.EqualError(t, err, tt.want)
 			}
 		case <-time.After(10 * time.Second):
-			t.Fatal(tt.setting, ": it waits")
+			t.Fatal(tt.setting, ": Load blocks")
 		}
 	}
 }
 
-// An empty variable is a mistake where a set one would keep somebody out, and else it is none.
+// An empty variable is an error if its setting protects something, and otherwise counts as unset.
 func TestEmptyVariables(t *testing.T) {
 	own := reflect.TypeFor[Config]()
 	var refused []string
@@ -328,7 +328,7 @@ func TestEmptyVariables(t *testing.T) {
 		for _, suffix := range []string{"", fileSuffix} {
 			_, err := Load(good(s.Name+suffix+"="), drivers(), false, nil)
 			if err != nil {
-				require.EqualError(t, err, s.Name+": is empty, and would protect nothing; give it a value, or take the variable away")
+				require.EqualError(t, err, s.Name+": is empty and would protect nothing: give it a value, or remove the variable")
 				refused = append(refused, strings.TrimPrefix(s.Name+suffix, Prefix))
 			}
 		}
@@ -341,14 +341,14 @@ func TestEmptyVariables(t *testing.T) {
 	require.NotContains(t, refused, "ROUTES")
 
 	_, err := Load(good("PIGEON_RING="), drivers(), false, nil)
-	require.EqualError(t, err, "PIGEON_RING: is empty, and would protect nothing; give it a value, or take the variable away")
+	require.EqualError(t, err, "PIGEON_RING: is empty and would protect nothing: give it a value, or remove the variable")
 	_, err = Load(good("PIGEON_RING_FILE="), drivers(), false, nil)
-	require.EqualError(t, err, "PIGEON_RING: is empty, and would protect nothing; give it a value, or take the variable away")
+	require.EqualError(t, err, "PIGEON_RING: is empty and would protect nothing: give it a value, or remove the variable")
 	_, err = Load(good("PIGEON_FROM=", "PIGEON_KIND="), drivers(), false, nil)
 	require.NoError(t, err)
 }
 
-// A text for one language comes from a variable, from its file, from a file in a folder, or from the text for all.
+// A text for one language comes from a variable, from the variable's file, from a file in the folder, or from the text for all.
 func TestTexts(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -370,7 +370,7 @@ func TestTexts(t *testing.T) {
 	}
 	c, err = Load(good("SMSHOOK_MESSAGE=It’s {{ .Code }}"), drivers(), false, nil)
 	require.NoError(t, err)
-	require.Equal(t, []string{"SMSHOOK_MESSAGE: not in GSM-7, so that a segment holds 70 characters instead of 160: ’ (U+2019)"}, c.Warnings)
+	require.Equal(t, []string{"SMSHOOK_MESSAGE: not in GSM-7, and a segment then has 70 characters and not 160: ’ (U+2019)"}, c.Warnings)
 }
 
 func TestPort(t *testing.T) {
@@ -387,26 +387,26 @@ func TestPort(t *testing.T) {
 		require.Equal(t, tt.want, c.Addr)
 		addr, err := Lookup(tt.env, "ADDR")
 		require.NoError(t, err)
-		require.Equal(t, tt.want, addr, "a command that needs no more is told the same")
+		require.Equal(t, tt.want, addr, "Lookup and Load agree")
 	}
 }
 
 func TestDevelopment(t *testing.T) {
 	c, err := Load(nil, drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": secret})
 	require.NoError(t, err)
-	require.Equal(t, "echo", c.Instances[0].Name)
+	require.Equal(t, "echo", c.Providers[0].Name)
 	c, err = Load(good(), drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": "unused"})
 	require.NoError(t, err)
-	require.Equal(t, "pigeon", c.Instances[0].Name, "what is set stands above the defaults")
+	require.Equal(t, "pigeon", c.Providers[0].Name, "the environment overrides the defaults")
 
 	path := filepath.Join(t.TempDir(), "secrets")
 	require.NoError(t, os.WriteFile(path, []byte(secret+"|"+secret+"\n"), 0o600))
 	c, err = Load([]string{"SMSHOOK_SECRETS_FILE=" + path}, drivers(), true, Defaults{"PROVIDERS": "echo", "SECRETS": secret})
 	require.NoError(t, err)
-	require.Len(t, c.Secrets, 2, "also in a file")
+	require.Len(t, c.Secrets, 2, "a file overrides the defaults too")
 }
 
-func TestWhatKubernetesInjectsIsNoTypo(t *testing.T) {
+func TestVariablesOfKubernetesAreIgnored(t *testing.T) {
 	c, err := Load(good(
 		"SMSHOOK_SERVICE_HOST=10.0.0.1", "SMSHOOK_SERVICE_PORT=8080", "SMSHOOK_SERVICE_PORT_HTTP=8080",
 		"SMSHOOK_PORT=tcp://10.0.0.1:8080", "SMSHOOK_PORT_8080_TCP=tcp://10.0.0.1:8080", "SMSHOOK_PORT_8080_TCP_PROTO=tcp",
@@ -426,27 +426,27 @@ func TestUnknownProviderSettingsWarn(t *testing.T) {
 	require.Equal(t, []string{"PIGEON_REGION: is not a setting", "PIGEON_TOKN: is not a setting; did you mean PIGEON_TOKEN?"}, c.Warnings)
 }
 
-// People come from Auth's built-in provider, and bring its settings.
-func TestNamesOfAuth(t *testing.T) {
+// Operators who used Auth's built-in providers have settings under Auth's names.
+func TestSettingsWithAuthsNamesWarn(t *testing.T) {
 	env := []string{"SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=ring",
 		"GOTRUE_HOOK_SEND_SMS_SECRETS=" + secret, "GOTRUE_SMS_PIGEON_TOKEN=ring", "SMS_PIGEON_FROM=tower", "SUPABASE_AUTH_SMS_EU_FROMM=tower",
 		"GOTRUE_SMS_PIGEON_VERIFY_SERVICE=x", "GOTRUE_SMS_HAWK_TOKEN=x", "GOTRUE_SMS_PIGEON_KIND="}
 	c, err := Load(env, drivers(), false, nil)
 	require.Error(t, err)
 	require.Equal(t, []string{
-		"GOTRUE_HOOK_SEND_SMS_SECRETS: is a setting of Auth's; here it is called SMSHOOK_SECRETS",
-		"GOTRUE_SMS_PIGEON_TOKEN: is a setting of Auth's; here it is called PIGEON_TOKEN",
-		"SMS_PIGEON_FROM: is a setting of Auth's; here it is called PIGEON_FROM",
-		"SUPABASE_AUTH_SMS_EU_FROMM: is a setting of Auth's; here it is called EU_FROM",
+		"GOTRUE_HOOK_SEND_SMS_SECRETS: is a setting of Auth; smshook calls it SMSHOOK_SECRETS",
+		"GOTRUE_SMS_PIGEON_TOKEN: is a setting of Auth; smshook calls it PIGEON_TOKEN",
+		"SMS_PIGEON_FROM: is a setting of Auth; smshook calls it PIGEON_FROM",
+		"SUPABASE_AUTH_SMS_EU_FROMM: is a setting of Auth; smshook calls it EU_FROM",
 	}, c.Warnings)
 	c, err = Load(append(env, good("PIGEON_FROM=tower", "EU_FROM=tower", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon")...), drivers(), false, nil)
 	require.NoError(t, err)
-	require.Empty(t, c.Warnings, "one file may serve both")
+	require.Empty(t, c.Warnings, "Auth and smshook may share one file")
 }
 
 func TestNearestName(t *testing.T) {
 	for name, want := range map[string]string{
-		"TWILIO_MESSAGE_SERVICE_SID": "TWILIO_MESSAGING_SERVICE_SID", // as Auth has it
+		"TWILIO_MESSAGE_SERVICE_SID": "TWILIO_MESSAGING_SERVICE_SID", // Auth's name for it
 		"TWILIO_FORM":                "TWILIO_FROM",
 		"TWILIO_REGION":              "",
 	} {
@@ -455,15 +455,15 @@ func TestNearestName(t *testing.T) {
 	}
 }
 
-func TestProvidersOwnWarnings(t *testing.T) {
-	const warning = "PIGEON_LOUD: wakes people"
-	env := good("PIGEON_LOUD=true", "PIGEON_FLIGHT=3h", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=x", "PIGEON_REGION=x")
+func TestWarningsOfProviders(t *testing.T) {
+	const warning = "PIGEON_LOUD: wakes the neighbours"
+	env := good("PIGEON_LOUD=true", "PIGEON_REST=3h", "SMSHOOK_PROVIDERS=pigeon,eu=pigeon", "EU_TOKEN=x", "PIGEON_REGION=x")
 	c, err := Load(env, drivers(), false, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{warning, "PIGEON_REGION: is not a setting"}, c.Warnings)
 	c, err = Load(append(env, "PIGEON_KIND=dodo"), drivers(), false, nil)
 	require.Error(t, err)
-	require.NotContains(t, c.Warnings, warning, "settings that can't be read are not judged")
+	require.NotContains(t, c.Warnings, warning, "no warnings about settings that can't be read")
 }
 
 func TestDescribe(t *testing.T) {
@@ -473,17 +473,29 @@ func TestDescribe(t *testing.T) {
 		{"PIGEON_TOKEN", "", "the pigeon's ring", true},
 		{"PIGEON_FROM", "loft", "where it starts", false},
 		{"PIGEON_LOUD", "", "whether it coos", false},
-		{"PIGEON_FLIGHT", "2h", "how long it flies", false},
+		{"PIGEON_REST", "2h", "how long it rests", false},
 		{"PIGEON_KIND", "", "its breed", false},
-		{"PIGEON_RING", "", "what tells it from another's", false},
-		{"PIGEON_CODES", "", "your own classes for the provider's codes: 21610=account, 30007=temporary", false},
+		{"PIGEON_RING", "", "the number on its ring", false},
+		{"PIGEON_CODES", "", "your own kinds for the provider's codes: 21610=account, 30007=temporary", false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")
 }
 
-// Every setting has a help text that fits a table, and a default that it would itself accept.
-func TestOwnSettings(t *testing.T) {
+// A field has the name of its setting, in Go's spelling. MESSAGE_<LOCALE> is many variables, and has a name of its own.
+func TestFieldsAreNamedAfterTheirSettings(t *testing.T) {
+	own := reflect.TypeFor[Config]()
+	for field := range own.Fields() {
+		name, ok := field.Tag.Lookup("env")
+		if !ok || name == "MESSAGE_<LOCALE>" {
+			continue
+		}
+		require.Equal(t, strings.ReplaceAll(name, "_", ""), strings.ToUpper(field.Name))
+	}
+}
+
+// Every setting has a help text that fits a table, and accepts its own default.
+func TestHelpTextsAndDefaults(t *testing.T) {
 	own := reflect.TypeFor[Config]()
 	for field := range own.Fields() {
 		s, ok := settingOf(field, Prefix)

@@ -8,13 +8,13 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Section is the settings of one part of the program.
+// Section has the settings of smshook itself, or of one provider.
 type Section struct {
 	Title    string
 	Settings []Described
 }
 
-// Described is what there is to say about one setting.
+// Described describes one setting.
 type Described struct {
 	Name     string
 	Default  string
@@ -22,7 +22,7 @@ type Described struct {
 	Required bool
 }
 
-// Describe lists every setting: our own first, then each provider's.
+// Describe lists every setting: those of smshook itself first, then those of each provider.
 func Describe(drivers []providers.Driver) []Section {
 	sections := []Section{{"smshook", describe(Config{}, Prefix)}}
 	for _, d := range drivers {
@@ -47,7 +47,7 @@ func describe(settings any, prefix string) []Described {
 	return list
 }
 
-// Text writes the settings for a terminal.
+// Text describes the settings for a terminal.
 func Text(sections []Section) string {
 	var b strings.Builder
 	for _, section := range sections {
@@ -70,7 +70,7 @@ func note(s Described) string {
 	return ""
 }
 
-// Markdown writes the settings as the tables of the README.
+// Markdown describes the settings in the tables of the README.
 func Markdown(sections []Section) string {
 	var b strings.Builder
 	for _, section := range sections {

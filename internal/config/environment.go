@@ -11,10 +11,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// environment is a set of variables, and which of them are settings.
+// environment has the variables of the program, and knows which of them are settings.
 type environment struct {
 	values map[string]string
-	names  map[string]bool // of every setting there is, as fill has met them
+	names  map[string]bool // of every setting that fill has read
 }
 
 func newEnvironment(entries []string) *environment {
@@ -26,15 +26,15 @@ func newEnvironment(entries []string) *environment {
 	return env
 }
 
-// setDefault sets a variable that is set neither itself nor by its file.
+// setDefault sets a variable if neither it nor its _FILE variable has a value.
 func (env *environment) setDefault(name, value string) {
 	if env.values[name] == "" && env.values[name+fileSuffix] == "" {
 		env.values[name] = value
 	}
 }
 
-// honourPort takes the port to listen on from where many platforms put it.
-func (env *environment) honourPort() error {
+// usePort takes the port to listen on from PORT, which many platforms set.
+func (env *environment) usePort() error {
 	port := env.values["PORT"]
 	if port == "" || env.values[Prefix+"ADDR"] != "" || env.values[Prefix+"ADDR"+fileSuffix] != "" {
 		return nil
@@ -46,7 +46,7 @@ func (env *environment) honourPort() error {
 	return nil
 }
 
-// lookup returns the value of a setting. An empty variable counts as none.
+// lookup returns the value of a setting. An empty variable counts as unset.
 func (env *environment) lookup(name string) (string, error) {
 	value, path := env.values[name], env.values[name+fileSuffix]
 	switch {
@@ -58,16 +58,17 @@ func (env *environment) lookup(name string) (string, error) {
 	return readFile(name, path)
 }
 
-// emptied reports whether a setting is named, and has no value: as SECRET="$SECRET" makes it where the shell has none.
+// emptied reports whether a setting is in the environment without a value. SECRET="$SECRET" has this effect if the shell doesn't know
+// SECRET.
 func (env *environment) emptied(name string) bool {
-	_, named := env.values[name]
-	_, filed := env.values[name+fileSuffix]
-	return (named || filed) && env.values[name] == "" && env.values[name+fileSuffix] == ""
+	_, found := env.values[name]
+	_, fileFound := env.values[name+fileSuffix]
+	return (found || fileFound) && env.values[name] == "" && env.values[name+fileSuffix] == ""
 }
 
 func problem(setting, want string) error { return providers.Problem{Setting: setting, Want: want} }
 
-// fill reads the settings of a struct, whose fields have the tags that [providers.Driver] describes.
+// fill reads the settings of a struct. The tags of its fields are described at [providers.Driver].
 func (env *environment) fill(settings any, prefix string) []error {
 	var problems []error
 	target := reflect.ValueOf(settings).Elem()
@@ -85,7 +86,7 @@ func (env *environment) fill(settings any, prefix string) []error {
 		switch {
 		case err != nil:
 		case !s.Required && s.protects(target.Field(i)) && env.emptied(s.Name):
-			err = problem(s.Name, "is empty, and would protect nothing; give it a value, or take the variable away")
+			err = problem(s.Name, "is empty and would protect nothing: give it a value, or remove the variable")
 		default:
 			err = s.set(target.Field(i), value)
 		}
@@ -97,45 +98,45 @@ func (env *environment) fill(settings any, prefix string) []error {
 	if !ok {
 		return problems
 	}
-	unread := problems
+	unreadable := problems
 	for _, found := range prefixed(validator.Validate(), prefix) {
-		if !slices.ContainsFunc(unread, sameSetting(found)) {
+		if !slices.ContainsFunc(unreadable, sameSetting(found)) {
 			problems = append(problems, found)
 		}
 	}
 	return problems
 }
 
-// family is a setting of many variables, such as MESSAGE_<LOCALE>. What stands for the part in brackets tells them apart.
+// family is a setting with many variables, such as MESSAGE_<LOCALE>.
 type family interface {
-	// Add takes the value of the variable whose name ends so. The error says what is wrong with the end, also where the value
-	// is empty and counts as none, or with the value.
+	// Add takes the value of one variable. end is the part of its name in place of the brackets. The error is about end, also if the
+	// value is empty and counts as unset, or about the value.
 	Add(end, value string) error
 }
 
 func (env *environment) fillFamily(f family, s setting) []error {
 	var problems []error
-	begin, _, _ := strings.Cut(s.Name, "<")
-	for _, name := range env.members(begin) {
+	prefix, _, _ := strings.Cut(s.Name, "<")
+	for _, name := range env.members(prefix) {
 		env.names[name] = true
 		value, err := env.read(name)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
-		if err := f.Add(strings.TrimPrefix(name, begin), value); err != nil {
+		if err := f.Add(strings.TrimPrefix(name, prefix), value); err != nil {
 			problems = append(problems, problem(name, err.Error()))
 		}
 	}
 	return problems
 }
 
-// members returns the settings whose names begin so, and that aren't settings of their own, sorted.
-func (env *environment) members(begin string) []string {
+// members returns the settings with a prefix, sorted, without those that fill has read before.
+func (env *environment) members(prefix string) []string {
 	var names []string
 	for variable, value := range env.values {
 		name := strings.TrimSuffix(variable, fileSuffix)
-		if strings.HasPrefix(name, begin) && !env.names[name] && !injected(variable, value) {
+		if strings.HasPrefix(name, prefix) && !env.names[name] && !injected(variable, value) {
 			names = append(names, name)
 		}
 	}
@@ -143,8 +144,8 @@ func (env *environment) members(begin string) []string {
 	return slices.Compact(names)
 }
 
-// sameSetting returns whether another problem is of the same setting, or of its file: one that couldn't be read needn't be judged
-// too.
+// sameSetting returns a function that reports whether an earlier problem is about the same setting, or about its _FILE variable. A setting
+// that can't be read has one problem, not two.
 func sameSetting(a error) func(error) bool {
 	return func(b error) bool {
 		var x, y providers.Problem
@@ -152,7 +153,7 @@ func sameSetting(a error) func(error) bool {
 	}
 }
 
-// prefixed gives the settings that Validate names their prefix.
+// prefixed returns the problems with the prefix added to the names of their settings.
 func prefixed(err error, prefix string) []error {
 	if err == nil {
 		return nil
@@ -171,7 +172,7 @@ func prefixed(err error, prefix string) []error {
 	return []error{fmt.Errorf("%s…: %w", prefix, err)}
 }
 
-// unknown returns the variables with a prefix that are no settings, sorted.
+// unknown returns the variables with a prefix that are not settings, sorted.
 func (env *environment) unknown(prefix string) []string {
 	var names []string
 	for name := range env.values {
@@ -196,7 +197,7 @@ func (env *environment) known(prefix string) []string {
 	return names
 }
 
-// Kubernetes gives every container variables for the services of its namespace. For one called smshook, or smshook-eu:
+// Kubernetes sets variables for each service of the namespace in every container. For a service called smshook, they are:
 //
 //	SMSHOOK_SERVICE_HOST  SMSHOOK_SERVICE_PORT  SMSHOOK_SERVICE_PORT_HTTP
 //	SMSHOOK_PORT=tcp://…  SMSHOOK_PORT_8080_TCP=tcp://…  SMSHOOK_PORT_8080_TCP_PROTO  …_PORT  …_ADDR

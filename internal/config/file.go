@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// fileSuffix makes the name of a variable that holds the path of a file with the value, as Docker's and Kubernetes' secrets
-// are mounted.
 const (
+	// fileSuffix is the end of the name of a variable that has the path of a file with the value. Docker and Kubernetes mount secrets
+	// as files.
 	fileSuffix  = "_FILE"
 	maxFileSize = 64 << 10
 )
 
-// readFile returns the value that a setting's file holds. An empty file is a mistake, or is just being written.
+// readFile returns the value in a setting's file. An empty file is an error: it is a mistake, or another program is still writing it.
 func readFile(setting, path string) (string, error) {
 	file, err := openRegular(path)
 	if err != nil {
@@ -40,10 +40,10 @@ func readFile(setting, path string) (string, error) {
 
 var errNotRegular = errors.New("not a regular file")
 
-// openRegular opens a file, and nothing that could be waited for: to open a named pipe blocks until somebody writes to it, and
-// with that every later reload. A link to a file is one, as in Kubernetes' volumes.
+// openRegular opens a regular file, or a link to one as in Kubernetes' volumes. Anything else is an error. Opening a named pipe could block
+// until another program writes to it, and that would block every later reload too.
 func openRegular(path string) (*os.File, error) {
-	file, err := openAtOnce(path)
+	file, err := openNonblocking(path)
 	if err != nil {
 		return nil, err
 	}
@@ -54,21 +54,21 @@ func openRegular(path string) (*os.File, error) {
 	return file, nil
 }
 
-// openAtOnce doesn't wait for the other end of a pipe.
-func openAtOnce(path string) (*os.File, error) {
+// openNonblocking doesn't wait for the other end of a pipe.
+func openNonblocking(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 }
 
-// folder is the files of one folder, none of which can be waited for.
+// folder has the regular files of one folder. Opening a file never blocks.
 type folder string
 
-// Open serves fs.FS.
+// Open implements fs.FS.
 func (f folder) Open(name string) (fs.File, error) {
 	if !fs.ValidPath(name) {
 		return nil, fs.ErrInvalid
 	}
 	if name == "." {
-		return openAtOnce(string(f))
+		return openNonblocking(string(f))
 	}
 	return openRegular(filepath.Join(string(f), name))
 }

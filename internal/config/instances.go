@@ -12,19 +12,19 @@ import (
 
 // Instance is one account of one provider.
 type Instance struct {
-	Name   string // in lower case; in capitals, the prefix of its settings
+	Name   string // in small letters and digits
 	Driver providers.Driver
-	Codes  providers.Codes // the operator's own classes for the provider's codes
+	Codes  providers.Codes // the operator's own kinds for the provider's codes
 	Open   func(providers.Deps) (providers.Provider, error)
 
 	warnings []string
 
-	settings any // as the driver reads them
-	entry    int // its place in the list, from 1
-	driver   string
+	settings any    // of the driver's type
+	entry    int    // position in PROVIDERS, from 1
+	driver   string // name of the driver
 }
 
-// Instances are the configured accounts, in the order in which they are tried.
+// Instances are the configured accounts of all providers, in the order in which they are tried.
 type Instances []Instance
 
 var instanceName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
@@ -41,7 +41,7 @@ func (l *Instances) UnmarshalText(text []byte) error {
 			return fmt.Errorf("entry %d: want a provider's name, or name=provider, in small letters and digits", i+1)
 		}
 		if slices.ContainsFunc(list, func(o Instance) bool { return o.Name == name }) {
-			return fmt.Errorf("entry %d: the name is taken; write another=%s", i+1, driver)
+			return fmt.Errorf("entry %d: this name is used before; write another=%s", i+1, driver)
 		}
 		list = append(list, Instance{Name: name, entry: i + 1, driver: driver})
 	}
@@ -49,12 +49,12 @@ func (l *Instances) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Prefix is that of the instance's settings.
+// Prefix is the prefix of the instance's settings: its name in capital letters.
 func (i Instance) Prefix() string { return strings.ToUpper(i.Name) + "_" }
 
-// common is what every provider has.
+// common has the settings that every provider has.
 type common struct {
-	Codes providers.Codes `env:"CODES" help:"your own classes for the provider's codes: 21610=account, 30007=temporary"`
+	Codes providers.Codes `env:"CODES" help:"your own kinds for the provider's codes: 21610=account, 30007=temporary"`
 }
 
 func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) []error {
@@ -63,14 +63,14 @@ func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) 
 	}
 	at := slices.IndexFunc(drivers, func(d providers.Driver) bool { return d.Name == i.driver })
 	if at < 0 {
-		return refuse(fmt.Sprintf("entry %d: there is no such provider; there are: %s", i.entry, names(drivers, dev)))
+		return refuse(fmt.Sprintf("entry %d: there is no such provider; want one of %s", i.entry, names(drivers, dev)))
 	}
 	i.Driver = drivers[at]
 	if i.Driver.Dev && !dev {
-		return refuse(fmt.Sprintf("%s sends nothing and shows codes: it is for `smshook dev` alone", i.Driver.Name))
+		return refuse(fmt.Sprintf("%s sends nothing and prints codes: it is only for `smshook dev`", i.Driver.Name))
 	}
 	if i.Prefix() == Prefix {
-		return refuse("an account can't be called smshook: its settings would mix with our own")
+		return refuse("an instance can't be called smshook: its settings would have the prefix of smshook's own settings")
 	}
 	var own common
 	settings, open := i.Driver.New()
@@ -78,15 +78,15 @@ func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) 
 	problems := env.fill(&own, i.Prefix())
 	i.Codes = own.Codes
 	problems = append(problems, env.fill(settings, i.Prefix())...)
-	if odd, ok := settings.(interface{ Warnings() []providers.Problem }); ok && len(problems) == 0 {
-		for _, found := range odd.Warnings() {
+	if checked, ok := settings.(interface{ Warnings() []providers.Problem }); ok && len(problems) == 0 {
+		for _, found := range checked.Warnings() {
 			i.warnings = append(i.warnings, problem(i.Prefix()+found.Setting, found.Want).Error())
 		}
 	}
 	return problems
 }
 
-// Same reports whether two instances have the same name and settings, those of CODES left out.
+// Same reports whether two instances have the same name, provider and settings. CODES may differ.
 func (i Instance) Same(other Instance) bool {
 	return i.Name == other.Name && i.driver == other.driver && reflect.DeepEqual(i.settings, other.settings)
 }
@@ -101,7 +101,7 @@ func names(drivers []providers.Driver, dev bool) string {
 	return strings.Join(list, ", ")
 }
 
-// Provider opens the instance.
+// Provider opens the account.
 func (i Instance) Provider(d providers.Deps) (providers.Provider, error) {
 	p, err := i.Open(d)
 	if err != nil {

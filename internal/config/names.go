@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Names are those of some instances.
+// Names are names of instances.
 type Names []string
 
 // UnmarshalText reads a list such as "twilio, eu".
@@ -23,11 +23,11 @@ func (l *Names) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// unsignedProblems are the names in UNSIGNED_RECEIPTS that are of nothing.
+// unsignedProblems returns a problem for each name in UNSIGNED_RECEIPTS that is no instance's.
 func (c Config) unsignedProblems() []error {
 	var problems []error
-	for i, name := range c.Unsigned {
-		if !slices.ContainsFunc(c.Instances, func(instance Instance) bool { return instance.Name == name }) {
+	for i, name := range c.UnsignedReceipts {
+		if !slices.ContainsFunc(c.Providers, func(instance Instance) bool { return instance.Name == name }) {
 			problems = append(problems, problem("UNSIGNED_RECEIPTS", fmt.Sprintf("entry %d: want a name that is in %sPROVIDERS", i+1, Prefix)))
 		}
 	}

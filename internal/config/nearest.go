@@ -2,8 +2,8 @@ package config
 
 import "slices"
 
-// nearestName returns the known name that a mistyped one most likely stands for. A long name may be further off: what Auth calls
-// MESSAGE_SERVICE_SID is MESSAGING_SERVICE_SID to others.
+// nearestName returns the known name that is most similar to a mistyped one, if any is similar enough. A long name may have more typing
+// errors: Auth writes MESSAGE_SERVICE_SID for MESSAGING_SERVICE_SID.
 func nearestName(name string, known []string) (string, bool) {
 	typos := max(2, len(name)/8)
 	best, least := "", typos+1
@@ -15,7 +15,7 @@ func nearestName(name string, known []string) (string, bool) {
 	return best, best != ""
 }
 
-// distance is Levenshtein's: how many letters to add, drop or change.
+// distance is the Levenshtein distance: the number of letters to add, remove or change.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

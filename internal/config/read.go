@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// read returns the value of a setting as a person means it: without the blanks around it. A value that can only be a mistake is
-// an error.
+// read returns the value of a setting without the blanks around it. A value that must be a mistake is an error.
 func (env *environment) read(name string) (string, error) {
 	for _, variable := range []string{name, name + fileSuffix} {
 		if env.values[variable] == "" {
@@ -26,29 +25,29 @@ func (env *environment) read(name string) (string, error) {
 	if value == "" || err != nil {
 		return "", err
 	}
-	return plain(name+fileSuffix, value) // what was in the variable itself is plain already
+	return plain(name+fileSuffix, value) // the loop above has checked the variable itself
 }
 
-// plain returns a value without the blanks around it. What is left must not stand in quotes, and must not be an example's.
+// plain returns a value without the blanks around it. It refuses a value in quotes, or with the example's replace_me.
 //
-// A shell takes quotes away, and so does Docker Compose. `docker run --env-file` and Kubernetes keep them, and then they would be
-// sent to the provider, or to the app's users: https://docs.docker.com/reference/cli/docker/container/run/#env
+// A shell removes quotes, and Docker Compose does too. `docker run --env-file` and Kubernetes keep them, and they would be sent to the
+// provider, or to the app's users: https://docs.docker.com/reference/cli/docker/container/run/#env
 func plain(variable, value string) (string, error) {
 	value = strings.TrimSpace(value)
 	if value == "" {
-		return "", problem(variable, "has nothing but blanks")
+		return "", problem(variable, "has only blanks")
 	}
 	if first := value[0]; strings.IndexByte("\"'`", first) >= 0 && first == value[len(value)-1] {
-		return "", problem(variable, "starts and ends with a quote, which would be part of the value: write it without quotes")
+		return "", problem(variable, "starts and ends with a quote, and quotes would be part of the value: write it without them")
 	}
-	lower := strings.ReplaceAll(strings.ToLower(value), "-", "_") // a host's name has no underscore
+	lower := strings.ReplaceAll(strings.ToLower(value), "-", "_") // a host name has no underscore
 	if strings.Contains(lower, "replace_me") {
-		return "", problem(variable, "still has the example's replace_me in it: put your own value there")
+		return "", problem(variable, "still contains replace_me from the example: put your own value there")
 	}
 	return value, nil
 }
 
-// unreadable is the problem of a file that can't be opened or read.
+// unreadable returns the problem of a file that can't be opened or read.
 func unreadable(variable, path string, err error) error {
 	cause := err
 	var failed *fs.PathError
@@ -60,15 +59,15 @@ func unreadable(variable, path string, err error) error {
 		want = fmt.Sprintf("%s: %v", path, cause)
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		want += fmt.Sprintf(" to the user with the number %d", os.Getuid())
+		want += fmt.Sprintf(" (smshook runs as user %d)", os.Getuid())
 	}
 	return problem(variable, want)
 }
 
-// isPath reports whether a text can be shown as a path. It may be a secret whose place was another variable.
+// isPath reports whether a text is certainly a path and can be shown. Otherwise it may be a secret in the wrong variable.
 func isPath(text string) bool {
-	for _, begin := range []string{"/", "./", "../"} {
-		if strings.HasPrefix(text, begin) {
+	for _, prefix := range []string{"/", "./", "../"} {
+		if strings.HasPrefix(text, prefix) {
 			return true
 		}
 	}

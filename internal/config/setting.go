@@ -15,7 +15,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// setting is one field of a settings struct.
+// setting is a field of a settings struct, as its tags describe it.
 type setting struct {
 	Name, Default, Help string
 	Required            bool
@@ -33,8 +33,8 @@ func settingOf(field reflect.StructField, prefix string) (setting, bool) {
 	}, ok
 }
 
-// protects reports whether a setting is of a type that keeps somebody out: a secret, a list of who may be texted, a limit, what remembers the limits. An
-// empty one would end that protection, and nobody would notice, so it is a mistake. Of all other types, an empty one is none.
+// protects reports whether a setting is of a type that protects something: a secret, a list of numbers, a rate limit. An empty value would
+// end the protection without a warning. It is therefore an error. For all other types, an empty value counts as unset.
 func (s setting) protects(field reflect.Value) bool {
 	switch field.Interface().(type) {
 	case providers.Secret, hook.Secrets, receipt.Secrets, Store, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
@@ -43,7 +43,7 @@ func (s setting) protects(field reflect.Value) bool {
 	return false
 }
 
-// set parses a value into a field. What it says about a bad one never quotes it.
+// set parses a value into a field. Its errors never quote the value.
 func (s setting) set(field reflect.Value, value string) error {
 	if value == "" {
 		value = s.Default
@@ -58,7 +58,7 @@ func (s setting) set(field reflect.Value, value string) error {
 		return problem(s.Name, "want one of "+strings.Join(choices, ", "))
 	}
 	switch target := field.Addr().Interface().(type) {
-	case encoding.TextUnmarshaler: // its errors say what is wanted, and quote nothing
+	case encoding.TextUnmarshaler: // its errors quote nothing either
 		if err := target.UnmarshalText([]byte(value)); err != nil {
 			return problem(s.Name, err.Error())
 		}

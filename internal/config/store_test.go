@@ -40,7 +40,7 @@ func TestStore(t *testing.T) {
 		{"postgres://smshook:s3/cret#@db/x", Store{}, "", postgres},
 		{"/data/smshook.db", Store{}, "", any},
 		{"redis://s3cret@db", Store{}, "", any},
-		{"", Store{}, "", "SMSHOOK_STORE: is empty, and would protect nothing; give it a value, or take the variable away"},
+		{"", Store{}, "", "SMSHOOK_STORE: is empty and would protect nothing: give it a value, or remove the variable"},
 	} {
 		c, err := Load(good("SMSHOOK_STORE="+tt.value), drivers(), false, nil)
 		if tt.err != "" {

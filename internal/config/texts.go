@@ -6,19 +6,19 @@ import (
 	"github.com/smshook/smshook/internal/message"
 )
 
-// loadTexts makes the texts of what the settings say, and reads the folder.
+// loadTexts makes the texts from the settings and the files in MESSAGES_DIR.
 func (c *Config) loadTexts() []error {
 	var files fs.FS
 	if c.MessagesDir != "" {
 		files = folder(c.MessagesDir)
 	}
 	texts, err := message.Load(message.Settings{
-		Template:     c.Message,
-		Translations: c.Translations,
-		Default:      c.DefaultLocale,
-		App:          c.App,
-		AppHash:      c.AppHash,
-		Domain:       c.WebOTPDomain,
+		Message:       c.Message,
+		Translations:  c.Translations,
+		DefaultLocale: c.DefaultLocale,
+		App:           c.App,
+		AppHash:       c.AppHash,
+		WebOTPDomain:  c.WebOTPDomain,
 	}, files)
 	if err != nil {
 		return prefixed(err, Prefix)

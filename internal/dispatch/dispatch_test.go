@@ -150,7 +150,7 @@ func TestMessage(t *testing.T) {
 			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, time.Minute}},
 		{"a second factor lives longer", Settings{CodeLife: time.Minute}, true,
 			shown{"an-id", "+447400123456", "7400123456", "de", "Ihr Code für Acme lautet 028687", "028687", false, 1, 0}},
-		{"outside GSM-7", Settings{Texts: texts(message.Settings{Template: cyrillic})}, false,
+		{"outside GSM-7", Settings{Texts: texts(message.Settings{Message: cyrillic})}, false,
 			shown{"an-id", "+447400123456", "7400123456", "de", "Код 028687", "028687", true, 1, 0}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

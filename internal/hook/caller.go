@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// Caller is Auth's side of the conversation: it signs a call, repeats it and judges the answer as Auth v2.196.0 does, or,
-// for a body without metadata, as v2.174.0 to v2.186.x do. Source: internal/hooks/hookshttp, hookserrors and
-// internal/api/mfa.go of supabase/auth.
+// Caller calls a hook as Auth does: it signs a call, repeats it, and interprets the answer as v2.196.0 does. A body without metadata is
+// treated as v2.174.0 to v2.186.x treat it. Source: internal/hooks/hookshttp, hookserrors and internal/api/mfa.go of supabase/auth.
+// Its methods may be called concurrently.
 type Caller struct {
 	HTTP    *http.Client
 	Secrets Secrets
 }
 
-// Auth's own numbers.
+// Auth's constants.
 const (
 	// AuthWaits is how long Auth waits for an answer, for all its attempts together.
 	AuthWaits = 5 * time.Second
@@ -31,24 +31,24 @@ const (
 	maxReply = 200 << 10
 )
 
-// Seen is what the app's user gets to see of a call.
+// Seen is what the app's user sees of a call.
 type Seen struct {
 	Status   int    // 200 is a success
-	Message  string // of a failure
-	Attempts int    // how often the hook was called
+	Message  string // empty for a success
+	Attempts int    // how many requests the hook got
 	Took     time.Duration
-	Reply    *Reply // the hook's last answer, nil if it gave none
-	Cause    error  // why there is none
+	Reply    *Reply // the hook's last answer; nil if there was none
+	Cause    error  // why the last attempt had no answer
 }
 
 // OK reports whether the user sees a success.
 func (s Seen) OK() bool { return s.Status == http.StatusOK }
 
-// Call calls the hook at url and tells what comes of it. The error is that of a call that can't be made, or of ctx.
+// Call calls the hook at url. It takes AuthWaits at most. The error is not nil if the request can't be made, or if ctx ended.
 func (c Caller) Call(ctx context.Context, url string, body []byte) (Seen, error) {
 	start := time.Now()
 	var p Payload
-	_ = json.Unmarshal(body, &p) // a body that isn't one may be sent too, to see what happens
+	_ = json.Unmarshal(body, &p) // an invalid body may be sent too, to see what happens
 	seen, err := c.call(ctx, url, body, p.Metadata == nil)
 	seen.Took = time.Since(start)
 	if p.SMS.Type == MFA && !seen.OK() {
@@ -74,28 +74,28 @@ func (c Caller) call(ctx context.Context, url string, body []byte, old bool) (Se
 		}
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return seen.late(), nil
+			return seen.timedOut(), nil
 		case errors.Is(err, errBroken):
-			return seen.sees(http.StatusInternalServerError, "Unexpected failure, please check server logs for more information"), nil
+			return seen.with(http.StatusInternalServerError, "Unexpected failure, please check server logs for more information"), nil
 		case err != nil && seen.Attempts == attempts:
-			return seen.sees(http.StatusUnprocessableEntity, "Failed to reach hook after maximum retries"), nil
+			return seen.with(http.StatusUnprocessableEntity, "Failed to reach hook after maximum retries"), nil
 		case err != nil:
 			select {
 			case <-time.After(backoff):
 			case <-limited.Done():
-				return seen.late(), ctx.Err()
+				return seen.timedOut(), ctx.Err()
 			}
 		default:
 			seen.Reply = &reply
 			if !retry {
-				return seen.judge(old), nil
+				return seen.interpret(old), nil
 			}
 		}
 	}
-	return seen.sees(http.StatusInternalServerError, "Service currently unavailable due to hook"), nil
+	return seen.with(http.StatusInternalServerError, "Service currently unavailable due to hook"), nil
 }
 
-// Request returns one attempt at a call, signed now.
+// Request returns one attempt of a call, signed now.
 func (c Caller) Request(ctx context.Context, url string, body []byte) (*http.Request, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
@@ -107,11 +107,10 @@ func (c Caller) Request(ctx context.Context, url string, body []byte) (*http.Req
 	return request, nil
 }
 
-// errBroken is an answer whose head came and whose body didn't. Auth doesn't repeat that.
-var errBroken = errors.New("answer broken off")
+// errBroken means that the head of an answer came, but not the whole body. Auth doesn't repeat such a call.
+var errBroken = errors.New("the answer was cut off")
 
-// attempt makes one attempt, and tells whether the answer asks for another. A content type that Auth doesn't take is one
-// of its own verdicts, so it is left to judge.
+// attempt makes one attempt. retry reports whether the answer makes Auth call again. The content type is interpret's matter.
 func (c Caller) attempt(request *http.Request) (reply Reply, retry bool, err error) {
 	response, err := c.HTTP.Do(request)
 	if err != nil {
@@ -127,42 +126,42 @@ func (c Caller) attempt(request *http.Request) (reply Reply, retry bool, err err
 	return Reply{Status: status, Body: body, contentType: response.Header.Get("Content-Type")}, retry, nil
 }
 
-func (s Seen) late() Seen {
-	return s.sees(http.StatusUnprocessableEntity, fmt.Sprintf("Failed to reach hook within maximum time of %f seconds", AuthWaits.Seconds()))
+func (s Seen) timedOut() Seen {
+	return s.with(http.StatusUnprocessableEntity, fmt.Sprintf("Failed to reach hook within maximum time of %f seconds", AuthWaits.Seconds()))
 }
 
-func (s Seen) sees(status int, message string) Seen {
+func (s Seen) with(status int, message string) Seen {
 	s.Status, s.Message = status, message
 	return s
 }
 
-// judge turns the last reply into what the user sees.
-func (s Seen) judge(old bool) Seen {
+// interpret turns the last reply into what the user sees. old means that the call had no metadata.
+func (s Seen) interpret(old bool) Seen {
 	switch s.Reply.Status {
 	case http.StatusNoContent:
-		return s.sees(http.StatusOK, "")
+		return s.with(http.StatusOK, "")
 	case http.StatusOK, http.StatusAccepted:
-		return s.judgeBody(old)
+		return s.interpretBody(old)
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		return s.sees(http.StatusInternalServerError, "Service currently unavailable due to hook")
+		return s.with(http.StatusInternalServerError, "Service currently unavailable due to hook")
 	case http.StatusBadRequest:
-		return s.sees(http.StatusInternalServerError, "Invalid payload sent to hook")
+		return s.with(http.StatusInternalServerError, "Invalid payload sent to hook")
 	case http.StatusUnauthorized:
-		return s.sees(http.StatusInternalServerError, "Hook requires authorization token")
+		return s.with(http.StatusInternalServerError, "Hook requires authorization token")
 	default:
-		return s.sees(http.StatusInternalServerError, fmt.Sprintf("Unexpected status code returned from hook: %d", s.Reply.Status))
+		return s.with(http.StatusInternalServerError, fmt.Sprintf("Unexpected status code returned from hook: %d", s.Reply.Status))
 	}
 }
 
-func (s Seen) judgeBody(old bool) Seen {
+func (s Seen) interpretBody(old bool) Seen {
 	if media, _, err := mime.ParseMediaType(s.Reply.contentType); err != nil || media != "application/json" {
-		return s.sees(http.StatusBadRequest, "Invalid JSON response. Received content-type: "+s.Reply.contentType)
+		return s.with(http.StatusBadRequest, "Invalid JSON response. Received content-type: "+s.Reply.contentType)
 	}
 	if len(s.Reply.Body) > maxReply {
-		return s.sees(http.StatusUnprocessableEntity, fmt.Sprintf("Payload size exceeded size limit of %d bytes", maxReply))
+		return s.with(http.StatusUnprocessableEntity, fmt.Sprintf("Payload size exceeded size limit of %d bytes", maxReply))
 	}
 	if !json.Valid(s.Reply.Body) {
-		return s.sees(http.StatusInternalServerError, "Error unmarshaling JSON output.")
+		return s.with(http.StatusInternalServerError, "Error unmarshaling JSON output.")
 	}
 	var body struct {
 		Error *struct {
@@ -170,25 +169,25 @@ func (s Seen) judgeBody(old bool) Seen {
 			Message  string `json:"message"`
 		} `json:"error"`
 	}
-	// An error object of another shape, or without a text, counts as none; the versions without metadata look for none.
+	// Auth ignores an error object that has another shape or no message. The versions without metadata ignore any.
 	if json.Unmarshal(s.Reply.Body, &body) != nil || body.Error == nil || body.Error.Message == "" || old {
-		return s.sees(http.StatusOK, "")
+		return s.with(http.StatusOK, "")
 	}
-	if body.Error.HTTPCode < 100 || body.Error.HTTPCode > 999 { // 0 is none; with the others Auth panics
-		return s.sees(http.StatusInternalServerError, body.Error.Message)
+	if body.Error.HTTPCode < 100 || body.Error.HTTPCode > 999 { // Auth takes 0 for no code, and panics on the others
+		return s.with(http.StatusInternalServerError, body.Error.Message)
 	}
-	return s.sees(body.Error.HTTPCode, body.Error.Message)
+	return s.with(body.Error.HTTPCode, body.Error.Message)
 }
 
-// NewUUID returns a random UUID, as Auth makes them for its calls.
+// NewUUID returns a random UUID (version 4), as Auth uses them for its calls.
 func NewUUID() string {
 	var u [16]byte
-	rand.Read(u[:]) // it never fails
+	rand.Read(u[:]) // crypto/rand never returns an error
 	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
 }
 
-// Example is the body of a call as Auth makes it, for a number that nobody has and with a new uuid.
+// Example returns the body of a call as Auth sends it, with a new uuid, for a number that is not in use.
 func Example() []byte {
 	id, now := NewUUID(), time.Now().UTC().Format(time.RFC3339Nano)
 	return fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"127.0.0.1"},`+

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// hookFunc is a hook that a Caller reaches without a network.
+// hookFunc is a hook that is called without a network. attempt counts from 1.
 type hookFunc func(attempt int, r *http.Request) (*http.Response, error)
 
-// answer makes a response; a content type of "" is none.
+// answer makes a response. If contentType is empty, it has none.
 func answer(status int, contentType, body string, extra ...string) (*http.Response, error) {
 	header := http.Header{}
 	if contentType != "" {
@@ -48,8 +48,8 @@ const (
 	refused422 = `{"error":{"http_code":422,"message":"no"}}`
 )
 
-// TestCallerJudgesAsAuthDoes holds the Caller against what was measured on the real server.
-func TestCallerJudgesAsAuthDoes(t *testing.T) {
+// The results were measured on the real server.
+func TestCallerInterpretsAnswersAsAuthDoes(t *testing.T) {
 	always := func(status int, contentType, body string, extra ...string) hookFunc {
 		return func(int, *http.Request) (*http.Response, error) { return answer(status, contentType, body, extra...) }
 	}
@@ -84,11 +84,11 @@ func TestCallerJudgesAsAuthDoes(t *testing.T) {
 		{"refusal by status", newCall, always(422, jsonType, refused422), 500, unexpected + "422", 1, 0},
 		{"refusal by status, to an old server", oldCall, always(422, jsonType, refused422), 500, unexpected + "422", 1, 0},
 		{"refusal in a challenge", mfaCall, always(200, jsonType, refused422), 500, "error invoking hook", 1, 0},
-		{"code absent", newCall, always(200, jsonType, `{"error":{"message":"no"}}`), 500, "no", 1, 0},
-		{"code no status", newCall, always(200, jsonType, `{"error":{"http_code":21211,"message":"no"}}`), 500, "no", 1, 0},
-		{"code a text", newCall, always(200, jsonType, `{"error":{"http_code":"422","message":"no"}}`), 200, "", 1, 0},
-		{"message empty", newCall, always(200, jsonType, `{"error":{"http_code":422,"message":""}}`), 200, "", 1, 0},
-		{"error a text", newCall, always(200, jsonType, `{"error":"no"}`), 200, "", 1, 0},
+		{"no http_code", newCall, always(200, jsonType, `{"error":{"message":"no"}}`), 500, "no", 1, 0},
+		{"http_code is not a status", newCall, always(200, jsonType, `{"error":{"http_code":21211,"message":"no"}}`), 500, "no", 1, 0},
+		{"http_code is a string", newCall, always(200, jsonType, `{"error":{"http_code":"422","message":"no"}}`), 200, "", 1, 0},
+		{"empty message", newCall, always(200, jsonType, `{"error":{"http_code":422,"message":""}}`), 200, "", 1, 0},
+		{"error is a string", newCall, always(200, jsonType, `{"error":"no"}`), 200, "", 1, 0},
 		{"400", newCall, always(400, jsonType, `{}`), 500, "Invalid payload sent to hook", 1, 0},
 		{"401", newCall, always(401, jsonType, `{}`), 500, "Hook requires authorization token", 1, 0},
 		{"429", newCall, always(429, jsonType, `{}`), 500, unavailable, 1, 0},
@@ -97,21 +97,21 @@ func TestCallerJudgesAsAuthDoes(t *testing.T) {
 		{"503 with Retry-After", newCall, always(503, jsonType, `{}`, "Retry-After", "x"), 500, unavailable, 3, 0},
 		{"500 with Retry-After", newCall, always(500, jsonType, `{}`, "Retry-After", "60"), 500, unexpected + "500", 1, 0},
 		{"body too long", newCall, always(200, jsonType, strings.Repeat(" ", 204801)), 422, "Payload size exceeded size limit of 204800 bytes", 1, 0},
-		{"broken thrice", newCall, broken, 422, "Failed to reach hook after maximum retries", 3, 4 * time.Second},
+		{"three connections break", newCall, broken, 422, "Failed to reach hook after maximum retries", 3, 4 * time.Second},
 		{"hangs", newCall, hang, 422, "Failed to reach hook within maximum time of 5.000000 seconds", 1, 5 * time.Second},
-		{"broken once", newCall, func(attempt int, _ *http.Request) (*http.Response, error) {
+		{"one connection breaks", newCall, func(attempt int, _ *http.Request) (*http.Response, error) {
 			if attempt == 1 {
 				return nil, errors.New("connection reset")
 			}
 			return answer(200, jsonType, `{}`)
 		}, 200, "", 2, 2 * time.Second},
-		{"broken, then hangs", newCall, func(attempt int, r *http.Request) (*http.Response, error) {
+		{"one connection breaks, the next hangs", newCall, func(attempt int, r *http.Request) (*http.Response, error) {
 			if attempt == 1 {
 				return nil, errors.New("connection reset")
 			}
 			return hang(attempt, r)
 		}, 422, "Failed to reach hook within maximum time of 5.000000 seconds", 2, 5 * time.Second},
-		{"broken late", newCall, func(_ int, r *http.Request) (*http.Response, error) {
+		{"a connection breaks after 4 s", newCall, func(_ int, r *http.Request) (*http.Response, error) {
 			time.Sleep(4 * time.Second)
 			return nil, errors.New("connection reset")
 		}, 422, "Failed to reach hook within maximum time of 5.000000 seconds", 1, 5 * time.Second},
@@ -130,7 +130,7 @@ func TestCallerJudgesAsAuthDoes(t *testing.T) {
 				seen.Reply, seen.Cause = nil, nil
 				require.Equal(t, Seen{tt.status, tt.message, tt.attempts, tt.took, nil, nil}, seen)
 				require.Equal(t, tt.attempts, wire.attempts)
-				require.Len(t, wire.ids, tt.attempts, "each attempt has an id of its own")
+				require.Len(t, wire.ids, tt.attempts, "each attempt has its own webhook-id")
 			})
 		})
 	}
@@ -140,7 +140,7 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestCallerStopsWithItsContext(t *testing.T) {
+func TestCallerStopsWhenItsContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -156,9 +156,9 @@ func TestCallerStopsWithItsContext(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestExampleIsACall(t *testing.T) {
+func TestExampleIsAValidCall(t *testing.T) {
 	p, err := Decode(Example())
 	require.NoError(t, err)
 	require.Equal(t, "15555550100", p.Phone().Reveal())
-	require.NotEqual(t, Example(), Example(), "each has a uuid of its own")
+	require.NotEqual(t, Example(), Example(), "each has its own uuid")
 }

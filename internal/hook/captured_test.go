@@ -15,7 +15,7 @@ import (
 
 const calls = "../../testdata/hook"
 
-// capture is one call as it was on the wire.
+// capture is one call as a real server sent it.
 type capture struct {
 	name   string
 	header http.Header
@@ -23,7 +23,7 @@ type capture struct {
 	at     time.Time
 }
 
-// captures reads the calls that a real server signed, and its secrets.
+// captures reads the captured calls, and the server's secrets.
 func captures(t testing.TB) (secrets string, list []capture) {
 	file, err := os.Open(filepath.Join(calls, "captured.tsv"))
 	require.NoError(t, err)

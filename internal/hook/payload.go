@@ -1,14 +1,13 @@
-// Package hook is the wire between Supabase Auth and us: the call it signs, the answer it understands, and, for tests and
-// for trying things out, its own side of the conversation.
+// Package hook is the protocol of Supabase Auth's Send SMS hook: the call that Auth signs, and the answer that it understands. Caller is
+// Auth's side, for tests and for trying things out.
 //
-// What Auth sends and accepts differs by version. Statements about it here were measured on v2.196.0 and on the versions
-// named; the source is https://github.com/supabase/auth, internal/hooks.
+// What Auth sends and accepts differs by version. The statements here were measured on v2.196.0 and on the versions named. The source is
+// https://github.com/supabase/auth, internal/hooks.
 package hook
 
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,14 +21,14 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// MaxBody is the longest body that is read, in bytes. Calls take 1 to 2 KiB. user_metadata makes them longer, and it is there twice
-// after a sign-up, for the user and for the identity: so a call may have 2 MiB of it, and 64 KiB of what Auth adds.
+// MaxBody is the longest body that is read, in bytes. A call has 1 to 2 KiB without user_metadata. After a sign-up it has user_metadata
+// twice: for the user and for the identity. The limit is 2 MiB for both, and 64 KiB for what Auth adds.
 const MaxBody = 2<<20 + 64<<10
 
-// MFA is the sms_type of a second-factor challenge. All other calls have none.
+// MFA is the sms_type of a second-factor challenge. No other call has an sms_type.
 const MFA = "mfa"
 
-// Payload is the part of a call that matters here.
+// Payload is the part of a call that smshook uses.
 type Payload struct {
 	Metadata *Metadata `json:"metadata"` // absent before Auth v2.187.0
 	User     User      `json:"user"`
@@ -38,11 +37,11 @@ type Payload struct {
 
 // Metadata is about the call itself.
 type Metadata struct {
-	// UUID stays the same when Auth repeats a call; the webhook-id header doesn't.
+	// UUID stays the same when Auth repeats a call. The webhook-id header changes.
 	UUID string `json:"uuid"`
-	Time string `json:"time"` // when Auth made the call, by its own clock
-	// IPAddress is the first address of the X-Forwarded-For that Auth got, or else that of who connected: the user's, or
-	// whatever the user wants it to be where no proxy before Auth sets the header.
+	Time string `json:"time"` // when Auth made the call, by Auth's clock
+	// IPAddress is the first address of the X-Forwarded-For that Auth got, or else the address of the client. The user can forge it,
+	// unless a proxy in front of Auth sets the header.
 	IPAddress string `json:"ip_address"`
 }
 
@@ -50,25 +49,25 @@ type Metadata struct {
 type User struct {
 	ID         string           `json:"id"`
 	Phone      providers.Secret `json:"phone"`
-	Confirmed  string           `json:"phone_confirmed_at"` // when the account has shown that the phone is its own
-	LastSignIn string           `json:"last_sign_in_at"`    // changes only when a session is issued: not by MFA, not by reauthentication
-	// When the last code of each kind was sent that Auth has stored: for a sign-in or sign-up, a phone change, and a
-	// reauthentication. The hook is called before its own code is stored.
+	Confirmed  string           `json:"phone_confirmed_at"` // when the account proved that the phone is its own
+	LastSignIn string           `json:"last_sign_in_at"`    // changes when a session is issued; not by MFA, nor by reauthentication
+	// When the last stored code of each kind was sent: for a sign-in or sign-up, for a phone change, and for a reauthentication. Auth
+	// calls the hook before it stores the code of that call.
 	// https://github.com/supabase/auth/blob/008bb4d13965f06b546f2bc3eb6b7fe21175354e/internal/models/user.go
 	ConfirmationSent     string `json:"confirmation_sent_at"`
 	PhoneChangeSent      string `json:"phone_change_sent_at"`
 	ReauthenticationSent string `json:"reauthentication_sent_at"`
-	Locale               Locale `json:"user_metadata"` // of all that the app put there
+	Locale               Locale `json:"user_metadata"` // the rest of user_metadata isn't used
 }
 
-// SMS is the code and where it goes.
+// SMS is the code and the number that it goes to.
 type SMS struct {
 	OTP   providers.Secret `json:"otp"`
 	Phone providers.Secret `json:"phone"` // absent before Auth v2.180.0
 	Type  string           `json:"sms_type"`
 }
 
-// Decode reads the body of a call. An error names the field and never quotes what it holds.
+// Decode reads the body of a call. An error names the field, and never quotes its value.
 func Decode(body []byte) (Payload, error) {
 	var p Payload
 	if err := json.Unmarshal(body, &p); err != nil {
@@ -83,7 +82,7 @@ func Decode(body []byte) (Payload, error) {
 	return p, nil
 }
 
-// unreadable says what is wrong without the parser's words, which quote the body.
+// unreadable describes an error of the parser without its text, which quotes the body.
 func unreadable(err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -96,10 +95,10 @@ func unreadable(err error) error {
 	return errors.New("the body is not a Send SMS call")
 }
 
-// Phone is the number to send to, as Auth wrote it: without a plus, usually.
+// Phone is the number to send to, as Auth wrote it: usually without a plus.
 //
-// It is sms.phone: the new number in a phone change, the factor's in a challenge. Servers before v2.180.0 send user.phone
-// alone. It is never user.new_phone, which may be left over from a change that was not completed, and was never verified.
+// It is sms.phone: the new number in a phone change, the factor's number in a challenge. Servers before v2.180.0 send only user.phone.
+// It is never user.new_phone: that number is not verified, and may be left over from a change that was not completed.
 func (p Payload) Phone() providers.Secret {
 	if p.SMS.Phone.Empty() {
 		return p.User.Phone
@@ -107,13 +106,14 @@ func (p Payload) Phone() providers.Secret {
 	return p.SMS.Phone
 }
 
-// Proven reports whether the code goes to a number that its account has shown to be its own. In a phone change or a challenge
-// it goes to another one, which phone_confirmed_at says nothing about.
+// Proven reports whether the account has proved that the number is its own. In a phone change or a challenge, the code goes to another
+// number, and phone_confirmed_at says nothing about that.
 func (p Payload) Proven() bool {
 	return p.User.Confirmed != "" && withoutPlus(p.Phone()) == withoutPlus(p.User.Phone)
 }
 
-// Stored is a mark of the codes that Auth had stored for the user when it made the call: another one, once one more has been.
+// Stored identifies the set of codes that Auth had stored for the user when it made the call. It changes when Auth stores another code,
+// and is empty if there are none.
 func (u User) Stored() string {
 	if u.ConfirmationSent == "" && u.PhoneChangeSent == "" && u.ReauthenticationSent == "" {
 		return ""
@@ -123,25 +123,25 @@ func (u User) Stored() string {
 
 func withoutPlus(number providers.Secret) string { return strings.TrimPrefix(number.Reveal(), "+") }
 
-// IP is the address of the app's user; the zero Addr if there is none that can be read.
+// IP is the address of the app's user; the zero Addr if the call has none, or an invalid one.
 func (p Payload) IP() netip.Addr {
 	if p.Metadata == nil {
 		return netip.Addr{}
 	}
-	ip, _ := netip.ParseAddr(p.Metadata.IPAddress) // the zero Addr, if it can't be read
+	ip, _ := netip.ParseAddr(p.Metadata.IPAddress)
 	return ip
 }
 
-// ID names the call, the same for all of Auth's attempts at it: metadata.uuid, or else a hash of the body.
+// ID is the idempotency key of the call, the same for all of Auth's attempts: metadata.uuid, or else a hash of the body, in the form of a UUID.
 func (p Payload) ID(body []byte) string {
 	if p.Metadata != nil && isUUID(p.Metadata.UUID) {
 		return p.Metadata.UUID
 	}
 	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:16])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// isUUID keeps an ID that ends up in logs to what Auth sends.
+// isUUID bounds what a call can write into the log: the ID is logged.
 func isUUID(s string) bool {
 	const pattern = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"
 	if len(s) != len(pattern) {
@@ -156,24 +156,24 @@ func isUUID(s string) bool {
 	return true
 }
 
-// Auth makes its second and third attempt 2 seconds after the one before has failed. A refused connection fails at once.
+// Auth makes its second and third attempt 2 seconds after the previous one failed. A refused connection fails at once.
 // https://github.com/supabase/auth/blob/02a07864e79d80968bf250cea56325f2fe735eb1/internal/hooks/v0hooks/v0http/v0http.go
 const (
 	secondAttempt = backoff
 	thirdAttempt  = 2 * backoff
 )
 
-// longestWay is the most that a request is taken to be under way from Auth to us, a new connection with TLS included.
-const longestWay = 500 * time.Millisecond
+// maxTransit is the longest time that a request is assumed to take from Auth to smshook, with a new TLS connection.
+const maxTransit = 500 * time.Millisecond
 
-// Spent is how long Auth had been waiting when this attempt at the call arrived; 0 for a first attempt, where that isn't known,
-// and for a fixture that is played by hand. arrived is by our clock.
+// Spent is how long Auth had been waiting when this attempt was received. It is 0 for a first attempt, if the time isn't known, and for
+// a fixture that is sent by hand. receivedAt is by our clock.
 //
-// metadata.time says when Auth made the call, to the nanosecond. webhook-timestamp says when Auth made the attempt, by the same
-// clock, cut to whole seconds: so the attempt is known to within a second. Where our clock agrees with that second, it says the
-// rest, and the request's way is in it. Where it doesn't, the attempt is taken for a second or third one after refused
-// connections if that is possible within the second, and else for as late as possible.
-func (p Payload) Spent(header http.Header, arrived time.Time) time.Duration {
+// metadata.time is when Auth made the call, in nanoseconds. webhook-timestamp is when Auth made the attempt, by the same clock, cut to
+// whole seconds. The attempt is therefore known to within a second. If our clock agrees with that second, the result is by our clock,
+// and includes the request's transit. If it doesn't agree, Auth's usual times of a second and third attempt are assumed if one of them
+// is within the second, or else the end of the second.
+func (p Payload) Spent(header http.Header, receivedAt time.Time) time.Duration {
 	if p.Metadata == nil {
 		return 0
 	}
@@ -194,8 +194,8 @@ func (p Payload) Spent(header http.Header, arrived time.Time) time.Duration {
 			spent = usual
 		}
 	}
-	if late := arrived.Sub(attempt); late >= 0 && late < time.Second+longestWay {
-		return max(spent, arrived.Sub(made))
+	if late := receivedAt.Sub(attempt); late >= 0 && late < time.Second+maxTransit {
+		return max(spent, receivedAt.Sub(made))
 	}
 	if spent == 0 {
 		return latest
@@ -203,26 +203,26 @@ func (p Payload) Spent(header http.Header, arrived time.Time) time.Duration {
 	return spent
 }
 
-// localeShape is that of a BCP 47 tag, with the underscore that many apps write.
+// localeShape matches a BCP 47 tag, also with the underscores that many apps write.
 var localeShape = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}$`)
 
-// Locale is the language that the app noted for its user, in user_metadata.locale, .language or .lang; Auth itself sends
-// none. It is empty if there is none that looks like one.
+// Locale is the user's language as the app stored it, in user_metadata.locale, .language or .lang. Auth itself has no such field. It is
+// empty if none of the three looks like a language tag.
 type Locale string
 
-// UnmarshalJSON reads user_metadata, whatever it is. It never fails.
+// UnmarshalJSON reads user_metadata. It never fails: the app may put any JSON there.
 func (l *Locale) UnmarshalJSON(metadata []byte) error {
 	*l = ""
-	if !bytes.Contains(metadata, []byte(`"l`)) { // as all three begin; most users have none, and reading takes time
+	if !bytes.Contains(metadata, []byte(`"l`)) { // all three begin so; most users have none, and parsing is slow
 		return nil
 	}
-	var noted map[string]json.RawMessage
-	if json.Unmarshal(metadata, &noted) != nil {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(metadata, &fields) != nil {
 		return nil
 	}
 	for _, key := range []string{"locale", "language", "lang"} {
 		var tag string
-		if json.Unmarshal(noted[key], &tag) == nil && localeShape.MatchString(tag) {
+		if json.Unmarshal(fields[key], &tag) == nil && localeShape.MatchString(tag) {
 			*l = Locale(tag)
 			return nil
 		}
@@ -230,11 +230,11 @@ func (l *Locale) UnmarshalJSON(metadata []byte) error {
 	return nil
 }
 
-// Refused answers that there will be no message, with a text for the app's user. The status is a 4xx: supabase-js drops
-// the text of a 502, 503 or 504.
+// Refused answers that no message is sent, with a text for the app's user. The status must be a 4xx: supabase-js drops the text of a
+// 502, 503 or 504.
 //
-// From v2.187.0 on, Auth passes the text on only if the answer itself is a 200. Versions before send no metadata, and
-// some of them (v2.174.0 to v2.186.x) take that same answer for a success: there the status has to say it.
+// From v2.187.0 on, Auth passes the text on only if the HTTP status is 200. Earlier versions send no metadata. Some of them (v2.174.0 to
+// v2.186.x) take a 200 for a success, whatever the body is. They get the status as the HTTP status.
 func (p Payload) Refused(status int, message string) Reply {
 	reply := Problem(status, message)
 	if p.Metadata != nil {

@@ -51,8 +51,8 @@ func TestPhone(t *testing.T) {
 		{"user.phone where sms.phone is absent", `{"user":{"phone":"1"},"sms":{"otp":"0"}}`, "1"},
 		{"user.phone where sms.phone is empty", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":""}}`, "1"},
 		{"user.phone where sms.phone is null", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":null}}`, "1"},
-		{"never a stale new_phone", `{"user":{"phone":"1","new_phone":"3"},"sms":{"otp":"0"}}`, "1"},
-		{"as it is written", `{"user":{},"sms":{"otp":"0","phone":"+44 77"}}`, "+44 77"},
+		{"not a stale new_phone", `{"user":{"phone":"1","new_phone":"3"},"sms":{"otp":"0"}}`, "1"},
+		{"unchanged", `{"user":{},"sms":{"otp":"0","phone":"+44 77"}}`, "+44 77"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := Decode([]byte(tt.body))
@@ -62,7 +62,7 @@ func TestPhone(t *testing.T) {
 	}
 }
 
-// Whether it is the account's own number, proven: a phone_confirmed_at says nothing about another one.
+// phone_confirmed_at is about user.phone, not about another number.
 func TestProven(t *testing.T) {
 	for _, tt := range []struct {
 		name, body string
@@ -70,13 +70,13 @@ func TestProven(t *testing.T) {
 	}{
 		{"a confirmed number", `{"user":{"phone":"1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"1"}}`, true},
 		{"written with a plus", `{"user":{"phone":"1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"+1"}}`, true},
-		{"an old server's", `{"user":{"phone":"+1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0"}}`, true},
+		{"of an old server", `{"user":{"phone":"+1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0"}}`, true},
 		{"not confirmed", `{"user":{"phone":"1"},"sms":{"otp":"0","phone":"1"}}`, false},
 		{"null", `{"user":{"phone":"1","phone_confirmed_at":null},"sms":{"otp":"0","phone":"1"}}`, false},
 		{"empty", `{"user":{"phone":"1","phone_confirmed_at":""},"sms":{"otp":"0","phone":"1"}}`, false},
 		{"a new number", `{"user":{"phone":"1","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"2"}}`, false},
 		{"a new number of a user without one", `{"user":{"phone":"","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"2"}}`, false},
-		{"the start of a number", `{"user":{"phone":"12","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"1"}}`, false},
+		{"a prefix of the number", `{"user":{"phone":"12","phone_confirmed_at":"2026-01-01T00:00:00Z"},"sms":{"otp":"0","phone":"1"}}`, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := Decode([]byte(tt.body))
@@ -157,27 +157,28 @@ func TestLocale(t *testing.T) {
 	}
 }
 
-// The call and the attempt are by Auth's clock, the arrival is by ours. They are believed only where they can be a repeat.
+// The times of the call and of the attempt are by Auth's clock; the time at which it is received is by ours. They count only if the
+// attempt can be a repeat.
 func TestSpent(t *testing.T) {
 	const ms = time.Millisecond
 	for _, tt := range []struct {
-		name                     string
-		made, timestamp, arrived string
-		want                     time.Duration
+		name                        string
+		made, timestamp, receivedAt string
+		want                        time.Duration
 	}{
-		{"the same second: the first attempt", "2026-11-21T00:05:07.5Z", "1795219507", "00:05:07.51", 0},
-		{"half a second later: still", "2026-11-21T00:05:07.5Z", "1795219508", "00:05:08.01", 0},
+		{"first attempt, in the same second", "2026-11-21T00:05:07.5Z", "1795219507", "00:05:07.51", 0},
+		{"first attempt, in the next second", "2026-11-21T00:05:07.5Z", "1795219508", "00:05:08.01", 0},
 		{"second attempt", "2026-11-21T00:05:07.5Z", "1795219509", "00:05:09.502", 2002 * ms},
 		{"second attempt, in the next second", "2026-11-21T00:05:07.999Z", "1795219510", "00:05:10.003", 2004 * ms},
-		{"second attempt, after one that broke late", "2026-11-21T00:05:07.5Z", "1795219510", "00:05:10.7", 3200 * ms},
+		{"second attempt, after a connection that broke late", "2026-11-21T00:05:07.5Z", "1795219510", "00:05:10.7", 3200 * ms},
 		{"third attempt", "2026-11-21T00:05:07.5Z", "1795219511", "00:05:11.504", 4004 * ms},
-		{"third attempt, by a long way", "2026-11-21T00:05:07.9Z", "1795219511", "00:05:12.3", 4400 * ms},
+		{"third attempt, after a long transit", "2026-11-21T00:05:07.9Z", "1795219511", "00:05:12.3", 4400 * ms},
 		{"our clock is 0.4 s behind", "2026-11-21T00:05:07.5Z", "1795219511", "00:05:11.104", 4000 * ms},
 		{"our clock is 2 s behind", "2026-11-21T00:05:07.5Z", "1795219511", "00:05:09.504", 4000 * ms},
 		{"our clock is 2 s ahead", "2026-11-21T00:05:07.5Z", "1795219509", "00:05:11.504", 2000 * ms},
-		{"neither clock nor habit says when in the second", "2026-11-21T00:05:07.5Z", "1795219510", "00:06:00", 3500 * ms},
+		{"the time within the second is unknown", "2026-11-21T00:05:07.5Z", "1795219510", "00:06:00", 3500 * ms},
 		{"no time is left", "2026-11-21T00:05:07Z", "1795219512", "00:05:12", 5000 * ms},
-		{"a fixture with an old time, played by hand", "2026-11-21T00:05:07Z", "1795219513", "00:05:13", 0},
+		{"a fixture with an old time, sent by hand", "2026-11-21T00:05:07Z", "1795219513", "00:05:13", 0},
 		{"made after the attempt", "2026-11-21T00:05:07Z", "1795219500", "00:05:00", 0},
 		{"no time of a call", "yesterday", "1795219509", "00:05:09", 0},
 		{"an empty time of a call", "", "1795219509", "00:05:09", 0},
@@ -185,14 +186,14 @@ func TestSpent(t *testing.T) {
 	} {
 		p := Payload{Metadata: &Metadata{Time: tt.made}}
 		header := http.Header{"Webhook-Timestamp": {tt.timestamp}}
-		arrived, err := time.Parse("2006-01-02 15:04:05", "2026-11-21 "+tt.arrived)
+		receivedAt, err := time.Parse("2006-01-02 15:04:05", "2026-11-21 "+tt.receivedAt)
 		require.NoError(t, err)
-		require.Equal(t, tt.want, p.Spent(header, arrived), tt.name)
+		require.Equal(t, tt.want, p.Spent(header, receivedAt), tt.name)
 	}
 	require.Zero(t, Payload{}.Spent(http.Header{"Webhook-Timestamp": {"1795219509"}}, time.Now()))
 }
 
-// Each call but the first of its kind knows of the one before; nothing else tells a sign-in from a reauthentication.
+// Each call except the first has the time of the previous one, by its kind.
 func TestStored(t *testing.T) {
 	for _, tt := range []struct{ call, want string }{
 		{"otp-new-user", ""},
@@ -230,7 +231,7 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// FuzzDecode looks for a body that panics, or whose error tells what was in it.
+// FuzzDecode looks for a body that panics, or whose error quotes it.
 func FuzzDecode(f *testing.F) {
 	_, list := captures(f)
 	for _, c := range list {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// taken tells which of the secrets a call may be signed with now.
-func taken(t *testing.T, s Secrets, texts ...string) []bool {
+// valid reports, for each secret, whether a call that is signed with it is verified now.
+func valid(t *testing.T, s Secrets, texts ...string) []bool {
 	var verified []bool
 	for _, text := range texts {
 		header := http.Header{}
@@ -20,8 +20,8 @@ func taken(t *testing.T, s Secrets, texts ...string) []bool {
 	return verified
 }
 
-// A replaced secret is taken for five minutes from when it was replaced, whatever is loaded meanwhile.
-func TestReplacing(t *testing.T) {
+// A replaced secret is valid for five more minutes, whatever is loaded in these.
+func TestReplacedSecretsExpireAfterFiveMinutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, c := key("a", 32), key("b", 32), key("c", 32)
 		s := parsed(t, a)
@@ -31,29 +31,29 @@ func TestReplacing(t *testing.T) {
 			s = replaced
 		}
 		load(b)
-		require.Equal(t, []bool{true, true, false}, taken(t, s, a, b, c))
+		require.Equal(t, []bool{true, true, false}, valid(t, s, a, b, c))
 		time.Sleep(3 * time.Minute)
 		load(b)
 		load(c + "|" + b)
-		require.Equal(t, []bool{true, true, true}, taken(t, s, a, b, c))
+		require.Equal(t, []bool{true, true, true}, valid(t, s, a, b, c))
 		time.Sleep(2 * time.Minute)
-		require.Equal(t, []bool{true, true, true}, taken(t, s, a, b, c))
+		require.Equal(t, []bool{true, true, true}, valid(t, s, a, b, c))
 		time.Sleep(time.Second)
-		require.Equal(t, []bool{false, true, true}, taken(t, s, a, b, c), "five minutes after it was replaced, not after the last load")
+		require.Equal(t, []bool{false, true, true}, valid(t, s, a, b, c), "five minutes after it was replaced, not after the last load")
 		load(c)
-		require.Len(t, s, 2, "what is over is forgotten")
+		require.Len(t, s, 2, "expired secrets are dropped")
 		load(b)
 		time.Sleep(time.Hour)
-		require.Equal(t, []bool{false, true, false}, taken(t, s, a, b, c), "who is back stays")
-		for i := range 10 * mostReplaced {
+		require.Equal(t, []bool{false, true, false}, valid(t, s, a, b, c), "a secret that is loaded again doesn't expire")
+		for i := range 10 * maxReplaced {
 			load(key(string(rune('0'+i)), 32))
 		}
-		require.Len(t, s, 1+mostReplaced)
+		require.Len(t, s, 1+maxReplaced)
 	})
 }
 
-// Every text that a file holds while a secret is written is refused, whatever was there before.
-func TestHalfWrittenSecrets(t *testing.T) {
+// Each text that a file can hold while a secret is written is refused.
+func TestHalfWrittenSecretsAreRefused(t *testing.T) {
 	whole := key("n", 32)
 	old := parsed(t, key("o", 32))
 	for length := range len(whole) {
@@ -65,13 +65,13 @@ func TestHalfWrittenSecrets(t *testing.T) {
 		require.Error(t, err, length)
 	}
 	_, err := parsed(t, whole[:41]).Replacing(old, time.Now())
-	require.EqualError(t, err, "secret 1: is shorter than those before, as if its file were half written; if it is whole, that takes a restart")
+	require.EqualError(t, err, "secret 1: is shorter than the old secrets, as if its file were half written; if the secret is complete, restart to use it")
 
 	both, err := parsed(t, whole+"|"+key("s", 24)).Replacing(append(old, parsed(t, key("s", 24))...), time.Now())
-	require.NoError(t, err, "a short one that was there before is whole")
+	require.NoError(t, err, "an old short secret is complete")
 	require.Len(t, both, 3)
 	_, err = parsed(t, key("l", 64)).Replacing(old, time.Now())
 	require.NoError(t, err)
 	_, err = parsed(t, whole).Replacing(parsed(t, key("l", 64)), time.Now())
-	require.NoError(t, err, "a shorter one whose end is there")
+	require.NoError(t, err, "a shorter secret that ends in =")
 }

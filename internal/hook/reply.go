@@ -3,23 +3,23 @@ package hook
 import (
 	"encoding/json"
 	"net/http"
-	"strconv"
 )
 
-// Reply is an answer to Auth. It is always JSON; Auth takes nothing else. It never has a Retry-After, which would make Auth
-// call three times at once, and never redirects, which would make it call again by GET.
+// Reply is an answer to Auth. Its body is JSON: Auth accepts nothing else. It has no Retry-After, which would make Auth call three
+// times at once. It is never a redirect, which would make Auth call again by GET. Its head and body must be sent in one write: if the
+// body comes late, Auth shows the app an internal error that has our address in it.
 type Reply struct {
 	Status int
 	Body   []byte
 
-	contentType string // of a reply received; one sent is always JSON
+	contentType string // of a reply that a Caller received
 }
 
-// Accepted answers that the message is on its way. Nothing else is a success in every version of Auth: not a 204, not an
-// empty body, not another content type.
+// Accepted answers that the message is on its way. No other answer is a success in every version of Auth: not a 204, not an empty
+// body, not another content type.
 func Accepted() Reply { return Reply{Status: http.StatusOK, Body: []byte("{}")} }
 
-// Problem answers a call that got no further than the door: its status is the one on the wire.
+// Problem answers a call that is not dispatched. Its HTTP status is the given one, in every version of Auth.
 func Problem(status int, message string) Reply {
 	var body struct {
 		Error struct {
@@ -28,15 +28,6 @@ func Problem(status int, message string) Reply {
 		} `json:"error"`
 	}
 	body.Error.HTTPCode, body.Error.Message = status, message
-	text, _ := json.Marshal(body) // a struct of an int and a string always marshals
+	text, _ := json.Marshal(body) // an int and a string always marshal
 	return Reply{Status: status, Body: text}
-}
-
-// WriteTo sends the reply, head and body in one write: of a body that comes late, Auth shows the app an internal error with
-// our address in it.
-func (r Reply) WriteTo(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))
-	w.WriteHeader(r.Status)
-	w.Write(r.Body) // the caller may be gone, and nobody else would want to know
 }

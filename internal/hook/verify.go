@@ -17,39 +17,39 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Secrets are the keys that Auth signs with: any of them may have signed a call.
+// Secrets are the keys that Auth signs with. A call is valid if any of them has signed it. They are not changed after they are made, and
+// may be used concurrently.
 type Secrets []secret
 
 type secret struct {
 	webhook *standardwebhooks.Webhook
 	text    providers.Secret // the key, in Base64
-	until   time.Time        // when it is no longer taken; zero if that isn't known
+	until   time.Time        // when it expires; zero if it isn't replaced
 }
 
-// The least and the greatest length of a key in bytes: those of Auth's own ^v1,whsec_[A-Za-z0-9+/=]{32,88}$. The library takes any,
-// even an empty one, which anybody could sign with.
+// The length of a key in bytes, by Auth's own ^v1,whsec_[A-Za-z0-9+/=]{32,88}$. The library accepts any key, even an empty one.
 const (
 	minKey = 22
 	maxKey = 66
 )
 
-// tolerance is how long a signature is valid: the library's own time.
+// tolerance is how long a signature is valid, as in the library.
 const tolerance = 5 * time.Minute
 
-// NewSecret returns the text of one new secret, from 32 random bytes.
+// NewSecret returns the text of a new secret of 32 random bytes.
 func NewSecret() string {
 	var key [32]byte
-	rand.Read(key[:]) // it never fails
+	rand.Read(key[:]) // crypto/rand never returns an error
 	return "v1,whsec_" + base64.StdEncoding.EncodeToString(key[:])
 }
 
-// UnmarshalText reads the text of Auth's own setting: "v1,whsec_…", several joined by "|".
+// UnmarshalText reads the value of Auth's own setting: "v1,whsec_…", or several, joined by "|".
 func (s *Secrets) UnmarshalText(text []byte) error {
 	var secrets Secrets
 	for i, entry := range strings.Split(string(text), "|") {
 		entry = strings.TrimSpace(entry)
 		if entry == "" {
-			continue // Auth skips these too
+			continue // Auth skips empty ones too
 		}
 		one, err := parseSecret(entry)
 		if err != nil {
@@ -73,7 +73,7 @@ func parseSecret(entry string) (secret, error) {
 		return secret{}, errors.New("want v1,whsec_… as in Auth's own setting")
 	}
 	key, err := base64.StdEncoding.DecodeString(text)
-	if err != nil || strings.ContainsAny(text, "\r\n") { // which Go passes over, and Auth doesn't
+	if err != nil || strings.ContainsAny(text, "\r\n") { // Go ignores these, Auth doesn't
 		return secret{}, errors.New("what follows whsec_ is not base64, or is cut off")
 	}
 	if len(key) < minKey || len(key) > maxKey {
@@ -93,19 +93,19 @@ func (s Secrets) Keys() []providers.Secret {
 }
 
 func (s secret) key() []byte {
-	key, _ := base64.StdEncoding.DecodeString(s.text.Reveal()) // it was decoded before
+	key, _ := base64.StdEncoding.DecodeString(s.text.Reveal()) // parseSecret has decoded it before
 	return key
 }
 
-// The headers as net/http keeps them. By the library's names, each look at one would make a new text.
+// The headers in net/http's own spelling: any other makes Header.Get allocate.
 var (
 	idHeader        = http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookID)
 	timestampHeader = http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookTimestamp)
 	signatureHeader = http.CanonicalHeaderKey(standardwebhooks.HeaderWebhookSignature)
 )
 
-// Signed returns nil if a call has the headers of a signature, whatever is in them, and otherwise what is wrong, in words that
-// are safe to log. The body of one that hasn't needs no reading.
+// Signed returns an error if a call lacks a header of the signature. It doesn't check the signature. The error is safe to log. If there is
+// one, the body needn't be read.
 func Signed(header http.Header) error {
 	id, signature := header.Get(idHeader), header.Get(signatureHeader)
 	switch {
@@ -123,13 +123,13 @@ var (
 	errNoMatch = errors.New("the signature matches none of our secrets")
 )
 
-// Verify returns nil if one of the secrets signed the body within five minutes of now, and otherwise what is wrong, in
-// words that are safe to log. It reads the raw body: another JSON of the same meaning has another signature.
+// Verify returns nil if one of the secrets has signed the body within five minutes of now. The error is safe to log. The body must be
+// as received: the same JSON written differently has another signature.
 //
-// With several secrets Auth sends one header "v1,A=, v1,B=", of which any pairing with ours will do.
+// With several secrets, Auth sends one header "v1,A=, v1,B=". It is enough if one of these matches one of ours.
 //
-// It does what the library does, which signs here: that would copy the body three times for each secret, and strangers send long
-// ones. https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
+// The library could verify too. It copies the body three times for each secret, and an attacker can send large bodies.
+// https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
 func (s Secrets) Verify(header http.Header, body []byte) error {
 	if err := Signed(header); err != nil {
 		return err
@@ -145,8 +145,8 @@ func (s Secrets) Verify(header http.Header, body []byte) error {
 	given := signatures(header.Get(signatureHeader))
 	signed := fmt.Appendf(nil, "%s.%d.", header.Get(idHeader), seconds)
 	verified := false
-	for _, one := range s { // all of them: the time taken must not tell which one it was
-		if !one.over(now) && one.signed(given, signed, body) {
+	for _, one := range s { // all of them: the time must not depend on which one matches
+		if !one.expired(now) && one.signed(given, signed, body) {
 			verified = true
 		}
 	}
@@ -156,7 +156,7 @@ func (s Secrets) Verify(header http.Header, body []byte) error {
 	return nil
 }
 
-// signatures returns those of version 1 that a header has. Between them stands a space, or what Auth writes, a comma and a space.
+// signatures returns the signatures of version 1 in a header. They are separated by a space, or, as Auth does, by a comma and a space.
 func signatures(header string) []string {
 	var list []string
 	for _, one := range strings.Split(header, " ") {
@@ -167,7 +167,7 @@ func signatures(header string) []string {
 	return list
 }
 
-// signed reports whether one of the signatures is the secret's.
+// signed reports whether one of the signatures is by this secret.
 func (s secret) signed(signatures []string, parts ...[]byte) bool {
 	mac := hmac.New(sha256.New, s.key())
 	for _, part := range parts {
@@ -183,11 +183,11 @@ func (s secret) signed(signatures []string, parts ...[]byte) bool {
 	return found
 }
 
-// Sign adds to header what Auth would: an id, the time and a signature for each secret.
+// Sign adds Auth's headers: an id, the time, and a signature by each secret.
 func (s Secrets) Sign(header http.Header, id string, at time.Time, body []byte) {
 	signatures := make([]string, 0, len(s))
 	for _, one := range s {
-		signature, _ := one.webhook.Sign(id, at, body) // it has no way to fail
+		signature, _ := one.webhook.Sign(id, at, body) // the error is always nil
 		signatures = append(signatures, signature)
 	}
 	header.Set(idHeader, id)

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// until lets the bubble's clock, which starts in 2000, reach a time.
+// until waits for a time by the bubble's clock, which starts in 2000.
 func until(at time.Time) { time.Sleep(time.Until(at)) }
 
 func TestCapturedCallsVerify(t *testing.T) {
@@ -38,12 +38,12 @@ func TestCapturedCallsVerify(t *testing.T) {
 	}
 }
 
-// key makes a secret of n bytes.
+// key makes a secret whose key has n bytes.
 func key(letter string, n int) string {
 	return "v1,whsec_" + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(letter, n)))
 }
 
-func TestSecretsAndSignaturesPair(t *testing.T) {
+func TestAnyPairOfSecretAndSignatureMatches(t *testing.T) {
 	a, b, c := key("a", 24), key("b", 24), key("c", 24)
 	body := []byte(`{}`)
 	for _, tt := range []struct {
@@ -58,7 +58,7 @@ func TestSecretsAndSignaturesPair(t *testing.T) {
 		header := http.Header{}
 		parsed(t, tt.auths).Sign(header, NewUUID(), time.Now(), body)
 		if strings.Contains(tt.auths, "|") {
-			require.Contains(t, header.Get("webhook-signature"), "=, v1,", "joined as Auth joins them")
+			require.Contains(t, header.Get("webhook-signature"), "=, v1,", "joined as by Auth")
 		}
 		err := parsed(t, tt.ours).Verify(header, body)
 		require.Equal(t, tt.ok, err == nil, "ours %s, Auth's %s: %v", tt.ours, tt.auths, err)
@@ -96,7 +96,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"no timestamp", with("webhook-timestamp", ""), missing},
 		{"empty signature", with("webhook-signature", ""), empty},
 		{"text for a time", with("webhook-timestamp", "yesterday"), noSeconds},
-		{"a time beyond all", with("webhook-timestamp", "99999999999999999999"), noSeconds},
+		{"a time that is no int64", with("webhook-timestamp", "99999999999999999999"), noSeconds},
 		{"the least time", with("webhook-timestamp", "-9223372036854775808"), off},
 		{"the greatest time", with("webhook-timestamp", "9223372036854775807"), off},
 		{"too old", signed(time.Now().Add(-5*time.Minute - 2*time.Second)), off},
@@ -150,7 +150,7 @@ func TestSecretsPrintNothing(t *testing.T) {
 	}
 }
 
-// FuzzVerify looks for a header that panics, or that is taken for a signature without being one.
+// FuzzVerify looks for a header that panics, or that passes without a valid signature.
 func FuzzVerify(f *testing.F) {
 	text, list := captures(f)
 	for _, c := range list {
@@ -162,9 +162,9 @@ func FuzzVerify(f *testing.F) {
 		header := http.Header{"Webhook-Id": {id}, "Webhook-Timestamp": {timestamp}, "Webhook-Signature": {signature}}
 		err := secrets.Verify(header, body)
 		if err == nil {
-			t.Fatalf("verified: %q %q %q", id, timestamp, signature) // the captures are too old by now
+			t.Fatalf("verified: %q %q %q", id, timestamp, signature) // the captures have expired
 		}
-		// With the time of now, the signatures themselves are looked at.
+		// With the current time, the signatures are checked.
 		header.Set("Webhook-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
 		if now := secrets.Verify(header, body); now == nil {
 			t.Fatalf("verified: %q %q", id, signature)

@@ -8,7 +8,7 @@ import (
 //go:embed builtin.tsv
 var builtInTable string
 
-// builtIn returns the texts that apply while the operator has none: those that name the app, or those that don't.
+// builtIn returns the texts that are used where the operator has set none. named selects the texts with the app's name.
 func builtIn(named bool) Translations {
 	var list Translations
 	for line := range strings.Lines(builtInTable) {
@@ -30,7 +30,7 @@ func builtIn(named bool) Translations {
 	return list
 }
 
-// must parses what a test has parsed before.
+// must parses a value that is known to be valid: a test parses the built-in texts. It panics on an invalid one.
 func must[T any, P interface {
 	*T
 	UnmarshalText([]byte) error

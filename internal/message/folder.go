@@ -11,7 +11,7 @@ import (
 
 const maxFileSize = 16 << 10
 
-// readFolder reads the templates of a folder, from files such as pt-BR.txt. All files that can't be used are reported.
+// readFolder reads the templates of a folder, from files such as pt-BR.txt. The error names every file that can't be used.
 func readFolder(folder fs.FS) (Translations, error) {
 	entries, err := fs.ReadDir(folder, ".")
 	if err != nil {
@@ -21,7 +21,7 @@ func readFolder(folder fs.FS) (Translations, error) {
 	var problems []error
 	for _, entry := range entries {
 		name := entry.Name()
-		if strings.HasPrefix(name, ".") { // what editors and Kubernetes' volumes keep beside the files
+		if strings.HasPrefix(name, ".") { // editors and Kubernetes' volumes have such files beside the texts
 			continue
 		}
 		t, err := readFile(folder, name)
@@ -55,7 +55,7 @@ func readFile(folder fs.FS, name string) (Translation, error) {
 	if err != nil || len(content) > maxFileSize {
 		return t, errors.New("can't be read, or is longer than 16 KiB")
 	}
-	text := strings.TrimPrefix(string(content), "\ufeff") // what some editors mark UTF-8 with
+	text := strings.TrimPrefix(string(content), "\ufeff") // some editors put this byte order mark before UTF-8
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	return t, t.Template.UnmarshalText([]byte(text))
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Settings are what an operator decides about the texts.
+// Settings are the operator's settings of the texts. Only App is plain text: all others have been checked.
 type Settings struct {
-	Template     Template     // for who has no text of their own; if it is the zero Template, there are the built-in texts
-	Translations Translations // for some locales, above those of the folder
-	Default      Locale       // of users who have told none, or one in which there is no text; may be the zero Locale
-	App          string
-	AppHash      AppHash
-	Domain       Domain
+	Message       Template     // for locales without a text of their own; if it is the zero Template, the built-in texts are used
+	Translations  Translations // for some locales; they replace those of the folder
+	DefaultLocale Locale       // of users whose language is unknown or has no text; may be the zero Locale
+	App           string
+	AppHash       AppHash
+	WebOTPDomain  Domain
 }
 
-// english is the language of users who have told none, unless the operator says otherwise.
+// english is the language of users whose language is unknown, unless the operator sets another one.
 var english = Locale{language.English}
 
-// Load makes the texts. The folder, which may be nil, has a template for each of some locales, in files such as pt-BR.txt. The
-// error holds a [providers.Problem] for each setting or file that can't be used; they name settings without their prefix.
+// Load makes the texts. The folder has templates for some locales, in files such as pt-BR.txt; it may be nil. The error holds a
+// [providers.Problem] for each setting or file that can't be used. Settings are named without their prefix.
 func Load(s Settings, folder fs.FS) (*Texts, error) {
 	list, err := s.list(folder)
 	problems := []error{err}
@@ -35,8 +35,8 @@ func Load(s Settings, folder fs.FS) (*Texts, error) {
 		tags = append(tags, one.Locale.tag)
 	}
 	t.matcher = language.NewMatcher(tags)
-	if !s.Template.isZero() {
-		common := Translation{Template: s.Template, from: source{setting: messageSetting}}
+	if !s.Message.isZero() {
+		common := Translation{Template: s.Message, from: source{setting: messageSetting}}
 		x := s.text(common)
 		t.fallback = &x
 		list = append(list, common)
@@ -57,7 +57,7 @@ func Load(s Settings, folder fs.FS) (*Texts, error) {
 	return t, nil
 }
 
-// list returns all translations there are, sorted by locale.
+// list returns all translations, sorted by locale.
 func (s Settings) list(folder fs.FS) (Translations, error) {
 	var files Translations
 	var err error
@@ -65,20 +65,20 @@ func (s Settings) list(folder fs.FS) (Translations, error) {
 		files, err = readFolder(folder)
 	}
 	own := s.Translations.over(files)
-	if !s.Template.isZero() {
+	if !s.Message.isZero() {
 		return own, err
 	}
 	return own.over(builtIn(s.App != "").without(own)), err
 }
 
 func (s Settings) text(t Translation) text {
-	return text{t.Locale, t.Template.fill(s.App).end(s.AppHash, s.Domain)}
+	return text{t.Locale, t.Template.fill(s.App).autofill(s.AppHash, s.WebOTPDomain)}
 }
 
-// defaultTag is the language of the fallback. It is none where the operator's text for all is the fallback.
+// defaultTag returns the language of the fallback. It is the zero Tag if MESSAGE is the fallback.
 func (s Settings) defaultTag() language.Tag {
-	if s.Default == (Locale{}) && s.Template.isZero() {
+	if s.DefaultLocale == (Locale{}) && s.Message.isZero() {
 		return english.tag
 	}
-	return s.Default.tag
+	return s.DefaultLocale.tag
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Locale is a language, and maybe its script and the country where it is spoken. The zero Locale is none.
+// Locale is a language, optionally with a script and a country. The zero Locale stands for none.
 type Locale struct{ tag language.Tag }
 
-// UnmarshalText reads a BCP 47 tag such as en, pt-BR or zh-Hant, also with underscores, in large or small letters. Its parts
-// must be registered: a typo is no language.
+// UnmarshalText reads a BCP 47 tag such as en, pt-BR or zh-Hant. Underscores are allowed too, and upper or lower case. All parts must be
+// registered, because a mistyped tag must not count as a language.
 func (l *Locale) UnmarshalText(text []byte) error {
 	tag, err := language.Parse(string(text))
 	_, confidence := tag.Base()
@@ -27,7 +27,7 @@ func (l *Locale) UnmarshalText(text []byte) error {
 
 func (l Locale) String() string { return l.tag.String() }
 
-// sameWriting reports whether who reads one can read the other: it is the same language in the same script.
+// sameWriting reports whether both are the same language in the same script: a reader of one can read the other.
 func (l Locale) sameWriting(o Locale) bool {
 	ours, _ := l.tag.Base()
 	theirs, _ := o.tag.Base()
@@ -45,15 +45,15 @@ type Translation struct {
 	builtIn bool
 }
 
-// name is what the text is called in a list.
+// name returns the locale, or * for all others.
 func (t Translation) name() string {
 	if t.Locale == (Locale{}) {
-		return everybody
+		return allOthers
 	}
 	return t.Locale.String()
 }
 
-// source is where a text comes from: a setting, and which text it is if that stands for several.
+// source is where a text comes from: its setting, and which text of it if the setting has several.
 type source struct{ setting, text string }
 
 const (
@@ -61,7 +61,7 @@ const (
 	folderSetting  = "MESSAGES_DIR"
 )
 
-// problem is one with the text.
+// problem returns a problem of the text.
 func (s source) problem(want string) providers.Problem {
 	if s.text != "" {
 		want = s.text + ": " + want
@@ -69,11 +69,10 @@ func (s source) problem(want string) providers.Problem {
 	return providers.Problem{Setting: s.setting, Want: want}
 }
 
-// Translations are the templates that an operator has made for some locales.
+// Translations are templates for some locales.
 type Translations []Translation
 
-// Add reads a template. Its locale is what the name of its setting ends with: PT_BR for that of MESSAGE_PT_BR. No value is no
-// template.
+// Add reads a template. Its locale is the end of its setting's name: PT_BR for MESSAGE_PT_BR. An empty value adds no template.
 func (l *Translations) Add(end, value string) error {
 	t := Translation{from: source{setting: messageSetting + "_" + end}}
 	if t.Locale.UnmarshalText([]byte(end)) != nil {
@@ -100,7 +99,7 @@ func (l Translations) of(locale Locale) (Translation, bool) {
 	return l[at], true
 }
 
-// over returns l and those of the others whose locale l hasn't, sorted by locale.
+// over returns l, and of the others those whose locale is not in l, sorted by locale.
 func (l Translations) over(others Translations) Translations {
 	list := slices.Clone(l)
 	for _, o := range others {
@@ -112,7 +111,7 @@ func (l Translations) over(others Translations) Translations {
 	return list
 }
 
-// without returns those of l that aren't in a language that another list has.
+// without returns those of l whose language is not in the other list.
 func (l Translations) without(others Translations) Translations {
 	return slices.DeleteFunc(slices.Clone(l), func(t Translation) bool {
 		return slices.ContainsFunc(others, func(o Translation) bool { return o.Locale.sameWriting(t.Locale) })

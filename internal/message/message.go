@@ -1,4 +1,4 @@
-// Package message writes the text that a phone gets, in its user's language, and counts what it takes to send it.
+// Package message writes the text of a message in the user's language, and counts its segments.
 package message
 
 import (
@@ -11,30 +11,30 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Texts are the texts of all languages. They never change, and may be used concurrently.
+// Texts holds the texts of all languages. It never changes, and may be used concurrently.
 type Texts struct {
 	list     []text // sorted by locale
-	fallback *text  // for who has told no language, or one in which there is no text
+	fallback *text  // for users whose language is unknown or has no text
 	matcher  language.Matcher
 	choices  choices
 	warnings []providers.Problem
 }
 
-// text is a text in which only the code is missing.
+// text is a finished text without its code.
 type text struct {
 	locale Locale
 	pieces pieces
 }
 
-// Text is a text ready to be sent.
+// Text is a finished text.
 type Text struct {
-	Text     providers.Secret // it holds the code
-	Unicode  bool             // it doesn't fit GSM-7
+	Text     providers.Secret // a secret, because it contains the code
+	Unicode  bool             // it needs UCS-2, because a character is not in GSM-7
 	Segments int
 }
 
-// Render writes the text for one code, in the language that is nearest to a user's locale: a BCP 47 tag, which may be empty,
-// unknown or nonsense.
+// Render writes the text for one code in the language nearest to the user's locale. The locale is a BCP 47 tag. If it is empty,
+// unknown or invalid, Render takes the text for all other users.
 func (t *Texts) Render(locale string, code providers.Secret) Text {
 	return t.choose(locale).render(code)
 }
@@ -45,28 +45,28 @@ func (x *text) render(code providers.Secret) Text {
 	return Text{providers.NewSecret(written), unicode, segments}
 }
 
-// everybody is what stands for all locales that have no text of their own, as in the routes.
-const everybody = "*"
+// allOthers stands for all locales that have no text of their own, as in SMSHOOK_ROUTES.
+const allOthers = "*"
 
-// Sample is how the text of one locale looks. The locale * is for everybody else.
+// Sample is the text of one locale with an example code. The locale * stands for all others.
 type Sample struct {
 	Locale string
 	Text   Text
 }
 
-// Samples writes the text of every locale for one code, sorted by locale, that of everybody else last.
+// Samples writes the text of every locale for one code, sorted by locale; the text for all others is last.
 func (t *Texts) Samples(code providers.Secret) []Sample {
 	var list []Sample
 	for i := range t.list {
 		list = append(list, Sample{t.list[i].locale.String(), t.list[i].render(code)})
 	}
-	return append(list, Sample{everybody, t.fallback.render(code)})
+	return append(list, Sample{allOthers, t.fallback.render(code)})
 }
 
-// Warnings says what an operator may want to mend, each with the setting, without its prefix, that is to blame.
+// Warnings returns what the operator may want to correct. Settings are named without their prefix.
 func (t *Texts) Warnings() []providers.Problem { return t.warnings }
 
-// maxTag is the longest locale that is looked at, in bytes: the most that BCP 47 needs is 35 (RFC 5646 §4.4.1).
+// maxTag is the longest locale that is read, in bytes: BCP 47 needs at most 35 (RFC 5646 §4.4.1).
 const maxTag = 35
 
 // choose finds the text for a user's locale.
@@ -82,12 +82,12 @@ func (t *Texts) choose(locale string) *text {
 	if nearest, found := t.nearest(language.Make(locale)); found {
 		chosen = nearest
 	}
-	place.Store(&choice{strings.Clone(locale), chosen}) // not the body that the locale may be a part of
+	place.Store(&choice{strings.Clone(locale), chosen}) // the locale may be part of a whole request body, which the clone doesn't keep in memory
 	return chosen
 }
 
-// nearest finds the text that a reader of a language understands, by CLDR's data: en-GB reads en, zh-TW reads zh-Hant, but
-// zh-Hans doesn't do for zh-TW.
+// nearest finds a text that readers of a language understand, by CLDR's data. Readers of en-GB understand en, and those of zh-TW
+// understand zh-Hant, but not zh-Hans.
 func (t *Texts) nearest(tag language.Tag) (*text, bool) {
 	_, at, confidence := t.matcher.Match(tag)
 	if confidence < language.High {
@@ -96,9 +96,9 @@ func (t *Texts) nearest(tag language.Tag) (*text, bool) {
 	return &t.list[at], true
 }
 
-// choices remembers which text a locale has got, since matching takes fifty times as long. Users choose their locale, so
-// there are as many places as there will ever be: a locale takes the place of another, and users can't tell whose, because
-// the seed is random.
+// choices is a cache of the text for each locale, since matching takes fifty times as long. Users choose their locale, and therefore
+// the number of places is fixed: a locale replaces another one in the same place. The seed is random, and users can't choose which
+// locale they replace.
 type choices struct {
 	seed   maphash.Seed
 	places [1024]atomic.Pointer[choice]

@@ -14,7 +14,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// own are templates as an operator sets them.
+// own returns templates that an operator has set.
 func own(t testing.TB, templates map[string]string) Translations {
 	var list Translations
 	for tag, text := range templates {
@@ -47,21 +47,21 @@ func TestRender(t *testing.T) {
 		{"Код: {{ .Code }}", "", "Код: 028687", true, 1},
 		{"It’s {{ .Code }}", "", "It’s 028687", true, 1},
 		{strings.Repeat("a", 155) + "{{ .Code }}", "", strings.Repeat("a", 155) + "028687", false, 2},
-		// A code or an app's name is text, also when it looks like a placeholder.
+		// A code or an app's name that looks like a placeholder stays as it is.
 		{"{{ .App }} {{ .Code }}", "{{ .Code }}", "{{ .Code }} 028687", false, 1},
 	} {
 		s := Settings{App: tt.app}
 		if tt.template != "" {
-			s.Template = must[Template](tt.template)
+			s.Message = must[Template](tt.template)
 		}
 		text := load(t, s).Render("", providers.NewSecret("028687"))
 		require.Equal(t, []any{tt.want, tt.unicode, tt.segments}, []any{text.Text.Reveal(), text.Unicode, text.Segments})
 	}
-	text := load(t, Settings{Template: must[Template]("{{ .Code }}")}).Render("", providers.NewSecret("{{ .Code }}"))
+	text := load(t, Settings{Message: must[Template]("{{ .Code }}")}).Render("", providers.NewSecret("{{ .Code }}"))
 	require.Equal(t, "{{ .Code }}", text.Text.Reveal())
 }
 
-// Each language's text stays in one segment with the longest code and the name of an app.
+// Each built-in text fits one segment, with the longest code and an app's name.
 func TestBuiltInTexts(t *testing.T) {
 	var got strings.Builder
 	languages := map[string]bool{}
@@ -79,7 +79,7 @@ func TestBuiltInTexts(t *testing.T) {
 	require.Len(t, languages, 12+1, "twelve, and *")
 }
 
-// What phones and apps look for is the code between edges of words, as \b finds them.
+// Phones and apps look for a code between word boundaries, such as those of \b in regular expressions.
 func TestNoLetterTouchesTheCode(t *testing.T) {
 	for _, app := range []string{"", "Acme"} {
 		for _, one := range load(t, Settings{App: app}).list {
@@ -111,18 +111,18 @@ func TestLocales(t *testing.T) {
 			continue
 		}
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		s := Settings{Template: must[Template]("* {{ .Code }}")}
+		s := Settings{Message: must[Template]("* {{ .Code }}")}
 		for tag := range strings.FieldsSeq(strings.Replace(fields[0], "built-in", builtInLanguages(), 1)) {
 			require.NoError(t, s.Translations.Add(tag, tag+" {{ .Code }}"))
 		}
 		texts := load(t, s)
-		for range 2 { // found, and remembered
+		for range 2 { // matched, and then from the cache
 			require.Equal(t, fields[2]+" 028687", written(texts, fields[1]), line)
 		}
 	}
 }
 
-func TestWhoseTextItIs(t *testing.T) {
+func TestTextByLocaleAndSettings(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		settings Settings
@@ -131,30 +131,30 @@ func TestWhoseTextItIs(t *testing.T) {
 		{"built in", Settings{}, map[string]string{
 			"": "Your code is 028687", "de": "Ihr Code lautet 028687", "nl": "Your code is 028687",
 		}},
-		{"built in, with another default", Settings{Default: must[Locale]("fr-CA")}, map[string]string{
+		{"built in, with another default", Settings{DefaultLocale: must[Locale]("fr-CA")}, map[string]string{
 			"": "Votre code est 028687", "de": "Ihr Code lautet 028687", "nl": "Votre code est 028687",
 		}},
-		{"one for all", Settings{Template: must[Template]("All {{ .Code }}")}, map[string]string{
+		{"one for all", Settings{Message: must[Template]("All {{ .Code }}")}, map[string]string{
 			"": "All 028687", "de": "All 028687", "en": "All 028687", "nl": "All 028687",
 		}},
-		{"one for all, in a language that is named", Settings{Template: must[Template]("Alle {{ .Code }}"), Default: must[Locale]("nl")}, map[string]string{
+		{"one for all, with its language as the default", Settings{Message: must[Template]("Alle {{ .Code }}"), DefaultLocale: must[Locale]("nl")}, map[string]string{
 			"": "Alle 028687", "de": "Alle 028687", "nl": "Alle 028687",
 		}},
-		{"one for all, and some", Settings{Template: must[Template]("All {{ .Code }}"), Translations: own(t, map[string]string{"EN": "En {{ .Code }}"})}, map[string]string{
+		{"one for all, and some", Settings{Message: must[Template]("All {{ .Code }}"), Translations: own(t, map[string]string{"EN": "En {{ .Code }}"})}, map[string]string{
 			"": "All 028687", "de": "All 028687", "en-GB": "En 028687",
 		}},
-		{"one for all, and some, one of which is the default", Settings{
-			Template: must[Template]("All {{ .Code }}"), Translations: own(t, map[string]string{"EN": "En {{ .Code }}"}), Default: must[Locale]("en"),
+		{"one for all, and some, and one of these is the default", Settings{
+			Message: must[Template]("All {{ .Code }}"), Translations: own(t, map[string]string{"EN": "En {{ .Code }}"}), DefaultLocale: must[Locale]("en"),
 		}, map[string]string{
 			"": "En 028687", "de": "En 028687", "en-GB": "En 028687",
 		}},
-		{"some, and the rest built in", Settings{Translations: own(t, map[string]string{"NL": "Nl {{ .Code }}", "PT_BR": "Br {{ .Code }}"})}, map[string]string{
+		{"some, and the others built in", Settings{Translations: own(t, map[string]string{"NL": "Nl {{ .Code }}", "PT_BR": "Br {{ .Code }}"})}, map[string]string{
 			"": "Your code is 028687", "nl": "Nl 028687", "pt-BR": "Br 028687", "pt-PT": "Br 028687", "de": "Ihr Code lautet 028687",
 		}},
-		{"English of one's own", Settings{Translations: own(t, map[string]string{"EN_GB": "Gb {{ .Code }}"})}, map[string]string{
+		{"an English text of the operator", Settings{Translations: own(t, map[string]string{"EN_GB": "Gb {{ .Code }}"})}, map[string]string{
 			"": "Gb 028687", "en-US": "Gb 028687", "tr": "Gb 028687",
 		}},
-		{"one script of one's own", Settings{Translations: own(t, map[string]string{"ZH_TW": "Tw {{ .Code }}"})}, map[string]string{
+		{"one script of Chinese by the operator", Settings{Translations: own(t, map[string]string{"ZH_TW": "Tw {{ .Code }}"})}, map[string]string{
 			"zh-Hant": "Tw 028687", "zh-CN": "您的验证码是 028687",
 		}},
 	} {
@@ -167,8 +167,8 @@ func TestWhoseTextItIs(t *testing.T) {
 	}
 }
 
-// In a line that is read from the right, digits still run from the left: no marks are needed, which would be copied along
-// with the code. https://www.unicode.org/reports/tr9/
+// In a line that is read from right to left, digits are still read from left to right. Direction marks aren't needed, and users would
+// copy them with the code. https://www.unicode.org/reports/tr9/
 func TestDigitsInRightToLeftTexts(t *testing.T) {
 	for _, template := range []string{
 		"", // built in
@@ -177,9 +177,9 @@ func TestDigitsInRightToLeftTexts(t *testing.T) {
 		"رمز {{ .App }}: {{ .Code }}.",
 		"{{ .App }}: کد شما {{ .Code }} است",
 	} {
-		s := Settings{App: "Acme", Domain: "example.com", AppHash: "FA+9qCX9VSu", Default: must[Locale]("ar")}
+		s := Settings{App: "Acme", WebOTPDomain: "example.com", AppHash: "FA+9qCX9VSu", DefaultLocale: must[Locale]("ar")}
 		if template != "" {
-			s.Template = must[Template](template)
+			s.Message = must[Template](template)
 		}
 		text := written(load(t, s), "ar")
 		require.NotRegexp(t, `[\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`, text)
@@ -189,7 +189,7 @@ func TestDigitsInRightToLeftTexts(t *testing.T) {
 	}
 }
 
-// shownFromTheLeft returns the characters of a line in the order in which they stand on the screen.
+// shownFromTheLeft returns the characters of a line in their order on the screen, from left to right.
 func shownFromTheLeft(t *testing.T, line string) string {
 	var p bidi.Paragraph
 	_, err := p.SetString(line)
@@ -208,12 +208,12 @@ func shownFromTheLeft(t *testing.T, line string) string {
 	return shown.String()
 }
 
-func TestManyAtOnce(t *testing.T) {
+func TestRenderIsSafeForConcurrentUse(t *testing.T) {
 	texts := load(t, Settings{})
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
-			for n := range 5000 { // more locales than there are places
+			for n := range 5000 { // more locales than the cache has places
 				if got := written(texts, fmt.Sprintf("de-x-a%d", n+i)); got != "Ihr Code lautet 028687" {
 					t.Errorf("got %q", got)
 				}
@@ -223,16 +223,16 @@ func TestManyAtOnce(t *testing.T) {
 	group.Wait()
 }
 
-func TestRenderIsCheap(t *testing.T) {
+func TestRenderAllocatesLittle(t *testing.T) {
 	texts := load(t, Settings{App: "Acme"})
 	code := providers.NewSecret("028687")
 	for _, locale := range []string{"", "pt_BR"} {
 		texts.Render(locale, code)
-		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { texts.Render(locale, code) }), 2.0, "the text, and what hides it")
+		require.LessOrEqual(t, testing.AllocsPerRun(100, func() { texts.Render(locale, code) }), 2.0, "the text, and the Secret that holds it")
 	}
 }
 
-// FuzzLocale looks for a locale that panics, or gets another text the second time.
+// FuzzLocale looks for a locale that causes a panic, or gets another text the second time.
 func FuzzLocale(f *testing.F) {
 	for _, locale := range []string{"en", "zh_Hant_TW", "i-klingon", "en-u-ca-buddhist", "\xff", "x-a", "sgn-CH-DE"} {
 		f.Add(locale)
@@ -262,10 +262,10 @@ func BenchmarkRender(b *testing.B) {
 			texts.Render("pt_BR", code)
 		}
 	})
-	b.Run("a locale never seen", func(b *testing.B) {
+	b.Run("a new locale", func(b *testing.B) {
 		b.ReportAllocs()
 		var locales []string
-		for i := range 1 << 16 { // far more than there are places
+		for i := range 1 << 16 { // far more than the cache has places
 			locales = append(locales, fmt.Sprintf("pt-x-%d", i))
 		}
 		for i := 0; b.Loop(); i++ {

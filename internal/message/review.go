@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// longestCode is as long as Auth's codes can be made: 6 to 10 digits.
+	// longestCode is as long as Auth's longest codes: they have 6 to 10 digits.
 	longestCode = "1234567890"
 
-	// maxSegments is how long a text may be: 918 characters of GSM-7, or 402. Providers refuse what is too long, and the least
-	// that one takes is 1000 (Vonage's Messages API); of UCS-2, 737 (Plivo).
+	// maxSegments is the longest text: 918 characters of GSM-7, or 402 of UCS-2. Providers refuse longer texts. The lowest limits are
+	// 1000 characters of GSM-7 (Vonage's Messages API) and 737 of UCS-2 (Plivo).
 	maxSegments = 6
 
-	// maxRetrieved is the longest text that the SMS Retriever API reads, in bytes. It doesn't say of which encoding: here it is
-	// both of UTF-8 and of the one in the air, where a segment is as long.
+	// maxRetrieved is the longest text that the SMS Retriever API reads, in bytes. Its documentation doesn't name the encoding. Here
+	// it applies to UTF-8 and to the encoding of SMS, in which one segment has as many bytes.
 	maxRetrieved = 140
 )
 
-// problem is what keeps a text from being sent.
+// problem returns an error if a text can't be sent.
 func (s Settings) problem(t Translation) error {
 	if t.Template.has(appPlaceholder) && s.App == "" {
 		return t.from.problem("has {{ .App }}, and APP is missing")
@@ -39,32 +39,32 @@ func (s Settings) longest(t Translation) (text string, segments int) {
 	return text, segments
 }
 
-// warnings are what an operator may want to mend.
+// warnings returns what the operator may want to correct.
 func (s Settings) warnings(list Translations) []providers.Problem {
 	var found []providers.Problem
-	var crowded, unread []string
+	var long, unreadable []string
 	for _, t := range list {
 		text, segments := s.longest(t)
 		switch {
 		case segments > 1 && t.builtIn:
-			crowded = append(crowded, t.Locale.String())
+			long = append(long, t.Locale.String())
 		case segments > 1:
 			found = append(found, t.from.problem(fmt.Sprintf("takes %d segments with a code of 10 digits", segments)))
 		}
 		if segments > 1 || len(text) > maxRetrieved {
-			unread = append(unread, t.name())
+			unreadable = append(unreadable, t.name())
 		}
 		if strays := strays(t.Template.words()); len(strays) > 0 && !t.builtIn {
 			found = append(found, t.from.problem(notInGSM(strays)))
 		}
 	}
-	if len(crowded) > 0 {
-		found = append(found, providers.Problem{Setting: "MESSAGE", Want: "is not set, and with what is added to them the built-in texts for " +
-			strings.Join(crowded, ", ") + " take more than one segment with a code of 10 digits"})
+	if len(long) > 0 {
+		found = append(found, providers.Problem{Setting: "MESSAGE", Want: "is not set, and the built-in texts for " + strings.Join(long, ", ") +
+			" take more than one segment with a code of 10 digits and the lines that are added"})
 	}
-	if len(unread) > 0 && s.AppHash != "" {
-		found = append(found, providers.Problem{Setting: "APP_HASH", Want: "Android reads no text over 140 bytes, and with a code of 10 digits those for " +
-			strings.Join(unread, ", ") + " are longer"})
+	if len(unreadable) > 0 && s.AppHash != "" {
+		found = append(found, providers.Problem{Setting: "APP_HASH", Want: "Android reads no text over 140 bytes, and the texts for " + strings.Join(unreadable, ", ") +
+			" are longer with a code of 10 digits"})
 	}
 	if strays := strays(s.App); len(strays) > 0 {
 		found = append(found, providers.Problem{Setting: "APP", Want: notInGSM(strays)})
@@ -72,8 +72,8 @@ func (s Settings) warnings(list Translations) []providers.Problem {
 	return found
 }
 
-// strays returns the characters that alone keep a text out of GSM-7, each once: marks, symbols, Latin letters. There are none
-// if the text is in a script that GSM-7 hasn't got.
+// strays returns the characters that make a text need UCS-2 though its script doesn't: punctuation, symbols and Latin letters that
+// GSM-7 lacks, each once. A text in a script that GSM-7 lacks has none.
 func strays(text string) []rune {
 	var list []rune
 	for _, r := range text {
@@ -88,7 +88,7 @@ func strays(text string) []rune {
 	return list
 }
 
-// notInGSM names characters, so that they are found also where they can't be seen.
+// notInGSM names characters by their number too, since some of them are invisible.
 func notInGSM(list []rune) string {
 	const enough = 3
 	var names []string
@@ -102,5 +102,5 @@ func notInGSM(list []rune) string {
 	if len(list) > enough {
 		names = append(names, "…")
 	}
-	return "not in GSM-7, so that a segment holds 70 characters instead of 160: " + strings.Join(names, ", ")
+	return "not in GSM-7, and a segment then has 70 characters and not 160: " + strings.Join(names, ", ")
 }

@@ -26,15 +26,15 @@ func TestCount(t *testing.T) {
 		{"a euro is not split: 152 + 2, 152", strings.Repeat("a", 152) + "€" + strings.Repeat("a", 151), false, 2},
 		{"a euro is not split: one more", strings.Repeat("a", 152) + "€" + strings.Repeat("a", 152), false, 3},
 		{"a backtick is in no table", "`", true, 1},
-		{"a small c with cedilla neither", "ç", true, 1},
+		{"a small c with cedilla is in no table", "ç", true, 1},
 		{"70 units", strings.Repeat("я", 70), true, 1},
 		{"71 units", strings.Repeat("я", 71), true, 2},
 		{"134 units", strings.Repeat("я", 134), true, 2},
 		{"135 units", strings.Repeat("я", 135), true, 3},
-		{"35 faces", strings.Repeat("😀", 35), true, 1},
-		{"36 faces", strings.Repeat("😀", 36), true, 2},
-		{"a face is not split: 33 to a segment", strings.Repeat("😀", 66), true, 2},
-		{"a face is not split: one more", strings.Repeat("😀", 67), true, 3},
+		{"35 emoji", strings.Repeat("😀", 35), true, 1},
+		{"36 emoji", strings.Repeat("😀", 36), true, 2},
+		{"an emoji is not split: 33 in a segment", strings.Repeat("😀", 66), true, 2},
+		{"an emoji is not split: one more", strings.Repeat("😀", 67), true, 3},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			unicode, segments := Count(tt.text)
@@ -43,7 +43,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// count is arithmetic by hand: it makes the segments and counts them.
+// count is another way to the same result: it makes the segments and counts them.
 func count(text string) (unicode bool, segments int) {
 	characters := strings.Split(string([]rune(text)), "")
 	unit := func(c string) int { return 1 + strings.Count(gsmExtension, c) }
@@ -57,7 +57,7 @@ func count(text string) (unicode bool, segments int) {
 		unit = func(c string) int { return len(utf16.Encode([]rune(c))) }
 		single, multi = 70, 67
 	}
-	var units []int // of which each holds the number of its character
+	var units []int // each is the index of its character
 	for i, c := range characters {
 		for range unit(c) {
 			units = append(units, i)
@@ -76,7 +76,7 @@ func count(text string) (unicode bool, segments int) {
 	return unicode, segments
 }
 
-// FuzzCount looks for a text that the two count differently.
+// FuzzCount looks for a text for which Count and count differ.
 func FuzzCount(f *testing.F) {
 	for _, text := range []string{"", "Your code is 028687", gsmBasic, gsmExtension, "😀", "\xff", "ж"} {
 		f.Add(text, uint16(1))

@@ -18,7 +18,7 @@ const (
 	appPlaceholder  = ".App"
 )
 
-// UnmarshalText parses a template. It must hold the code.
+// UnmarshalText parses a template. It must contain {{ .Code }}.
 func (t *Template) UnmarshalText(text []byte) error {
 	if !utf8.Valid(text) {
 		return errors.New("is not UTF-8")
@@ -43,7 +43,7 @@ func (t *Template) UnmarshalText(text []byte) error {
 		rest = after
 	}
 	if !parsed.has(codePlaceholder) {
-		return errors.New("has no {{ .Code }}: nobody could sign in with it")
+		return errors.New("has no {{ .Code }}: no user could sign in with it")
 	}
 	*t = parsed
 	return nil
@@ -55,7 +55,7 @@ func (t Template) has(placeholder string) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.placeholder == placeholder })
 }
 
-// words is the text without what stands for something else.
+// words returns the text without its placeholders.
 func (t Template) words() string {
 	var b strings.Builder
 	for _, p := range t.parts {
@@ -64,7 +64,7 @@ func (t Template) words() string {
 	return b.String()
 }
 
-// fill puts the app's name into the text. What is left is the pieces between the codes.
+// fill replaces the placeholder of the app's name, and returns the pieces between the codes.
 func (t Template) fill(app string) pieces {
 	var filled pieces
 	var b strings.Builder
@@ -82,7 +82,7 @@ func (t Template) fill(app string) pieces {
 	return append(filled, b.String())
 }
 
-// pieces is a text cut where the code goes.
+// pieces is a text, split where the code is inserted.
 type pieces []string
 
 func (p pieces) with(code string) string { return strings.Join(p, code) }

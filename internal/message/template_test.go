@@ -9,8 +9,8 @@ import (
 
 func TestTemplateRefuses(t *testing.T) {
 	for _, tt := range []struct{ text, want string }{
-		{"Hello", "has no {{ .Code }}: nobody could sign in with it"},
-		{"Hello {{ .App }}", "has no {{ .Code }}: nobody could sign in with it"},
+		{"Hello", "has no {{ .Code }}: no user could sign in with it"},
+		{"Hello {{ .App }}", "has no {{ .Code }}: no user could sign in with it"},
 		{"{{ .Code", "has a {{ without its }}"},
 		{"{{ .Code }} {{ .Token }}", "has a placeholder other than {{ .Code }} and {{ .App }}"},
 		{"{{ Code }}", "has a placeholder other than {{ .Code }} and {{ .App }}"},
@@ -20,7 +20,7 @@ func TestTemplateRefuses(t *testing.T) {
 	}
 }
 
-// FuzzTemplate looks for a template that panics or loses the code.
+// FuzzTemplate looks for a template that causes a panic or whose text lacks the code.
 func FuzzTemplate(f *testing.F) {
 	f.Add("Your {{ .App }} code is {{ .Code }}")
 	f.Add("{{{{ .Code }}}}")

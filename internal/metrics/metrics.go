@@ -1,7 +1,7 @@
-// Package metrics is every number that is counted, for Prometheus.
+// Package metrics counts for Prometheus.
 //
-// Labels are bounded: instances are the configured instances, countries are ISO 3166-1 codes ("" where that isn't known), and
-// the other labels are the fixed words that are listed with each metric. No metric holds a number, a code or an address.
+// The values of labels are bounded: the configured instances, ISO 3166-1 codes of countries ("" if unknown), and fixed words. No metric
+// has a phone number, a code or an address.
 package metrics
 
 import (
@@ -15,11 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// instanceLabel holds the name of an instance. It isn't called "instance": Prometheus gives that name to what it scrapes.
+// instanceLabel is the label for the name of an instance. It can't be "instance": Prometheus uses that for the scraped process.
 // https://prometheus.io/docs/concepts/jobs_instances/
 const instanceLabel = "provider"
 
-// Metrics counts. Its methods may be called concurrently.
+// Metrics is a registry with all metrics. Its methods may be called concurrently.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -39,16 +39,16 @@ type Metrics struct {
 	panics          prometheus.Counter
 }
 
-// Auth gives up after 5 s, and nearly all hooks take less than one: that is where the steps have to be.
+// Auth gives up after 5 s, and nearly all calls take less than 1 s.
 var answerSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2, 3, 4, 5}
 
-// An attempt goes on for 8 s at most.
+// An attempt takes 8 s at most.
 var attemptSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2, 3, 5, 8}
 
-// A code lives for a minute or five.
+// A code is valid for one to five minutes.
 var deliverySeconds = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600}
 
-// New returns Metrics with a registry of its own. The version is that of the program.
+// New returns Metrics with its own registry. version is the program's.
 func New(version string) *Metrics {
 	m := &Metrics{registry: prometheus.NewRegistry()}
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -64,21 +64,21 @@ func New(version string) *Metrics {
 		m.registry.MustRegister(h)
 		return h
 	}
-	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged or unreadable if they got no further than the door; left if nobody waited for the answer.", "result")
-	m.hookSeconds = histograms("hook_duration_seconds", "From the arrival of a call of the hook that Auth has signed to its answer.", answerSeconds).WithLabelValues().(prometheus.Histogram)
-	m.attempts = counters("attempts_total", "Attempts at an instance, by kind of failure; accepted if there was none.", instanceLabel, "kind")
-	m.attemptSeconds = histograms("attempt_duration_seconds", "From the start of an attempt to the instance's answer.", attemptSeconds, instanceLabel)
-	m.doubles = counters("doubles_total", "Messages that an instance took although another had taken the same one.", instanceLabel)
-	m.segments = counters("segments_total", "SMS segments of the messages that an instance took: as it counted them, or else as we did.", instanceLabel)
-	m.resends = counters("resends_total", "Users who asked again although the instance had taken their message.", instanceLabel)
-	m.refusals = counters("refusals_total", "Calls that a rule refused; observed is true if the rule only looked on.", "rule", "observed")
-	m.receipts = counters("receipts_total", "What instances reported, each state of a message once: sent, failed, undelivered, delivered, read.", instanceLabel, "country", "state")
-	m.receiptsRefused = counters("receipts_refused_total", "Calls of the receipts' address that were refused, by HTTP status; the instance is empty if the token was wrong.", instanceLabel, "status")
-	m.receiptsUnknown = counters("receipts_unknown_total", "Receipts for messages that are not known, or not any more.", instanceLabel)
-	m.deliverySeconds = histograms("delivery_seconds", "From the arrival of a call of the hook to the report that its message is on the phone.", deliverySeconds, instanceLabel)
-	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other took it.", instanceLabel, "kind", "accepted")
-	m.panics = counter("panics_total", "Bugs that were caught.")
-	for _, result := range []string{"accepted", "failed"} { // as for instances: a rate from the start
+	m.hooks = counters("hooks_total", "Calls of the hook, by result: accepted, failed, bad_number, just_sent, too_many; forged or unreadable if the call was refused; left if the caller had disconnected.", "result")
+	m.hookSeconds = histograms("hook_duration_seconds", "Time from receiving a call of the hook to its answer, without forged and unreadable calls.", answerSeconds).WithLabelValues().(prometheus.Histogram)
+	m.attempts = counters("attempts_total", "Attempts, by instance and kind of failure; the kind is accepted if the attempt did not fail.", instanceLabel, "kind")
+	m.attemptSeconds = histograms("attempt_duration_seconds", "Time from the start of an attempt to the provider's answer.", attemptSeconds, instanceLabel)
+	m.doubles = counters("doubles_total", "Messages that an instance accepted although another instance had accepted the same message.", instanceLabel)
+	m.segments = counters("segments_total", "SMS segments of accepted messages, as the provider counted them, or else as smshook did.", instanceLabel)
+	m.resends = counters("resends_total", "Users who asked for another code although the instance had accepted their last message.", instanceLabel)
+	m.refusals = counters("refusals_total", "Calls that a rule of the policy refused, or would have refused: then observed is true.", "rule", "observed")
+	m.receipts = counters("receipts_total", "Delivery receipts, by state: sent, failed, undelivered, delivered, read. Each state of a message is counted once.", instanceLabel, "country", "state")
+	m.receiptsRefused = counters("receipts_refused_total", "Requests to the receipt address that were refused, by HTTP status; the provider is empty if the token was wrong.", instanceLabel, "status")
+	m.receiptsUnknown = counters("receipts_unknown_total", "Delivery receipts for messages that are unknown, or no longer known.", instanceLabel)
+	m.deliverySeconds = histograms("delivery_seconds", "Time from receiving a call of the hook to the receipt that says that its message was delivered.", deliverySeconds, instanceLabel)
+	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
+	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
+	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -90,79 +90,80 @@ func New(version string) *Metrics {
 	return m
 }
 
-// Handler shows the metrics.
+// Handler answers Prometheus.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Hook counts a call of the hook.
+// Hook counts a call of the hook that was dispatched.
 func (m *Metrics) Hook(result string, took time.Duration) {
 	m.hooks.WithLabelValues(result).Inc()
 	m.hookSeconds.Observe(took.Seconds())
 }
 
-// HookRefused counts a call of the hook that got no further than the door. How long that took says nothing: a stranger can take
-// his time, and nobody is to be woken for that.
+// HookRefused counts a call of the hook that was not dispatched. Its duration isn't counted: an attacker can make it long, and an alert
+// on the durations would fire.
 func (m *Metrics) HookRefused(result string) { m.hooks.WithLabelValues(result).Inc() }
 
-// Accepted is the kind of an attempt that did not fail.
+// Accepted is the kind of an attempt that didn't fail.
 const Accepted = "accepted"
 
-// Attempt counts an attempt at an instance, and the segments that it cost. A counter panics where it is given less than 0.
+// Attempt counts an attempt, and the segments if it was accepted. A number of segments below 0 counts as 0.
 func (m *Metrics) Attempt(instance, kind string, took time.Duration, segments int) {
 	m.attempts.WithLabelValues(instance, kind).Inc()
 	m.attemptSeconds.WithLabelValues(instance).Observe(took.Seconds())
 	if kind == Accepted {
-		m.segments.WithLabelValues(instance).Add(float64(max(segments, 0)))
+		m.segments.WithLabelValues(instance).Add(float64(max(segments, 0))) // Add panics below 0
 	}
 }
 
-// Double counts a message that an instance took although another had taken the same one.
+// Double counts a message that an instance accepted although another instance had accepted the same message.
 func (m *Metrics) Double(instance string) { m.doubles.WithLabelValues(instance).Inc() }
 
-// Resend counts a user who asked again although the instance had taken the message.
+// Resend counts a user who asked for another code although the instance had accepted the last message.
 func (m *Metrics) Resend(instance string) { m.resends.WithLabelValues(instance).Inc() }
 
-// Refusal counts a call that a rule refused, or would have if it had not only looked on.
+// Refusal counts a call that a rule of the policy refused; observed means that the rule would have refused it.
 func (m *Metrics) Refusal(rule string, observed bool) {
 	m.refusals.WithLabelValues(rule, strconv.FormatBool(observed)).Inc()
 }
 
-// Receipt counts a state that an instance has reported of a message.
+// Receipt counts a state of a message, as a receipt reports it.
 func (m *Metrics) Receipt(instance, country, state string) {
 	m.receipts.WithLabelValues(instance, country, state).Inc()
 }
 
-// Delivered counts a message that is on the phone, so long after its call arrived.
+// Delivered counts a delivered message. after is the time since its call was received.
 func (m *Metrics) Delivered(instance string, after time.Duration) {
 	m.deliverySeconds.WithLabelValues(instance).Observe(after.Seconds())
 }
 
-// ReceiptRefused counts a call of the receipts' address that was refused.
+// ReceiptRefused counts a request to the receipt address that was refused. The instance is empty if the token was wrong.
 func (m *Metrics) ReceiptRefused(instance string, status int) {
 	m.receiptsRefused.WithLabelValues(instance, strconv.Itoa(status)).Inc()
 }
 
-// ReceiptUnknown counts a receipt for a message that isn't known.
+// ReceiptUnknown counts a receipt for an unknown message.
 func (m *Metrics) ReceiptUnknown(instance string) { m.receiptsUnknown.WithLabelValues(instance).Inc() }
 
-// LateFallback counts a message that was sent through another instance because of a receipt.
+// LateFallback counts a message that was sent again because of a receipt. instance and kind are those of the failure; accepted reports
+// whether another instance accepted the message.
 func (m *Metrics) LateFallback(instance, kind string, accepted bool) {
 	m.lateFallbacks.WithLabelValues(instance, kind, strconv.FormatBool(accepted)).Inc()
 }
 
-// Panic counts a bug.
+// Panic counts a panic that was recovered from.
 func (m *Metrics) Panic() { m.panics.Inc() }
 
-// Limits adds what the limits count for themselves: the calls without a source, and the keys forgotten for lack of room.
+// Limits adds the counters that the limits keep themselves. It must be called once at most.
 func (m *Metrics) Limits(noSource, forgotten func() uint64) {
-	m.counted("calls_without_source_total", "Calls that the limit per IP was not for: the address was missing, or not a public one.", noSource)
-	m.counted("limit_keys_forgotten_total", "Numbers, accounts, addresses and prefixes that the limits lost for lack of room.", forgotten)
+	m.counted("calls_without_source_total", "Calls to which the limit per IP did not apply: the address was missing, or not public.", noSource)
+	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and prefixes that the limits forgot, for lack of room.", forgotten)
 }
 
-// Messages adds what the ledger counts for itself: the messages forgotten for lack of room.
+// Messages adds the counter that the ledger keeps itself. It must be called once at most.
 func (m *Metrics) Messages(forgotten func() uint64) {
-	m.counted("messages_forgotten_total", "Messages whose receipts could not be waited for, for lack of room.", forgotten)
+	m.counted("messages_forgotten_total", "Messages that were forgotten for lack of room: their receipts will be unknown.", forgotten)
 }
 
 // Store adds what the store counts for itself: operations that did not wait for it any longer.
@@ -170,13 +171,13 @@ func (m *Metrics) Store(missed func() uint64) {
 	m.counted("store_missed_total", "Operations that went on without the store, which was too slow or failed.", missed)
 }
 
-// counted adds a counter that is counted elsewhere.
+// counted adds a counter that is kept elsewhere.
 func (m *Metrics) counted(name, help string, count func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},
 		func() float64 { return float64(count()) }))
 }
 
-// BreakerState adds one state of an instance's circuit breaker.
+// BreakerState adds one state of an instance's circuit breaker. in is called at each scrape.
 func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "smshook_circuit_breaker_state", Help: "1 for the state of an instance's circuit breaker (closed, half-open or open), 0 for the others.",
@@ -189,7 +190,7 @@ func (m *Metrics) BreakerState(instance, state string, in func() bool) {
 	}))
 }
 
-// InstancePatience adds how long an instance has to answer before the next one starts.
+// InstancePatience adds how long an instance has to answer before the next one starts. patience is called at each scrape.
 func (m *Metrics) InstancePatience(instance string, patience func() time.Duration) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "smshook_patience_seconds", Help: "How long an instance has to answer before the next one starts: learned from its last answers, or SMSHOOK_PATIENCE.",
@@ -197,7 +198,7 @@ func (m *Metrics) InstancePatience(instance string, patience func() time.Duratio
 	}, func() float64 { return patience().Seconds() }))
 }
 
-// Instance lets all that is counted by instance start at 0 for one, so that a rate is there from the start.
+// Instance makes the counters of an instance start at 0, so that rate() sees the first event.
 func (m *Metrics) Instance(name string) {
 	m.attempts.WithLabelValues(name, Accepted)
 	m.attemptSeconds.WithLabelValues(name)

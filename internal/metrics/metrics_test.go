@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// all returns metrics each of which has been counted, and what they look like.
+// all returns metrics that have each been counted, and a function that returns them as text.
 func all() (*Metrics, func() string) {
 	m := New("v1.2.3")
 	m.Hook("accepted", 20*time.Millisecond)
@@ -89,7 +89,7 @@ smshook_store_missed_total 4`), strings.Join(own, "\n"))
 	require.Contains(t, shown(), `smshook_circuit_breaker_state{provider="twilio",state="open"} 1`)
 }
 
-// An alert on a metric that doesn't exist never rings.
+// An alert on a metric that doesn't exist never fires.
 func TestAlertsNameMetrics(t *testing.T) {
 	m, shown := all()
 	m.BreakerState("twilio", "open", func() bool { return false })
@@ -99,7 +99,7 @@ func TestAlertsNameMetrics(t *testing.T) {
 	named := 0
 	for _, expr := range regexp.MustCompile(`(?m)^ *expr: (>-\n(?: {10}.*\n)+|.*\n)`).FindAllStringSubmatch(string(alerts), -1) {
 		if strings.HasPrefix(expr[1], "up{") {
-			continue // Prometheus makes this one itself
+			continue // Prometheus adds this one itself
 		}
 		metrics := regexp.MustCompile(`smshook_\w+`).FindAllString(expr[1], -1)
 		require.NotEmpty(t, metrics, expr[1])

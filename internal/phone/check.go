@@ -6,13 +6,13 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Check is how much is asked of a number. The zero value is Shape.
+// Check is how a number is checked. The zero value is Shape.
 type Check int
 
 const (
-	Shape    Check = iota // the form of a number and a calling code that exists, as Parse asks
-	Possible              // and a length that its country has; that takes some 10 µs
-	Valid                 // and a range that its country is known to use; some 20 µs
+	Shape    Check = iota // only digits, and a calling code that exists, as the function Parse checks
+	Possible              // also a length that its country uses; this takes some 10 µs
+	Valid                 // also a range that its country is known to use; this takes some 20 µs
 )
 
 // UnmarshalText reads shape, possible or valid.
@@ -38,22 +38,22 @@ var (
 	errRange  = errors.New("is in no range that its country is known to use")
 )
 
-// Parse reads a number as the function Parse does, and checks it. An error doesn't quote the number.
+// Parse reads a number as the function Parse does, and then checks it. An error doesn't quote the number.
 //
-// What is possible and valid is libphonenumber's word, which ages between two releases. Numbers in a form that their country
-// has given up (Mexico's +52 1, eight digits in Ivory Coast) are neither, although Auth may have stored them; numbers for
-// drama and for tests, and those of Benin before 2024, are possible and not valid.
+// libphonenumber's tables decide what is possible and valid. They go out of date until the next release. Numbers in a form that their
+// country no longer uses (Mexico's +52 1, eight digits in Ivory Coast) are neither possible nor valid, although Auth may have stored
+// them. Numbers reserved for films and for tests, and those of Benin before 2024, are possible but not valid.
 func (c Check) Parse(s string) (Number, error) {
 	n, err := Parse(s)
 	if err != nil || c == Shape {
 		return n, err
 	}
 	parsed, err := n.parsed()
-	// The boolean IsPossibleNumber also takes numbers that can be called only from the next house.
+	// The function IsPossibleNumber would also accept local numbers, without an area code.
 	if err != nil || phonenumbers.IsPossibleNumberWithReason(parsed) != phonenumbers.IS_POSSIBLE {
 		return Number{}, errLength
 	}
-	// libphonenumber forgives a trunk prefix, +44 (0)7…, and so would judge another number than the one that is sent to.
+	// libphonenumber removes a trunk prefix, +44 (0)7…. The number that it checks is another one than the message goes to.
 	if phonenumbers.Format(parsed, phonenumbers.E164) != n.e164.Reveal() {
 		return Number{}, errForm
 	}

@@ -10,7 +10,7 @@ import (
 func TestCheck(t *testing.T) {
 	for _, tt := range []struct {
 		in              string
-		possible, valid string // what is wrong; all have a number's shape
+		possible, valid string // the errors; all numbers pass the check shape
 	}{
 		{"+447400123456", "", ""},
 		{"447400123456", "", ""},
@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		{"+2250707070707", "", ""},
 		{"+525512345678", "", ""},
 		{"+2290197123456", "", ""},
-		{"+3906123456", "", ""}, // the zero belongs to it
+		{"+3906123456", "", ""}, // the zero is part of the number
 		{"+80012345678", "", ""},
 		{"15555550100", "", "is in no range that its country is known to use"},
 		{"+447700900123", "", "is in no range that its country is known to use"},
@@ -29,7 +29,7 @@ func TestCheck(t *testing.T) {
 		{"+1333363128", "has a length that its country doesn't use", "has a length that its country doesn't use"},
 		{"+1612341244428", "has a length that its country doesn't use", "has a length that its country doesn't use"},
 		{"+44740012345678", "has a length that its country doesn't use", "has a length that its country doesn't use"},
-		{"+12345678", "has a length that its country doesn't use", "has a length that its country doesn't use"}, // without its area
+		{"+12345678", "has a length that its country doesn't use", "has a length that its country doesn't use"}, // without its area code
 		{"+4407400123456", "is not written as its country is called from abroad", "is not written as its country is called from abroad"},
 	} {
 		t.Run(tt.in, func(t *testing.T) {
@@ -79,11 +79,11 @@ func TestType(t *testing.T) {
 	require.False(t, IsType("unknown"))
 }
 
-func TestCallingCodeTakesNoMemory(t *testing.T) {
+func TestCallingCodeAllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { callingCodeOf("447400123456") }))
 	n, err := Parse("+919876543210")
 	require.NoError(t, err)
-	require.Zero(t, testing.AllocsPerRun(100, func() { n.Country() }), "nor does the country, where it has its calling code for itself")
+	require.Zero(t, testing.AllocsPerRun(100, func() { n.Country() }), "nor does a country that shares its calling code with no other")
 }
 
 func BenchmarkCheck(b *testing.B) {

@@ -7,8 +7,8 @@ import (
 	"github.com/nyaruka/phonenumbers"
 )
 
-// Country returns the ISO 3166-1 code of the number's country. Where several share a calling code and the number is in no
-// range known to be one's, it is empty. Finding out costs some 20 µs, but for ranges that were asked for before.
+// Country returns the ISO 3166-1 code of the number's country. It is empty if several countries share the calling code and the number
+// is in no known range of any of them. For a shared calling code, Country takes some 20 µs, unless the range was asked for before.
 func (n Number) Country() string {
 	regions := phonenumbers.GetRegionCodesForCountryCode(n.callingCode)
 	if len(regions) == 1 {
@@ -17,7 +17,7 @@ func (n Number) Country() string {
 	return countries.of(n)
 }
 
-// country drops what libphonenumber gives to numbers of no country, such as +800.
+// country returns a region of libphonenumber, or nothing for the regions that stand for no country: those of +800, for example.
 func country(region string) string {
 	if region == "ZZ" || region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {
 		return ""
@@ -25,8 +25,8 @@ func country(region string) string {
 	return region
 }
 
-// countries are those of the ranges that were asked for. A range is all numbers that differ in their last three digits: no
-// country of libphonenumber's tables has part of one (400,000 pairs of numbers of all shared calling codes were compared).
+// countries are the countries of the ranges that were asked for. A range is all numbers that differ in their last three digits.
+// libphonenumber's tables never divide a range between countries: 400,000 pairs of numbers of all shared calling codes were compared.
 var countries = rangeCountries{byRange: map[uint64]string{}}
 
 type rangeCountries struct {
@@ -34,7 +34,7 @@ type rangeCountries struct {
 	byRange map[uint64]string
 }
 
-// maxRanges is how many ranges are kept. Above it, all are forgotten: that is rare, and needs no order.
+// maxRanges is how many ranges are remembered. When there are more, all are forgotten: that is rare, and needs no order.
 const maxRanges = 1 << 13
 
 func (c *rangeCountries) of(n Number) string {

@@ -1,5 +1,4 @@
-// Package phone knows numbers: their shape, their calling code, their country and their type. It alone uses libphonenumber's
-// tables.
+// Package phone reads telephone numbers, and finds their calling code, country and type. Only this package uses libphonenumber.
 package phone
 
 import (
@@ -15,21 +14,21 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Number is a telephone number in international form. Printed, it is masked.
+// Number is a telephone number in international form. Every way of printing masks it.
 type Number struct {
 	e164        providers.Secret
 	callingCode int
 }
 
-// A number has 7 to 15 digits: E.164 allows 15, and nobody has fewer than 7 with the calling code.
+// A number has 7 to 15 digits: E.164 allows 15, and no country has numbers with fewer than 7, calling code included.
 const (
 	minDigits = 7
 	maxDigits = 15
 )
 
-// Parse takes a number in international form, with or without its plus, and nothing but ASCII digits: no spaces, letters
-// or extensions. The calling code must exist; whether the number does is not asked, since Auth has taken it already and
-// every table of numbers ages. An error doesn't quote the number.
+// Parse reads a number in international form, with or without its plus. All other characters must be ASCII digits. The calling code
+// must exist. Parse doesn't check whether the number exists: Auth has accepted it already, and every table of numbers goes out of
+// date. An error doesn't quote the number.
 func Parse(s string) (Number, error) {
 	digits := strings.TrimPrefix(s, "+")
 	for i := range len(digits) {
@@ -55,7 +54,7 @@ func Parse(s string) (Number, error) {
 // E164 returns the number with its plus.
 func (n Number) E164() providers.Secret { return n.e164 }
 
-// National returns the number without its plus and its calling code, as it stands: a trunk prefix is neither added nor taken away.
+// National returns the number without its plus and its calling code. A trunk prefix is neither added nor removed.
 func (n Number) National() providers.Secret {
 	return providers.NewSecret(strings.TrimPrefix(n.e164.Reveal(), "+"+strconv.Itoa(n.callingCode)))
 }
@@ -63,12 +62,12 @@ func (n Number) National() providers.Secret {
 // CallingCode returns the country's calling code, such as 44.
 func (n Number) CallingCode() int { return n.callingCode }
 
-// parsed is the number as libphonenumber has it. That takes some 12 µs.
+// parsed returns the number in libphonenumber's form. It takes some 12 µs.
 func (n Number) parsed() (*phonenumbers.PhoneNumber, error) {
 	return phonenumbers.Parse(n.e164.Reveal(), "")
 }
 
-// Masked shows enough of a number to recognise it in a log, and not enough to call it: "+4477*****123".
+// Masked returns the number with its middle hidden, to be recognised in a log but not called: "+4477*****123".
 func (n Number) Masked() string {
 	digits := strings.TrimPrefix(n.e164.Reveal(), "+")
 	const tail = 3
@@ -83,7 +82,7 @@ func (n Number) Masked() string {
 // Format prints the number masked, whatever the verb.
 func (n Number) Format(f fmt.State, _ rune) { io.WriteString(f, n.Masked()) }
 
-// NoCountry says why a code is not that of a country, as Country writes it, and what to write; it is empty if the code is one.
+// NoCountry says why a code is not a country's ISO code, and what to write instead. It is empty if the code is one that Country returns.
 func NoCountry(code string) string {
 	switch {
 	case phonenumbers.GetSupportedRegions()[code]:
@@ -96,10 +95,11 @@ func NoCountry(code string) string {
 	return "want a country's ISO code in capitals, such as GB"
 }
 
-// IsCallingCode reports whether some country's numbers start with a code.
+// IsCallingCode reports whether a calling code exists.
 func IsCallingCode(code int) bool { return callingCodes()[code] }
 
-// callingCodeOf looks the calling code up by its one to three digits; 0 if there is none. No code is the start of another.
+// callingCodeOf returns the calling code with which digits start: one to three of them; 0 if there is none. No calling code starts with
+// another one.
 func callingCodeOf(digits string) int {
 	code := 0
 	for _, digit := range digits[:3] {

@@ -13,10 +13,10 @@ func TestParse(t *testing.T) {
 		in, e164, masked, country string
 		code                      int
 	}{
-		{"15555219508", "+15555219508", "+1555****508", "", 1},        // as Auth writes it
-		{"+1333363128", "+1333363128", "+133****128", "", 1},          // the published example
-		{"+1612341244428", "+1612341244428", "+1612******428", "", 1}, // likewise, too long for its country
-		{"+447700900123", "+447700900123", "+4477*****123", "", 44},   // for drama
+		{"15555219508", "+15555219508", "+1555****508", "", 1},        // in the form of Auth
+		{"+1333363128", "+1333363128", "+133****128", "", 1},          // Supabase's published example
+		{"+1612341244428", "+1612341244428", "+1612******428", "", 1}, // also published, and too long for its country
+		{"+447700900123", "+447700900123", "+4477*****123", "", 44},   // reserved for films
 		{"447400123456", "+447400123456", "+4474*****456", "GB", 44},
 		{"+15005550006", "+15005550006", "+1500****006", "US", 1}, // Twilio's magic number
 		{"+5215512345678", "+5215512345678", "+5215******678", "MX", 52},
@@ -27,7 +27,7 @@ func TestParse(t *testing.T) {
 		{"+80012345678", "+80012345678", "+8001****678", "", 800}, // of no country
 		{"+3906123456", "+3906123456", "+390****456", "IT", 39},
 		{"2901234", "+2901234", "+****234", "", 290},           // the shortest
-		{"5321234567", "+5321234567", "+532****567", "CU", 53}, // someone's national number: nobody can tell
+		{"5321234567", "+5321234567", "+532****567", "CU", 53}, // perhaps a national number without its calling code
 	} {
 		t.Run(tt.in, func(t *testing.T) {
 			n, err := Parse(tt.in)
@@ -88,7 +88,7 @@ func TestCountriesAndCallingCodes(t *testing.T) {
 	require.False(t, IsCallingCode(4))
 }
 
-func TestNumberPrintsMasked(t *testing.T) {
+func TestPrintingMasksANumber(t *testing.T) {
 	n, err := Parse("+447700900123")
 	require.NoError(t, err)
 	for _, printed := range []string{
@@ -101,7 +101,7 @@ func TestNumberPrintsMasked(t *testing.T) {
 	require.Equal(t, "", Number{}.Masked())
 }
 
-// FuzzParse looks for a number that panics, or that is taken without being one.
+// FuzzParse looks for a text that causes a panic, or that is accepted though it is no number.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"15555219508", "+447700900123", "12", "+999", "١٢٣", "440000000000", "+440074001234567"} {
 		f.Add(s)
@@ -125,7 +125,7 @@ func FuzzParse(f *testing.F) {
 		}
 		possible, err := Possible.Parse(s)
 		if err == nil && possible.E164().Reveal() != e164 {
-			t.Fatalf("%q is another number if it is checked: %q", s, possible.E164().Reveal())
+			t.Fatalf("%q is another number after the check: %q", s, possible.E164().Reveal())
 		}
 		if _, validErr := Valid.Parse(s); validErr == nil && err != nil {
 			t.Fatalf("%q is valid and not possible", s)

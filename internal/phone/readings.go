@@ -10,13 +10,14 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Readings returns the numbers that a network may take this one for, itself first. There are others only if its country isn't
-// known to use the number as it is written: then those without a trunk prefix (+44 07…, +7 8…) or zeros before it, and of each of
-// these and of the number itself the beginnings that the country is known to use. For networks read a number digit by digit, and
-// may ignore what comes after its end.
+// Readings returns the numbers that a mobile network may connect this one to; the number itself is the first. A network reads a number
+// digit by digit. It may skip a trunk prefix (+44 07…, +7 8…) or zeros at the start, and ignore extra digits at the end.
 //
-// If there is only one, as for nearly all, that takes some 20 µs, else up to 100. Of most numbers there are four at most, and some
-// dozen where numbers have no fixed length.
+// A number that its country is known to use has no other readings. For all others, Readings tries the number without trunk prefixes and
+// zeros. Of each form that results, and of the number itself, it adds the first digits if the country uses them as a number.
+//
+// Nearly all numbers have one reading, which takes some 20 µs. The others take up to 100 µs. Most of them have at most four readings,
+// and some twelve where numbers have no fixed length.
 func (n Number) Readings() []Number {
 	readings := []Number{n}
 	parsed, err := n.parsed()
@@ -44,7 +45,7 @@ func (n Number) Readings() []Number {
 	return readings
 }
 
-// national is the number without its calling code.
+// national returns the digits after the calling code.
 func (n Number) national() string {
 	return n.e164.Reveal()[len("+")+len(strconv.Itoa(n.callingCode)):]
 }
@@ -53,7 +54,7 @@ func numberOf(callingCode int, national string) Number {
 	return Number{providers.NewSecret("+" + strconv.Itoa(callingCode) + national), callingCode}
 }
 
-// withoutTrunk drops the trunk prefixes that libphonenumber forgives, however often there is one.
+// withoutTrunk removes all trunk prefixes that libphonenumber knows, also repeated ones.
 func withoutTrunk(callingCode int, national string) string {
 	for range maxDigits {
 		parsed, err := numberOf(callingCode, national).parsed()
@@ -69,7 +70,7 @@ func withoutTrunk(callingCode int, national string) string {
 	return national
 }
 
-// withoutZeros returns a national number, and what is left of it without its first zero, the first two, and so on.
+// withoutZeros returns a national number, and then the same number without its first zero, its first two zeros, and so on.
 func withoutZeros(national string) []string {
 	list := []string{national}
 	for strings.HasPrefix(national, "0") {
@@ -79,7 +80,7 @@ func withoutZeros(national string) []string {
 	return list
 }
 
-// known returns the beginnings of a national number that the country is known to use as numbers, the longest first.
+// known returns the prefixes of a national number that its country is known to use as numbers, the longest first.
 func known(callingCode int, national string) []string {
 	var list []string
 	for ; national != ""; national = national[:len(national)-1] {
@@ -94,8 +95,8 @@ func known(callingCode int, national string) []string {
 			ItalianLeadingZero:   new(zeros > 0),
 			NumberOfLeadingZeros: new(int32(zeros)),
 		}
-		// The length is asked first, since that is a tenth of the work. One for local calls only may be another country's that has
-		// the same calling code.
+		// The length is checked first, because this is ten times as fast. A length that is local in one country may be a whole number
+		// in another country with the same calling code.
 		length := phonenumbers.IsPossibleNumberWithReason(number)
 		if (length == phonenumbers.IS_POSSIBLE || length == phonenumbers.IS_POSSIBLE_LOCAL_ONLY) && phonenumbers.IsValidNumber(number) {
 			list = append(list, national)

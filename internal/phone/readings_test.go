@@ -26,25 +26,25 @@ func TestReadings(t *testing.T) {
 		name, number string
 		others       []string
 	}{
-		{"as it is called from abroad", "+447400123456", nil},
-		{"a zero that belongs to it", "+3906123456", nil},
-		{"a zero that belongs to it, of ten digits", "+2250707070707", nil},
+		{"in international form", "+447400123456", nil},
+		{"a zero that is part of the number", "+3906123456", nil},
+		{"a zero that is part of the number, ten digits", "+2250707070707", nil},
 		{"of no country", "+80012345678", nil},
-		{"for drama", "+447700900123", nil},
-		{"a form that was given up", "+5215512345678", nil},
+		{"reserved for films", "+447700900123", nil},
+		{"a form that is no longer used", "+5215512345678", nil},
 		{"a trunk zero", "+4407400123456", []string{"+447400123456"}},
-		{"two", "+44007400123456", []string{"+4407400123456", "+447400123456"}},
-		{"three", "+440007400123456", []string{"+44007400123456", "+4407400123456", "+447400123456"}},
+		{"two trunk zeros", "+44007400123456", []string{"+4407400123456", "+447400123456"}},
+		{"three trunk zeros", "+440007400123456", []string{"+44007400123456", "+4407400123456", "+447400123456"}},
 		{"a trunk prefix of another digit", "+789001234567", []string{"+79001234567"}},
-		{"two of them", "+1119002345678", []string{"+19002345678"}},
-		{"a carrier's code behind it", "+55015119876543", []string{"+5515119876543"}},
+		{"two such trunk prefixes", "+1119002345678", []string{"+19002345678"}},
+		{"a trunk prefix and a network's code", "+55015119876543", []string{"+5515119876543"}},
 		{"a digit too many", "+4474001234567", []string{"+447400123456"}},
 		{"three digits too many", "+447400123456789", []string{"+447400123456"}},
 		{"a trunk zero and a digit too many", "+44074001234567", []string{"+4474001234567", "+447400123456"}},
-		{"two and a digit too many", "+440074001234567", []string{"+44074001234567", "+4474001234567", "+447400123456"}},
-		{"a zero that belongs to it, and digits too many", "+390612345678901", []string{
+		{"two trunk zeros and a digit too many", "+440074001234567", []string{"+44074001234567", "+4474001234567", "+447400123456"}},
+		{"a zero that is part of the number, and digits too many", "+390612345678901", []string{
 			"+3906123456789", "+390612345678", "+39061234567", "+3906123456", "+390612345", "+39061234", "+39612345678901"}},
-		{"a zero and digits that are a carrier's code too", "+57032112345677", []string{"+5732112345677", "+573211234567", "+572112345677"}},
+		{"a zero and digits that are also a network's code", "+57032112345677", []string{"+5732112345677", "+573211234567", "+572112345677"}},
 		{"where numbers have no fixed length", "+49900123456712", []string{"+499001234567"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestReadingsFindEveryKindOfNumber(t *testing.T) {
 					spelled := "+" + code + before + national + behind
 					n, err := Parse(spelled)
 					if err != nil {
-						continue // it is too long
+						continue // too long
 					}
 					spellings++
 					list := readings(t, spelled)
@@ -94,7 +94,7 @@ func TestReadingsFindEveryKindOfNumber(t *testing.T) {
 }
 
 func BenchmarkReadings(b *testing.B) {
-	for name, e164 := range map[string]string{"as from abroad": "+447400123456", "respelled": "+440074001234567", "for drama": "+447700900123"} {
+	for name, e164 := range map[string]string{"international form": "+447400123456", "respelled": "+440074001234567", "reserved for films": "+447700900123"} {
 		b.Run(name, func(b *testing.B) {
 			n, err := Parse(e164)
 			require.NoError(b, err)

@@ -2,7 +2,7 @@ package phone
 
 import "github.com/nyaruka/phonenumbers"
 
-// types are libphonenumber's, in lower case. Its UNKNOWN is none.
+// types are libphonenumber's types in lower case, without UNKNOWN.
 var types = map[phonenumbers.PhoneNumberType]string{
 	phonenumbers.FIXED_LINE:           "fixed_line",
 	phonenumbers.MOBILE:               "mobile",
@@ -17,11 +17,11 @@ var types = map[phonenumbers.PhoneNumberType]string{
 	phonenumbers.VOICEMAIL:            "voicemail",
 }
 
-// FixedLineOrMobile is the type of every mobile number of the United States and Canada: their ranges don't tell.
+// FixedLineOrMobile is the type of every mobile number of the United States and Canada: their fixed and mobile numbers share ranges.
 const FixedLineOrMobile = "fixed_line_or_mobile"
 
-// Type returns what a number is for, such as mobile or premium_rate. It is empty if the number is in no known range, as
-// numbers for tests may be. That takes some 20 µs.
+// Type returns the type of a number, such as mobile or premium_rate. It is empty if the number is in no known range, as some numbers
+// for tests. It takes some 20 µs.
 func (n Number) Type() string {
 	parsed, err := n.parsed()
 	if err != nil {
@@ -30,7 +30,7 @@ func (n Number) Type() string {
 	return types[phonenumbers.GetNumberType(parsed)]
 }
 
-// IsType reports whether a name is that of a type, as Type writes it.
+// IsType reports whether Type may return a name.
 func IsType(name string) bool {
 	for _, known := range types {
 		if known == name {

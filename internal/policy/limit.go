@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Limit is how many messages in how much time. Of 5/10m, five may go at once, and after that one every two minutes: in no ten
-// minutes more than ten, and in the long run five. The zero value is no limit.
+// Limit is a rate limit: Most messages in the time Per. With 5/10m, five messages may go at once, and then one every two minutes.
+// That is at most ten in any ten minutes, and five on average. The zero value is no limit.
 type Limit struct {
-	Most int
-	Per  time.Duration
+	Most int           // 1 to maxMost
+	Per  time.Duration // minPer to maxPer
 }
 
 const (
-	mostMost = 1_000_000
-	leastPer = time.Second
-	mostPer  = 30 * 24 * time.Hour
+	maxMost = 1_000_000
+	minPer  = time.Second
+	maxPer  = 30 * 24 * time.Hour
 )
 
 var errLimit = errors.New("want how many in how much time, such as 5/10m, with 1 to 1000000 in 1s to 720h; or off")
@@ -31,18 +31,18 @@ func (l *Limit) UnmarshalText(text []byte) error {
 	}
 	count, duration, _ := strings.Cut(string(text), "/")
 	most, err := strconv.Atoi(strings.TrimSpace(count))
-	if err != nil || most < 1 || most > mostMost {
+	if err != nil || most < 1 || most > maxMost {
 		return errLimit
 	}
 	per, err := time.ParseDuration(strings.TrimSpace(duration))
-	if err != nil || per < leastPer || per > mostPer {
+	if err != nil || per < minPer || per > maxPer {
 		return errLimit
 	}
 	*l = Limit{most, per}
 	return nil
 }
 
-// String writes a limit as it is set.
+// String writes a limit as its setting is written.
 func (l Limit) String() string {
 	if !l.on() {
 		return "off"
@@ -50,7 +50,7 @@ func (l Limit) String() string {
 	return fmt.Sprintf("%d/%s", l.Most, short(l.Per))
 }
 
-// Words says what a limit means.
+// Words describes the limit in English.
 func (l Limit) Words() string {
 	if !l.on() {
 		return "off"
@@ -60,7 +60,7 @@ func (l Limit) Words() string {
 
 func (l Limit) on() bool { return l.Most > 0 }
 
-// interval is how long one message uses up.
+// interval is the time after which the limit allows one more message.
 func (l Limit) interval() time.Duration { return l.Per / time.Duration(l.Most) }
 
 // short writes a duration without the units at its end that are 0: 10m, and not 10m0s.

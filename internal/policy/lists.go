@@ -9,21 +9,38 @@ import (
 	"github.com/smshook/smshook/internal/phone"
 )
 
-// Lists are who is never texted. They hold whatever the limits say, and for everybody. What is blocked is so in each of the forms
-// in which a network may read the number: with a trunk zero or digits too many, it is no other number.
+// Lists say which numbers get no message. They apply to every account and every number, also to proven ones and while the policy
+// only observes. A number is blocked if any of its readings is: a network may ignore a trunk zero or extra digits, see
+// [phone.Number.Readings].
 type Lists struct {
-	Countries        Countries // if there are any, nobody else's: not even numbers whose country can't be told
+	Countries        Countries // if it isn't empty, all others are refused, also numbers whose country is unknown
 	BlockedCountries Countries
 	BlockedPrefixes  Prefixes
-	// BlockedTypes is not for a number whose type can't be told: every table of numbers ages, and numbers for tests are in
-	// none. Whoever wants to have those refused checks numbers for [phone.Valid].
+	// BlockedTypes doesn't block a number whose type is unknown: tables of numbers go out of date, and numbers for tests are in
+	// none of them. [phone.Valid] refuses such numbers.
 	BlockedTypes Types
+}
+
+// Words describes each list that isn't empty in English, in the order of the rules.
+func (l Lists) Words() []string {
+	var words []string
+	for _, list := range []struct{ what, entries string }{
+		{"only in", l.Countries.String()},
+		{"not in", l.BlockedCountries.String()},
+		{"not with", l.BlockedPrefixes.String()},
+		{"not of type", l.BlockedTypes.String()},
+	} {
+		if list.entries != "" {
+			words = append(words, list.what+" "+list.entries)
+		}
+	}
+	return words
 }
 
 // countries reports whether the number's country matters.
 func (l Lists) countries() bool { return len(l.Countries) > 0 || len(l.BlockedCountries) > 0 }
 
-// refuse returns the rule that a number breaks. The country is empty if it can't be told, or doesn't matter.
+// refuse returns the rule that refuses a number, or None. The country is empty if it is unknown or doesn't matter.
 func (l Lists) refuse(n phone.Number, country string) Rule {
 	switch {
 	case len(l.Countries) > 0 && !l.Countries[country]:
@@ -42,7 +59,7 @@ func (l Lists) refuse(n phone.Number, country string) Rule {
 	return first
 }
 
-// blocks returns the rule that blocks what a network may take a number for.
+// blocks returns the rule that blocks one reading of a number, or None.
 func (l Lists) blocks(n phone.Number) Rule {
 	switch {
 	case len(l.BlockedCountries) > 0 && l.BlockedCountries[n.Country()]:
@@ -71,7 +88,7 @@ func (c *Countries) UnmarshalText(text []byte) error {
 
 func (c Countries) String() string { return join(c) }
 
-// Types are types of numbers, as [phone.Number.Type] names them.
+// Types are types of numbers, by the names that [phone.Number.Type] uses.
 type Types map[string]bool
 
 // UnmarshalText reads a list such as "premium_rate, voip".
@@ -95,16 +112,16 @@ func (t *Types) UnmarshalText(text []byte) error {
 
 func (t Types) String() string { return join(t) }
 
-// Prefixes are how numbers begin, with their plus.
+// Prefixes are the first characters of numbers, with the plus.
 type Prefixes []string
 
-const mostDigits = 15 // of a number
+const maxDigits = 15 // of a number
 
 // UnmarshalText reads a list such as "+4470, +882".
 func (p *Prefixes) UnmarshalText(text []byte) error {
 	list, err := unmarshal(text, func(entry string) (string, string) {
 		digits := strings.TrimPrefix(entry, "+")
-		if digits == "" || len(digits) > mostDigits || strings.Trim(digits, "0123456789") != "" {
+		if digits == "" || len(digits) > maxDigits || strings.Trim(digits, "0123456789") != "" {
 			return "", "want the first digits of numbers with their calling code, such as +4470"
 		}
 		if digits[0] == '0' {
@@ -124,7 +141,7 @@ func (p Prefixes) has(e164 string) bool {
 
 func (p Prefixes) String() string { return strings.Join(p, ", ") }
 
-// unmarshal reads a list with commas. What is wrong with an entry is told with its place, and without the entry.
+// unmarshal reads a list with commas. An error gives the position of the wrong entry, counted from 1, and doesn't quote it.
 func unmarshal(text []byte, read func(entry string) (value, problem string)) (map[string]bool, error) {
 	list := map[string]bool{}
 	for i, entry := range strings.Split(string(text), ",") {

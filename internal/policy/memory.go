@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	// mostKeys is how many are counted for each rule at once. It takes some 5 MiB for each of the rules that can have so many:
-	// numbers, accounts, addresses and prefixes; the others have a few hundred keys, or one. A key is kept only as long as it
-	// uses up some of its limit, and only messages that are sent do that: with 5/10m, it is enough for 500 different numbers a
-	// second, and with 10/1h for 180 different accounts.
-	mostKeys = 1 << 16
-	shards   = 16
+	// maxKeys is how many keys are counted for each rule at the same time. They take some 5 MiB for each rule with that many
+	// keys: numbers, accounts, addresses and prefixes. The other rules have a few hundred keys, or one. A key is kept only while it
+	// uses up some of its limit, and only a message that is sent uses up any. With 5/10m, this is enough for 500 different numbers a
+	// second, and with 10/1h for 180 different accounts a second.
+	maxKeys = 1 << 16
+	shards  = 16
 )
 
-// Memory is a Counter for one process. It holds at most mostKeys for each rule, so that no attack can fill the memory; when
-// there are more, it forgets the one that is used up least.
+// Memory is a Counter for one process. It holds at most maxKeys for each rule, and an attack can't fill the memory. When a rule has
+// more keys, Memory drops the key that uses up least of its limit.
 //
-// It counts by the generic cell rate algorithm: for each key, it knows the time until which what was sent uses up the limit.
+// It counts by the generic cell rate algorithm: it stores, for each key, the time until which its messages use up the limit.
 // https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
 type Memory struct {
 	start     time.Time
-	seed      maphash.Seed // of its own, so that nobody can aim at a shard
-	most      int          // keys in a shard
+	seed      maphash.Seed // random, because with a known seed an attacker could fill one shard
+	max       int          // keys in a shard
 	tables    [rules][shards]shard
 	forgotten atomic.Uint64
 }
 
-// shard is some of the keys of one rule. There are no pointers in it: a collection of garbage has nothing to do here.
+// shard holds some of the keys of one rule. It has no pointers: the garbage collector doesn't have to go through it.
 type shard struct {
 	mu      sync.Mutex
 	entries []entry
-	byKey   map[uint64]int32 // which entry
-	heap    []int32          // entries, the one that is over first on top; behind the end of it, those that are free
+	byKey   map[uint64]int32 // index of the key's entry
+	heap    []int32          // indices of entries, the one with the earliest until first; behind its length are the free ones
 }
 
 type entry struct {
@@ -45,19 +45,19 @@ type entry struct {
 }
 
 // NewMemory returns an empty Memory.
-func NewMemory() *Memory { return newMemory(mostKeys) }
+func NewMemory() *Memory { return newMemory(maxKeys) }
 
-func newMemory(most int) *Memory {
-	return &Memory{start: time.Now(), seed: maphash.MakeSeed(), most: most / shards}
+func newMemory(maxKeys int) *Memory {
+	return &Memory{start: time.Now(), seed: maphash.MakeSeed(), max: maxKeys / shards}
 }
 
 // Forgotten is described at [Counter].
 func (m *Memory) Forgotten() uint64 { return m.forgotten.Load() }
 
-// Take is described at [Counter].
+// Take is described at [Counter]. It never waits for long, ignores ctx and returns no error.
 func (m *Memory) Take(_ context.Context, at time.Time, charges []Charge) (over int, after time.Duration, err error) {
 	now := at.Sub(m.start)
-	// Everybody locks in the order of the rules, so nobody waits for one who waits for him.
+	// All calls lock in the order of the rules: there can be no deadlock.
 	var locked [rules]*shard // of each charge
 	for i, c := range charges {
 		locked[i] = m.shard(c.Rule, c.Key)
@@ -80,7 +80,7 @@ func (m *Memory) Take(_ context.Context, at time.Time, charges []Charge) (over i
 	}
 	for i, c := range charges {
 		s := locked[i]
-		if s.put(c.Key, s.until(c, now), now, m.most) {
+		if s.put(c.Key, s.until(c, now), now, m.max) {
 			m.forgotten.Add(1)
 		}
 	}
@@ -102,20 +102,20 @@ func (m *Memory) Until(rule Rule, key uint64) time.Time {
 // Restore notes what [Memory.Until] has returned before a restart. A time that is over is forgotten, and so is one that no limit can
 // have led to: the clock was wrong then, or is now.
 func (m *Memory) Restore(now time.Time, rule Rule, key uint64, until time.Time) {
-	if !until.After(now) || until.Sub(now) > mostPer {
+	if !until.After(now) || until.Sub(now) > maxPer {
 		return
 	}
 	s := m.shard(rule, key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.put(key, until.Sub(m.start), now.Sub(m.start), m.most)
+	s.put(key, until.Sub(m.start), now.Sub(m.start), m.max)
 }
 
 func (m *Memory) shard(rule Rule, key uint64) *shard {
 	return &m.tables[rule][maphash.Comparable(m.seed, key)%shards]
 }
 
-// until is the time until which the limit is used up once this charge is made.
+// until returns the time until which the key uses up its limit after this charge.
 func (s *shard) until(c Charge, now time.Duration) time.Duration {
 	until := now
 	if i, ok := s.byKey[c.Key]; ok {
@@ -124,20 +124,20 @@ func (s *shard) until(c Charge, now time.Duration) time.Duration {
 	return until + c.Limit.interval()
 }
 
-// put notes how long a key is used up, which only ever becomes longer, and reports whether another key was forgotten for it
-// before its time.
-func (s *shard) put(key uint64, until, now time.Duration, most int) (forgot bool) {
+// put stores until for a key. It must not be earlier than what is stored. put reports whether it had to drop another key that was
+// still in use.
+func (s *shard) put(key uint64, until, now time.Duration, max int) (forgot bool) {
 	if i, ok := s.byKey[key]; ok {
 		s.entries[i].until = until
 		s.sink(i)
 		return false
 	}
-	for range 2 { // more than one comes, so that those that are over go; and few, since others wait
+	for range 2 { // two for each new key, which empties the shard of expired keys; no more, since other calls wait for the lock
 		if len(s.heap) > 0 && s.top().until <= now {
 			s.drop()
 		}
 	}
-	if len(s.heap) == most {
+	if len(s.heap) == max {
 		s.drop()
 		forgot = true
 	}
@@ -159,7 +159,7 @@ func (s *shard) put(key uint64, until, now time.Duration, most int) (forgot bool
 
 func (s *shard) top() entry { return s.entries[s.heap[0]] }
 
-// drop forgets the entry on top.
+// drop removes the entry on top.
 func (s *shard) drop() {
 	delete(s.byKey, s.top().key)
 	end := len(s.heap) - 1
@@ -178,7 +178,7 @@ func (s *shard) set(place, i int32) {
 	s.entries[i].place = place
 }
 
-// rise moves an entry up to where it belongs.
+// rise moves an entry up to its place in the heap.
 func (s *shard) rise(i int32) {
 	place, until := s.entries[i].place, s.entries[i].until
 	for place > 0 {
@@ -192,7 +192,7 @@ func (s *shard) rise(i int32) {
 	s.set(place, i)
 }
 
-// sink moves an entry down to where it belongs.
+// sink moves an entry down to its place in the heap.
 func (s *shard) sink(i int32) {
 	place, until, end := s.entries[i].place, s.entries[i].until, int32(len(s.heap))
 	for {

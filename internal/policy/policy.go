@@ -1,5 +1,6 @@
-// Package policy says which numbers may be texted, and how often: against those who have codes sent to ranges of numbers that
-// they earn on.
+// Package policy says which numbers may get a message, and how often. It is a protection against SMS pumping: an attacker
+// asks for codes to ranges of numbers, and gets a share of what each message to these numbers costs.
+// https://www.twilio.com/docs/glossary/what-is-sms-pumping-fraud
 package policy
 
 import (
@@ -13,47 +14,60 @@ import (
 	"github.com/smshook/smshook/internal/phone"
 )
 
-// Settings are what an operator decides. The zero value allows everything.
+// Settings are the operator's rules. The zero value allows everything.
 type Settings struct {
 	Lists   Lists
 	Limits  Limits
-	Observe bool // limits judge and refuse nothing; the lists hold all the same
+	Observe bool // a limit that is reached is reported, and refuses nothing; the lists refuse as always
 }
 
-// Limits are how often, for each of the things that messages have in common.
+// Limits are the rate limits. Each counts the messages that have one thing in common.
 type Limits struct {
-	Phone   Limit // one number; what its own account asks for, once it has proven the number, is counted apart
-	User    Limit // one account, whatever number it asks for; also the proven
-	IP      Limit // one address, or one /64 of IPv6
-	Prefix  Limit // the 10,000 numbers that differ in their last four digits
-	Country Limit // one country, or where that can't be told, one calling code
-	Total   Limit // everything that accounts ask for which haven't proven the number
-	All     Limit // everything; also the proven
+	Phone   Limit // one number; a proven number has two counts, one for its own account and one for all others
+	User    Limit // one account, over all numbers, proven or not
+	IP      Limit // one IPv4 address, or one /64 of IPv6
+	Prefix  Limit // the 10,000 numbers that differ only in their last four digits
+	Country Limit // one country, or one calling code where the country is unknown
+	Total   Limit // all messages but those to proven numbers
+	All     Limit // all messages
 }
 
-// Subject is what is judged: one message that somebody wants to have sent.
+// Limited is a rule that is a rate limit, and its limit.
+type Limited struct {
+	Rule  Rule
+	Limit Limit
+}
+
+// List returns all limits in the order of the rules, also those that are off.
+func (l Limits) List() []Limited {
+	return []Limited{
+		{PerPhone, l.Phone}, {PerUser, l.User}, {PerIP, l.IP}, {PerPrefix, l.Prefix}, {PerCountry, l.Country}, {InTotal, l.Total}, {InAll, l.All},
+	}
+}
+
+// Subject is what the policy judges: a message that an account asks for.
 type Subject struct {
 	Number phone.Number
-	User   string     // the account that asks; empty if it isn't known, and then the limit per account is not for the call
-	IP     netip.Addr // of the app's user; the zero Addr if it isn't known
-	// Proven: the account that asks has shown before that this number is its own. The limits of addresses, prefixes and
-	// countries and the total are not for it, and the limit per phone counts its messages apart from those that others ask
-	// for, so that an attack on these limits or on this number can't lock it out.
+	User   string     // the account that asks; where it is empty, LIMIT_USER doesn't apply
+	IP     netip.Addr // of the app's user; the zero Addr if it is unknown
+	// Proven means that the account has shown before that the number is its own. LIMIT_IP, LIMIT_PREFIX, LIMIT_COUNTRY and
+	// LIMIT_TOTAL don't apply then, and LIMIT_PHONE counts these messages apart from those that other accounts ask for. An
+	// attack that reaches these limits can't keep an account from getting codes to its own number.
 	Proven bool
 }
 
-// Verdict is what a call comes to.
+// Verdict is the policy's answer.
 type Verdict struct {
 	Allow bool
-	Rule  Rule          // what refused it, or, if it is allowed all the same, would have refused it; else None
-	Limit Limit         // the rule's, if it is a limit
-	After time.Duration // the limit lets the call through after so long
+	Rule  Rule          // the rule that refused, or would have refused if the policy didn't only observe; else None
+	Limit Limit         // of that rule, if it is a limit
+	After time.Duration // until that limit allows the message; 0 if the rule is none of the limits
 }
 
-// Limited reports whether it was a limit that refused: the same call may be allowed later.
+// Limited reports whether a limit refused: the same message may be allowed later.
 func (v Verdict) Limited() bool { return !v.Allow && v.Rule.limit() }
 
-// Reason says for the operator what the rule did. It is nil if none did anything, and safe to log.
+// Reason tells the operator what the rule did. It is nil if no rule did anything. It is safe to log.
 func (v Verdict) Reason() error {
 	switch {
 	case v.Rule == None:
@@ -68,7 +82,10 @@ func (v Verdict) Reason() error {
 
 func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
 
-// Policy judges. It may be used concurrently.
+// Policy judges messages. It may be used concurrently.
+//
+// It counts nothing itself. The caller asks it for the charges of a message, has a [Counter] take them, and asks for the verdict
+// on the counter's answer.
 type Policy struct {
 	settings Settings
 	noSource atomic.Uint64
@@ -77,10 +94,13 @@ type Policy struct {
 // New returns a Policy.
 func New(s Settings) *Policy { return &Policy{settings: s} }
 
-// NoSource returns how many calls the limit per IP was not for since their address was missing, or not a public one.
+// NoSource returns how many messages LIMIT_IP didn't apply to because their IP address was missing or not public.
 func (p *Policy) NoSource() uint64 { return p.noSource.Load() }
 
-// Ask says whether the lists allow a message, and if so, what it counts towards.
+// Ask judges a message by the lists. If they allow it, Ask also returns the charges of the limits, in the order of the rules: at
+// most one a rule, and none if no limit applies. If a list refuses it, there are no charges.
+//
+// It takes well under a microsecond, plus the time for the number's country, type and readings where a rule needs them.
 func (p *Policy) Ask(s Subject) ([]Charge, Verdict) {
 	country := ""
 	if p.settings.Lists.countries() || p.settings.Limits.Country.on() && !s.Proven {
@@ -92,7 +112,7 @@ func (p *Policy) Ask(s Subject) ([]Charge, Verdict) {
 	return p.charges(s, country), Verdict{Allow: true}
 }
 
-// Verdict is what a counter's answer to charges comes to.
+// Verdict is the verdict on what a [Counter] answered for the charges: over and after are as Take returns them.
 func (p *Policy) Verdict(charges []Charge, over int, after time.Duration) Verdict {
 	if over < 0 {
 		return Verdict{Allow: true}
@@ -100,44 +120,52 @@ func (p *Policy) Verdict(charges []Charge, over int, after time.Duration) Verdic
 	return Verdict{p.settings.Observe, charges[over].Rule, charges[over].Limit, after}
 }
 
-// charges are what a call counts towards.
-func (p *Policy) charges(c Subject, country string) []Charge {
+// charges returns what a message counts towards.
+func (p *Policy) charges(s Subject, country string) []Charge {
 	limits := p.settings.Limits
-	charges := make([]Charge, 0, mostCharges)
+	charges := make([]Charge, 0, maxCharges)
 	charge := func(rule Rule, limit Limit, key uint64) {
 		if limit.on() {
 			charges = append(charges, Charge{rule, limit, key})
 		}
 	}
-	digits := digits(c.Number)
-	if c.Proven {
-		charge(PerPhone, limits.Phone, digits|owner)
+	digits := digits(s.Number)
+	if s.Proven {
+		charge(PerPhone, limits.Phone, digits|ownNumber)
 	} else {
 		charge(PerPhone, limits.Phone, digits)
 	}
-	if c.User != "" {
-		charge(PerUser, limits.User, account(c.User))
+	if s.User != "" {
+		charge(PerUser, limits.User, account(s.User))
 	}
-	if !c.Proven {
+	if !s.Proven {
 		if limits.IP.on() {
-			if source, ok := source(c.IP); ok {
+			if source, ok := source(s.IP); ok {
 				charge(PerIP, limits.IP, source)
 			} else {
 				p.noSource.Add(1)
 			}
 		}
 		charge(PerPrefix, limits.Prefix, digits/10_000)
-		charge(PerCountry, limits.Country, place(country, c.Number.CallingCode()))
+		charge(PerCountry, limits.Country, countryKey(country, s.Number.CallingCode()))
 		charge(InTotal, limits.Total, 0)
 	}
 	charge(InAll, limits.All, 0)
 	return charges
 }
 
-// owner is set in the key of a number for what its own account asks for. No number is that large.
-const owner = 1 << 63
+// ownNumber is a bit in the key of a number: it separates the messages that the number's own account asks for. No number is so
+// large that it has this bit itself.
+const ownNumber = 1 << 63
 
-// digits is the number as an integer. It has 15 digits at most, and none before the first is 0.
+// account returns an account as an integer, the same in every process. Auth chooses the ids of accounts, so a part of a hash is enough
+// to tell them apart.
+func account(id string) uint64 {
+	sum := sha256.Sum256([]byte(id))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// digits returns the number as an integer. No two numbers give the same integer: the first digit is never 0, and 15 digits fit.
 func digits(n phone.Number) uint64 {
 	value := uint64(0)
 	for _, digit := range n.E164().Reveal()[len("+"):] {
@@ -146,15 +174,9 @@ func digits(n phone.Number) uint64 {
 	return value
 }
 
-// account is an account as an integer, the same in every process. It takes as many accounts as there are integers to find one whose
-// key is that of a given account.
-func account(user string) uint64 {
-	hash := sha256.Sum256([]byte(user))
-	return binary.BigEndian.Uint64(hash[:])
-}
-
-// place is a country, or a calling code, as an integer. The letters of a country make a larger one than any calling code.
-func place(country string, callingCode int) uint64 {
+// countryKey returns a country, or a calling code where the country is unknown, as an integer. A country's integer, made of its
+// two letters, is larger than any calling code.
+func countryKey(country string, callingCode int) uint64 {
 	if len(country) != 2 {
 		return uint64(callingCode)
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/smshook/smshook/providers/providertest"
 )
 
-// starting is what the README recommends to begin with.
+// starting has the values that the README recommends to start with.
 type starting struct {
 	check  phone.Check
 	limits Limits
@@ -52,7 +52,7 @@ func marked(t testing.TB, what string) string {
 	return part
 }
 
-// tally is how many of a group there are, and how many of them were refused, even once.
+// tally counts the members of a group, and those of them that were refused at least once.
 type tally struct{ all, refused int }
 
 func (n *tally) add(refused bool) {
@@ -65,26 +65,26 @@ func (n *tally) add(refused bool) {
 func (n tally) percent() float64 { return 100 * float64(n.refused) / float64(max(n.all, 1)) }
 
 func (n tally) String() string {
-	return fmt.Sprintf("%6d, of whom refused even once %6d (%.2f %%)", n.all, n.refused, n.percent())
+	return fmt.Sprintf("%6d, of which refused at least once %6d (%.2f %%)", n.all, n.refused, n.percent())
 }
 
-// figures are what became of it all.
+// figures are the results of one simulation.
 type figures struct {
 	attack                     tally // requests
-	confirmed, outside, inside tally // people: new ones outside and inside the attacked prefixes
-	noCode                     int   // new ones outside who got no code at all
-	byCheck                    int   // requests of the attack whose numbers the check refuses
+	confirmed, outside, inside tally // people: those who are known, and new ones outside and inside the attacked prefixes
+	noCode                     int   // new ones outside who got no code
+	byCheck                    int   // requests of the attack that PHONE_CHECK refuses
 	byRule, byRuleOfPeople     [rules]int
-	sent                       int // in those two hours, to people too
+	sent                       int // in the two hours, to people and to the attack
 }
 
 func (a attack) run(t testing.TB, s starting) figures {
-	p := New(Settings{Limits: s.limits}, NewMemory())
+	p := newJudge(Settings{Limits: s.limits})
 	w := world{rand.New(rand.NewPCG(1, 2))}
 	prefixes := w.prefixes(a.prefixes, a.blocks...)
 	people := w.people(prefixes)
 	all := slices.Concat(people, a.requests(w, prefixes, people))
-	slices.SortStableFunc(all, func(x, y asks) int { return cmp.Compare(x.at, y.at) })
+	slices.SortStableFunc(all, func(x, y ask) int { return cmp.Compare(x.at, y.at) })
 
 	confirmed := map[string]bool{}
 	for _, r := range people {
@@ -103,7 +103,7 @@ func (a attack) run(t testing.TB, s starting) figures {
 		if r.user == "" {
 			r.user, r.proven = r.number, confirmed[r.number]
 		}
-		v := p.Judge(Call{Number: number, User: r.user, IP: r.ip, Proven: r.proven, At: start.Add(r.at)})
+		v := p.judge(start.Add(r.at), Subject{Number: number, User: r.user, IP: r.ip, Proven: r.proven})
 		if v.Allow && r.at < duration {
 			f.sent++
 		}
@@ -120,9 +120,9 @@ func (a attack) run(t testing.TB, s starting) figures {
 	return f
 }
 
-func (f *figures) count(requests []asks) {
+func (f *figures) count(requests []ask) {
 	var last *person
-	for _, r := range requests { // as they were made up: those of one person together
+	for _, r := range requests { // in the order in which they were made: those of one person are adjacent
 		p := r.person
 		if p == last {
 			continue
@@ -144,9 +144,9 @@ func (f *figures) count(requests []asks) {
 
 func (f figures) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nattack:                   %6d requests, of which let through %d (%.2f %%)\n", f.attack.all, f.attack.all-f.attack.refused, 100-f.attack.percent())
+	fmt.Fprintf(&b, "\nattack:                   %6d requests, of which allowed %d (%.2f %%)\n", f.attack.all, f.attack.all-f.attack.refused, 100-f.attack.percent())
 	fmt.Fprintf(&b, "confirmed users:          %v\n", f.confirmed)
-	fmt.Fprintf(&b, "new, in other prefixes:   %v; without any code %d\n", f.outside, f.noCode)
+	fmt.Fprintf(&b, "new, in other prefixes:   %v; without a code %d\n", f.outside, f.noCode)
 	fmt.Fprintf(&b, "new, in attacked ones:    %v\n", f.inside)
 	fmt.Fprintf(&b, "refused by the check      %6d of the attack\n", f.byCheck)
 	for rule := PerPhone; int(rule) < rules; rule++ {
@@ -155,7 +155,7 @@ func (f figures) String() string {
 	return b.String()
 }
 
-// row is one of the README's table.
+// row is a row of the README's table.
 func (f figures) row(name string) string {
 	return fmt.Sprintf("| %s | %d (%.2f %%) | %.1f %% | %.1f %% |\n", name, f.attack.all-f.attack.refused, 100-f.attack.percent(), f.confirmed.percent(), f.outside.percent())
 }

@@ -6,15 +6,14 @@ import (
 )
 
 var (
-	// shared is the space between a carrier's customers and its own translators. Nobody on the Internet has an address in it.
+	// shared is the address space between a network's customers and its address translators. No public address is in it.
 	// https://www.rfc-editor.org/rfc/rfc6598
 	shared = netip.MustParsePrefix("100.64.0.0/10")
-	// global is all of IPv6 that is given out. https://www.iana.org/assignments/ipv6-address-space
+	// global is the part of IPv6 from which public addresses are assigned. https://www.iana.org/assignments/ipv6-address-space
 	global = netip.MustParsePrefix("2000::/3")
 )
 
-// Public reports whether an address tells one user from another. One that is missing or private is that of a proxy, if
-// anybody's.
+// Public reports whether an address can be a user's. A missing address can't, and a private one is most likely a proxy's.
 func Public(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if ip.Is4() {
@@ -23,8 +22,8 @@ func Public(ip netip.Addr) bool {
 	return global.Contains(ip)
 }
 
-// source is where a call comes from, as an integer: an address of IPv4, or the first 64 bits of one of IPv6, whose rest a
-// user chooses freely. It is false if that can't be told.
+// source returns an address as an integer. Of an IPv6 address it is the first 64 bits, since a user can choose the rest. ok is false
+// if the address isn't public.
 func source(ip netip.Addr) (key uint64, ok bool) {
 	if !Public(ip) {
 		return 0, false
@@ -34,5 +33,5 @@ func source(ip netip.Addr) (key uint64, ok bool) {
 		return uint64(binary.BigEndian.Uint32(four[:])), true
 	}
 	sixteen := ip.As16()
-	return binary.BigEndian.Uint64(sixteen[:8]), true // larger than any address of IPv4
+	return binary.BigEndian.Uint64(sixteen[:8]), true // larger than any IPv4 address
 }

@@ -18,7 +18,7 @@ const (
 	requests = 50_000
 )
 
-// block is where the mobile numbers of a country begin, and how many digits come after that.
+// block is the mobile numbers of a country: their first digits, and how many digits follow.
 type block struct {
 	starts []string
 	digits int
@@ -27,9 +27,9 @@ type block struct {
 var (
 	britain = block{[]string{"4474", "4475", "4477", "4478", "4479"}, 8}
 	ireland = block{[]string{"35383", "35385", "35386", "35387", "35389"}, 7}
-	malta   = block{[]string{"35677", "35679", "35699"}, 6} // 300 prefixes are the whole country
+	malta   = block{[]string{"35677", "35679", "35699"}, 6} // the whole country has 300 prefixes
 
-	// abroad is where the app has no users, and where a number may earn its owner something.
+	// abroad is countries in which the app has no users, and numbers may bring money to their owner.
 	abroad = []block{
 		{[]string{"99450", "99470"}, 7}, {[]string{"99290", "99292"}, 7}, {[]string{"9477", "9471"}, 7}, {[]string{"62812", "62857"}, 8},
 		{[]string{"8801", "8801"}, 9}, {[]string{"2348", "2347"}, 9}, {[]string{"25262", "25263"}, 7}, {[]string{"21620", "21650"}, 6},
@@ -37,10 +37,10 @@ var (
 	}
 )
 
-// world makes up users and attackers, always the same ones.
+// world generates users and attackers, the same ones in each run.
 type world struct{ *rand.Rand }
 
-// number returns a number of a block; from a prefix, one of its 10,000.
+// number returns a random number of a block.
 func (w world) number(b block) string {
 	return b.starts[w.IntN(len(b.starts))] + w.digits(b.digits)
 }
@@ -74,32 +74,31 @@ func (w world) ip() netip.Addr {
 	}
 }
 
-// person is a genuine user.
+// person is a real user.
 type person struct {
 	number    string
 	ip        netip.Addr
 	confirmed bool
-	inside    bool // an attacked prefix
-	refused   bool // even once
-	sent      bool // even once
+	inside    bool // in an attacked prefix
+	refused   bool // at least once
+	sent      bool // at least once
 }
 
-// asks is one request; of an attacker, if it is of no person.
-type asks struct {
+// ask is one request for a message.
+type ask struct {
 	at     time.Duration
-	user   string // the account; if it is empty, the one that has the number, whoever asks: Auth's sign-in is so
-	proven bool   // the number is the account's own; where no account is named, whether that has confirmed it
+	user   string // the account; if it is empty, the account that has the number, as when a user signs in
+	proven bool   // the account has confirmed the number; only set if user is
 	number string
 	ip     netip.Addr
-	person *person
+	person *person // nil if an attacker asks
 }
 
-// people are the background: 800 new users and 1,200 who are known, of both one in ten in a prefix that is attacked, and one in
-// ten behind one address of a mobile carrier. Seven of ten ask once, and the others again, up to four times, a minute to three
-// after the last time.
-func (w world) people(attacked []string) []asks {
-	var list []asks
-	carrier := w.ip()
+// people returns the requests of 800 new users and 1,200 known ones. One in ten of them is in an attacked prefix, and one in ten has the
+// same address of a mobile network. Seven of ten ask once. The others ask up to four times, one to three minutes after the time before.
+func (w world) people(attacked []string) []ask {
+	var list []ask
+	network := w.ip()
 	for i := range users {
 		p := &person{confirmed: i >= newUsers, number: w.number(home(i)), ip: w.ip()}
 		if i%10 == 0 {
@@ -107,11 +106,11 @@ func (w world) people(attacked []string) []asks {
 		}
 		p.inside = slices.Contains(attacked, p.number[:len(p.number)-4])
 		if w.IntN(10) == 0 {
-			p.ip = carrier
+			p.ip = network
 		}
 		at := time.Duration(w.Int64N(int64(duration)))
 		for range 4 {
-			list = append(list, asks{at: at, number: p.number, ip: p.ip, person: p})
+			list = append(list, ask{at: at, number: p.number, ip: p.ip, person: p})
 			if w.IntN(10) < 7 {
 				break
 			}
@@ -121,7 +120,7 @@ func (w world) people(attacked []string) []asks {
 	return list
 }
 
-// home is where the users of an app from Britain live.
+// home returns the country of a user: those of an app from Britain.
 func home(i int) block {
 	switch i % 10 {
 	case 8:
@@ -132,25 +131,26 @@ func home(i int) block {
 	return britain
 }
 
-// attack is how somebody tries to have messages sent to numbers that he earns on.
+// attack is SMS pumping: requests for messages to numbers that bring money to the attacker.
 type attack struct {
-	prefixes int // that are attacked, and in which users live too
+	prefixes int // number of attacked prefixes; real users have numbers in them too
 	blocks   []block
-	ips      int // addresses, in turn; 0 if they are forged so that they can't be used
-	// aim returns what decides whom each request is for. Without it, it is any number of the prefixes, by an account that is new.
-	aim func(w world, prefixes []string, people []asks) func() asks
+	ips      int // number of the attacker's addresses; 0: all addresses are private
+	// aim returns a function that chooses the number and the account of each request. Without it, each request is for a random number of
+	// the prefixes, by a new account.
+	aim func(w world, prefixes []string, people []ask) func() ask
 }
 
-func (a attack) requests(w world, prefixes []string, people []asks) []asks {
+func (a attack) requests(w world, prefixes []string, people []ask) []ask {
 	ips := make([]netip.Addr, a.ips)
 	for i := range ips {
 		ips[i] = w.ip()
 	}
-	next := func() asks { return asks{number: prefixes[w.IntN(len(prefixes))] + w.digits(4)} }
+	next := func() ask { return ask{number: prefixes[w.IntN(len(prefixes))] + w.digits(4)} }
 	if a.aim != nil {
 		next = a.aim(w, prefixes, people)
 	}
-	var list []asks
+	var list []ask
 	for i := range requests {
 		at := time.Duration(w.Int64N(int64(duration)))
 		r := next()
@@ -163,48 +163,47 @@ func (a attack) requests(w world, prefixes []string, people []asks) []asks {
 	return list
 }
 
-// accounts have each confirmed a number of their own, and ask for codes to it by signing in, or as a second factor. The
-// number is proven either way.
-func accounts(n int) func(world, []string, []asks) func() asks {
-	return func(w world, prefixes []string, _ []asks) func() asks {
+// accounts returns the aim of n accounts. Each has confirmed a number of its own, and asks for codes to it.
+func accounts(n int) func(world, []string, []ask) func() ask {
+	return func(w world, prefixes []string, _ []ask) func() ask {
 		var own []string
 		for range n {
 			own = append(own, prefixes[w.IntN(len(prefixes))]+w.digits(4))
 		}
-		return func() asks {
+		return func() ask {
 			number := own[w.IntN(n)]
-			return asks{user: number, proven: true, number: number}
+			return ask{user: number, proven: true, number: number}
 		}
 	}
 }
 
-// challenges are second factors that strangers' accounts have enrolled: the numbers of users who are known. Auth asks for no
-// proof before it sends the first code.
-func challenges(strangers, victims int) func(world, []string, []asks) func() asks {
-	return func(w world, _ []string, people []asks) func() asks {
+// challenges returns the aim of accounts that have enrolled numbers of known users as second factors. Auth asks for no proof before it
+// sends the first code.
+func challenges(attackers, victims int) func(world, []string, []ask) func() ask {
+	return func(w world, _ []string, people []ask) func() ask {
 		var numbers []string
 		for _, r := range people {
 			if r.person.confirmed && len(numbers) < victims && !slices.Contains(numbers, r.number) {
 				numbers = append(numbers, r.number)
 			}
 		}
-		return func() asks {
-			return asks{user: "stranger " + strconv.Itoa(w.IntN(strangers)), number: numbers[w.IntN(len(numbers))]}
+		return func() ask {
+			return ask{user: "attacker " + strconv.Itoa(w.IntN(attackers)), number: numbers[w.IntN(len(numbers))]}
 		}
 	}
 }
 
-// respelled is n numbers of one range, with a trunk zero and digits too many, both of which some networks ignore.
-func respelled(n int) func(world, []string, []asks) func() asks {
-	return func(w world, prefixes []string, _ []asks) func() asks {
+// respelled returns the aim at n numbers of one range, in spellings with a trunk zero and extra digits. Some networks ignore both.
+func respelled(n int) func(world, []string, []ask) func() ask {
+	return func(w world, prefixes []string, _ []ask) func() ask {
 		var handsets []string
 		for _, i := range w.Perm(10_000)[:n] {
 			handsets = append(handsets, fmt.Sprintf("%s%04d", prefixes[0], i))
 		}
-		return func() asks {
+		return func() ask {
 			plain := handsets[w.IntN(n)]
 			spelled := plain[:2] + strings.Repeat("0", w.IntN(2)) + plain[2:] // a calling code of two digits
-			return asks{number: spelled + w.digits(w.IntN(15-len(spelled)+1))}
+			return ask{number: spelled + w.digits(w.IntN(15-len(spelled)+1))}
 		}
 	}
 }

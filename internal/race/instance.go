@@ -21,8 +21,8 @@ type Instance struct {
 }
 
 // NewInstance returns an Instance that makes at most the given number of attempts at once.
-func NewInstance(name string, p providers.Provider, codes providers.Codes, atOnce int) *Instance {
-	i := &Instance{Name: name, Codes: codes, breaker: newBreaker(name), slots: make(chan struct{}, atOnce)}
+func NewInstance(name string, p providers.Provider, codes providers.Codes, concurrency int) *Instance {
+	i := &Instance{Name: name, Codes: codes, breaker: newBreaker(name), slots: make(chan struct{}, concurrency)}
 	i.Replace(p)
 	return i
 }

@@ -1,5 +1,5 @@
-// Package receipt knows where providers report what becomes of messages: an address for each instance, whose path proves who
-// calls it. Several providers sign nothing else.
+// Package receipt makes the addresses to which providers send delivery receipts: one for each instance, with a secret token in its path.
+// Several providers don't sign their receipts, and then the token is the only proof.
 package receipt
 
 import (
@@ -16,10 +16,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Path is where receipts come in. The instance and its token follow.
+// Path is the start of the path of receipts. The instance's name and its token follow.
 const Path = "/receipts/"
 
-// Site is where providers reach us from outside, such as https://sms.example.com, with a path if a proxy puts one before ours.
+// Site is the public address of smshook, such as https://sms.example.com. It has a path if a proxy adds one before ours.
 type Site struct{ base string }
 
 // UnmarshalText reads a setting.
@@ -32,7 +32,7 @@ func (s *Site) UnmarshalText(text []byte) error {
 		return errors.New("want an address without user, query or fragment")
 	case strings.Contains(u.Host, "_"): // https://www.twilio.com/docs/messaging/guides/track-outbound-message-status
 		return errors.New("want a host without _: providers refuse it")
-	case strings.ContainsFunc(u.Host, isForeign): // what providers make of it isn't what we would check a signature with
+	case strings.ContainsFunc(u.Host, isForeign): // providers convert such a host, and sign the result
 		return errors.New("want a host in ASCII: xn--…")
 	case isLocal(u.Hostname()):
 		return errors.New("want an address that providers can reach from outside")
@@ -49,14 +49,14 @@ func isLocal(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip.IsLoopback() || ip.IsUnspecified()
 }
 
-// Secrets make the tokens. The first one makes those that providers are given; the others are still taken, so that a secret can
-// be changed while providers know addresses of the old one.
+// Secrets make the tokens. Providers get tokens by the first secret. Tokens by the others are still valid: providers still know addresses
+// from before a secret was changed.
 type Secrets []providers.Secret
 
-// minSecret is the least length of a secret: the 22 characters that 128 bits take in Base64.
+// minSecret is the minimum length of a secret: 128 bits are 22 characters in Base64.
 const minSecret = 22
 
-// UnmarshalText reads one secret, or several joined by a vertical bar.
+// UnmarshalText reads one secret, or several, joined by "|".
 func (s *Secrets) UnmarshalText(text []byte) error {
 	var secrets Secrets
 	for i, secret := range strings.Split(string(text), "|") {
@@ -70,13 +70,14 @@ func (s *Secrets) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Addresses are those of all instances. The zero value has none: receipts are off.
+// Addresses are the addresses of all instances. The zero value has none: receipts are off. It is not changed after it is made, and may be
+// used concurrently.
 type Addresses struct {
 	site    Site
 	secrets Secrets
 }
 
-// NewAddresses returns the addresses at a site. Without a site or secrets there are none.
+// NewAddresses returns the addresses at a site. Without a site or without secrets, receipts are off.
 func NewAddresses(site Site, secrets Secrets) Addresses {
 	if site.base == "" || len(secrets) == 0 {
 		return Addresses{}
@@ -84,10 +85,10 @@ func NewAddresses(site Site, secrets Secrets) Addresses {
 	return Addresses{site, secrets}
 }
 
-// On reports whether there are any.
+// On reports whether receipts are on.
 func (a Addresses) On() bool { return len(a.secrets) > 0 }
 
-// Of returns the address of an instance, for its provider to call.
+// Of returns the address of an instance. It is empty if receipts are off.
 func (a Addresses) Of(instance string) providers.Callback {
 	if !a.On() {
 		return providers.Callback{}
@@ -95,10 +96,10 @@ func (a Addresses) Of(instance string) providers.Callback {
 	return providers.NewCallback(a.whole(instance, token(a.secrets[0], instance)))
 }
 
-// Called returns the whole address that a provider has called, and reports whether its token is the instance's. Nothing of it
-// is taken from what the caller says of itself, such as the Host header.
+// Called returns the whole address that a provider has called, and reports whether the token is valid for the instance. The host is the
+// configured one, not the one in the request: providers sign the address that they were given.
 func (a Addresses) Called(instance, given, query string) (address string, ok bool) {
-	for _, secret := range a.secrets { // all of them: the time taken must not tell which one it was
+	for _, secret := range a.secrets { // all of them: the time must not depend on which one matches
 		if hmac.Equal([]byte(token(secret, instance)), []byte(given)) {
 			ok = true
 		}
@@ -114,7 +115,7 @@ func (a Addresses) whole(instance, token string) string {
 	return a.site.base + Path + instance + "/" + token
 }
 
-// token takes half of an HMAC: 128 bits are not guessed, and providers bound the length of an address.
+// token is half of an HMAC: 128 bits can't be guessed, and providers limit the length of an address.
 func token(secret providers.Secret, instance string) string {
 	mac := hmac.New(sha256.New, []byte(secret.Reveal()))
 	mac.Write([]byte("receipts of " + instance))

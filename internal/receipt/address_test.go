@@ -87,8 +87,8 @@ func TestAddresses(t *testing.T) {
 	require.False(t, ok)
 }
 
-// A new secret goes first; what providers were told by the old one is taken until that is dropped.
-func TestRotation(t *testing.T) {
+// After a new secret is put first, addresses by the old one are valid until the old one is removed.
+func TestOldSecretStaysValidUntilItIsRemoved(t *testing.T) {
 	old, both := addresses(t, "https://example.com", secret), addresses(t, "https://example.com", "the-second-secret-012345|"+secret)
 	fresh := addresses(t, "https://example.com", "the-second-secret-012345")
 	require.Equal(t, fresh.Of("twilio").Token().Reveal(), both.Of("twilio").Token().Reveal())

@@ -16,8 +16,8 @@ import (
 //	rule        = destination { "," destination } ":" instance { "," instance }
 //	destination = country | callingCode | "*"
 //
-// Space, also new lines, may stand around any of these. Countries are in capitals and instances in small letters, so that
-// neither is taken for the other where a mark is missing.
+// White space, also new lines, is allowed around each of these. Countries are in capital letters and instances in small letters.
+// Otherwise a missing comma or colon could turn one into the other.
 var (
 	country     = regexp.MustCompile(`^[A-Z]{2}$`)
 	anyCountry  = regexp.MustCompile(`^[A-Za-z]{2}$`)
@@ -29,8 +29,8 @@ var (
 //
 //	IN: plivo, twilio; BR,MX: whatsapp, twilio; +44: vonage; *: twilio, vonage
 //
-// A destination may be named once in all rules, and an instance once in each. If there is an error the table stays as it
-// was. The error says at which character it is, counted from 1, and quotes nothing: the text may be a misplaced secret.
+// A destination may be in one rule only, and only once. A rule may have an instance only once. If there is an error, the table doesn't
+// change. The error names the character, counted from 1, and quotes nothing, because the text may be a misplaced secret.
 func (t *Table) UnmarshalText(text []byte) error {
 	p := parser{rest: []rune(string(text)), table: Table{routes: map[Destination][]string{}}}
 	p.advance()
@@ -43,7 +43,7 @@ func (t *Table) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// parser holds the token that is to be read next, and what of the text comes after it.
+// parser holds the next token and the text after it.
 type parser struct {
 	token string // empty at the end of the text
 	at    int    // the token's first character, counted from 1
@@ -52,7 +52,7 @@ type parser struct {
 	table Table
 }
 
-// marks are tokens of their own, wherever they stand.
+// Each of marks is a token, with or without space around it.
 const marks = ",:;"
 
 func isMark(r rune) bool { return strings.ContainsRune(marks, r) }
@@ -72,7 +72,7 @@ func (p *parser) advance() {
 
 func (p *parser) skip(while func(rune) bool) { p.take(p.span(while)) }
 
-// span counts the characters of a kind that come next.
+// span counts the next characters for which while is true.
 func (p *parser) span(while func(rune) bool) int {
 	if n := slices.IndexFunc(p.rest, func(r rune) bool { return !while(r) }); n >= 0 {
 		return n
@@ -87,7 +87,7 @@ func (p *parser) take(n int) string {
 	return taken
 }
 
-// follows reads a mark if it is there, and reports whether it was.
+// follows reads the mark if it is the next token, and reports whether it was.
 func (p *parser) follows(mark string) bool {
 	if p.token != mark {
 		return false
@@ -96,7 +96,7 @@ func (p *parser) follows(mark string) bool {
 	return true
 }
 
-// problem says what is wrong with the token. It must not quote what has been read.
+// problem returns an error at the token. It must not quote the text.
 func (p *parser) problem(want string) error {
 	if p.token == "" {
 		return errors.New("at the end: " + want)
@@ -133,7 +133,7 @@ func (p *parser) rule() error {
 	return nil
 }
 
-// destination reads one that no rule has named yet.
+// destination reads a destination that is in no rule yet.
 func (p *parser) destination() (Destination, error) {
 	destination, problem := parseDestination(p.token)
 	if problem != "" {
@@ -167,7 +167,7 @@ func parseDestination(word string) (_ Destination, problem string) {
 	return Destination{}, "want a country such as IN, a calling code such as +44, or *"
 }
 
-// instance reads one that the rule doesn't have yet.
+// instance reads an instance that is not in the rule yet.
 func (p *parser) instance(rule []string) (string, error) {
 	name := p.token
 	if !instance.MatchString(name) {

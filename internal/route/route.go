@@ -1,4 +1,4 @@
-// Package route says through which providers, and in which order, a message to a number goes.
+// Package route chooses the instances for a message by its number: their order is a setting, by country and calling code.
 package route
 
 import (
@@ -10,29 +10,29 @@ import (
 	"strings"
 )
 
-// Table is the routes as the operator has set them. The zero value has none. It may be used concurrently.
+// Table has the operator's routes. The zero value has none. It may be used concurrently.
 type Table struct {
 	routes    map[Destination][]string
-	countries bool // whether any route is a country's
+	countries bool // whether there is a route for a country
 
-	// As they stand in the text, for what can only be checked elsewhere.
+	// The names in the order of the text, with their places: only the caller can check whether they exist.
 	destinations []placed[Destination]
 	instances    []placed[string]
 }
 
-// placed is something in the text, and the character it starts at, counted from 1.
+// placed is a value and its place in the text: the character at which it starts, counted from 1.
 type placed[T any] struct {
-	at   int
-	what T
+	at    int
+	value T
 }
 
-// Destination is where numbers are: in a country or under a calling code, and if both are empty, anywhere.
+// Destination stands for some numbers: those of a country or of a calling code. If both are empty, it stands for all numbers.
 type Destination struct {
 	Country     string // ISO 3166-1, two capital letters
 	CallingCode int
 }
 
-// String returns the destination as it is written in the setting: "IN", "+44" or "*".
+// String returns the destination in the form of the setting: "IN", "+44" or "*".
 func (d Destination) String() string {
 	switch {
 	case d.Country != "":
@@ -43,7 +43,7 @@ func (d Destination) String() string {
 	return "*"
 }
 
-// compare puts countries first, then calling codes, then the rest: as a number's route is looked up.
+// compare sorts destinations in the order in which Lookup tries them: countries, calling codes, all numbers.
 func (d Destination) compare(other Destination) int {
 	return cmp.Or(cmp.Compare(d.rank(), other.rank()), cmp.Compare(d.Country, other.Country), cmp.Compare(d.CallingCode, other.CallingCode))
 }
@@ -58,13 +58,13 @@ func (d Destination) rank() int {
 	return 2
 }
 
-// Lookup returns the instances for a number in the order in which they are tried: its country's, else its calling code's,
-// else those for anywhere. If no rule is for the number it returns nil, and the order is the caller's own.
+// Lookup returns the instances for a number, in the order in which they are tried. It takes the route of the number's country, else the
+// route of its calling code, else the route for all numbers. If there is no route for the number, it returns nil.
 //
-// The country is asked for only if some rule names one, since to find it is most of the work. It is empty if the number is
-// in no country that is known, and then the calling code decides.
+// Lookup calls country only if there is a route for a country, because finding the country is most of the work. country returns "" if
+// the country is unknown.
 //
-// The instances are the table's own: they must not be changed.
+// The caller must not change the elements of the result. It may append to it.
 func (t Table) Lookup(callingCode int, country func() string) []string {
 	if t.countries {
 		if name := country(); name != "" {
@@ -79,17 +79,17 @@ func (t Table) Lookup(callingCode int, country func() string) []string {
 	return t.routes[Destination{}]
 }
 
-// Route is what the table says of one destination.
+// Route is one destination and its instances.
 type Route struct {
 	To        Destination
 	Instances []string
 }
 
-// String returns the route as a rule of the setting: "IN: plivo, twilio".
+// String returns the route in the form of the setting: "IN: plivo, twilio".
 func (r Route) String() string { return r.To.String() + ": " + strings.Join(r.Instances, ", ") }
 
-// Routes returns a copy of the whole table, one route for each destination: countries first, then calling codes, both
-// sorted, then the rest.
+// Routes returns a copy of the whole table, one route for each destination: countries first, then calling codes, both sorted, then the
+// route for all numbers.
 func (t Table) Routes() []Route {
 	var routes []Route
 	for _, to := range slices.SortedFunc(maps.Keys(t.routes), Destination.compare) {
@@ -98,18 +98,18 @@ func (t Table) Routes() []Route {
 	return routes
 }
 
-// Destinations goes through the destinations as they stand in the text, each with the character it starts at. Whether a
-// country or a calling code exists, only a table of numbers knows.
+// Destinations iterates over the destinations in the order of the text, each with the character at which it starts. The table doesn't
+// check whether a country or a calling code exists.
 func (t Table) Destinations() iter.Seq2[int, Destination] { return places(t.destinations) }
 
-// Instances goes through the instances as they stand in the text, each with the character it starts at, and again for each
-// rule that has it. Whether one exists, only the list of them knows.
+// Instances iterates over the names of instances in the order of the text, each with the character at which it starts. A name that is
+// in several rules comes several times. The table doesn't check whether an instance exists.
 func (t Table) Instances() iter.Seq2[int, string] { return places(t.instances) }
 
 func places[T any](list []placed[T]) iter.Seq2[int, T] {
 	return func(yield func(int, T) bool) {
 		for _, p := range list {
-			if !yield(p.at, p.what) {
+			if !yield(p.at, p.value) {
 				return
 			}
 		}

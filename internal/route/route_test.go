@@ -18,7 +18,7 @@ func parse(t testing.TB, text string) Table {
 	return table
 }
 
-// written returns the routes as rules.
+// written returns the routes in the form of the setting.
 func written(table Table) []string {
 	var list []string
 	for _, route := range table.Routes() {
@@ -38,9 +38,9 @@ func TestTable(t *testing.T) {
 		{"a semicolon at the end", example + ";", sorted},
 		{"a line for each rule", "\n  IN: plivo, twilio;\r\n  BR, MX: whatsapp,\n\ttwilio;\n  +44: vonage;\n  *: twilio, vonage;\n", sorted},
 		{"spaces everywhere", strings.NewReplacer(",", " , ", ":", " : ", ";", " ; ").Replace(" " + example + " "), sorted},
-		{"a web page's spaces", "\u00a0IN:\u00a0plivo", []string{"IN: plivo"}},
-		{"the rest need not be last", "*: a; IN: b", []string{"IN: b", "*: a"}},
-		{"all sorts of destinations for one route", "*, +7, IN, +999, +44, +1, GB: a1, b", []string{
+		{"non-breaking spaces", "\u00a0IN:\u00a0plivo", []string{"IN: plivo"}},
+		{"the rule for all others is not the last", "*: a; IN: b", []string{"IN: b", "*: a"}},
+		{"destinations of all kinds in one rule", "*, +7, IN, +999, +44, +1, GB: a1, b", []string{
 			"GB: a1, b", "IN: a1, b", "+1: a1, b", "+7: a1, b", "+44: a1, b", "+999: a1, b", "*: a1, b",
 		}},
 		{"a country and its calling code", "+44: a; GB: b", []string{"GB: b", "+44: a"}},
@@ -52,7 +52,7 @@ func TestTable(t *testing.T) {
 	require.Nil(t, Table{}.Routes())
 }
 
-// What UnmarshalText may say, with N for the characters.
+// The errors of UnmarshalText, with N for numbers of characters.
 const (
 	wantDestination = "want a country such as IN, a calling code such as +44, or *"
 	wantCapitals    = "want the country in capital letters"
@@ -128,7 +128,7 @@ func TestTableRefuses(t *testing.T) {
 	for _, tt := range refused {
 		table := parse(t, example)
 		require.EqualError(t, table.UnmarshalText([]byte(tt.text)), tt.want, "%q", tt.text)
-		require.Equal(t, parse(t, example), table, "a table that couldn't be read replaced another")
+		require.Equal(t, parse(t, example), table, "an error must not change the table")
 	}
 }
 
@@ -140,7 +140,7 @@ func TestLookup(t *testing.T) {
 		want        string
 		asked       bool
 	}{
-		{"its country", example, 91, "IN", "plivo twilio", true},
+		{"the route of its country", example, 91, "IN", "plivo twilio", true},
 		{"a country of several in a rule", example, 52, "MX", "whatsapp twilio", true},
 		{"its country before its calling code", example + "; GB: whatsapp", 44, "GB", "whatsapp", true},
 		{"another country of the calling code", example + "; GB: whatsapp", 44, "JE", "vonage", true},
@@ -149,11 +149,11 @@ func TestLookup(t *testing.T) {
 		{"neither", example, 49, "DE", "twilio vonage", true},
 		{"neither, and no country", example, 800, "", "twilio vonage", true},
 		{"no calling code", example, 0, "", "twilio vonage", true},
-		{"neither, and no rule for anywhere", "IN: plivo; +44: vonage", 49, "DE", "", true},
-		{"no country, and no rule for anywhere", "IN: plivo; +44: vonage", 0, "", "", true},
+		{"neither, and no rule for all others", "IN: plivo; +44: vonage", 49, "DE", "", true},
+		{"no country, and no rule for all others", "IN: plivo; +44: vonage", 0, "", "", true},
 		{"no rule names a country", "+44: vonage; *: twilio", 44, "GB", "vonage", false},
 		{"no rule names a country, nor this calling code", "+44: vonage; *: twilio", 49, "DE", "twilio", false},
-		{"the same for all", "*: twilio", 49, "DE", "twilio", false},
+		{"one rule for all", "*: twilio", 49, "DE", "twilio", false},
 		{"no rules", "", 49, "DE", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -166,9 +166,9 @@ func TestLookup(t *testing.T) {
 	require.Nil(t, Table{}.Lookup(44, func() string { panic("asked") }))
 }
 
-// A caller that appends its own instances to a route must not write into another country's.
-func TestLookupCanBeAppendedTo(t *testing.T) {
-	table := parse(t, "BR,MX: a, b, c") // three, since append leaves room for four
+// Two countries of one rule share their instances in memory. A caller that appends to the one must not change the other.
+func TestAppendingToAResultChangesNoOtherRoute(t *testing.T) {
+	table := parse(t, "BR,MX: a, b, c") // three, because append has allocated memory for four
 	brazil := append(table.Lookup(55, func() string { return "BR" }), "d")
 	mexico := append(table.Lookup(52, func() string { return "MX" }), "e")
 	require.Equal(t, [][]string{{"a", "b", "c", "d"}, {"a", "b", "c", "e"}}, [][]string{brazil, mexico})
@@ -176,7 +176,7 @@ func TestLookupCanBeAppendedTo(t *testing.T) {
 	require.Equal(t, []string{"BR: a, b, c", "MX: a, b, c"}, written(table))
 }
 
-func TestPlaces(t *testing.T) {
+func TestPlacesInTheText(t *testing.T) {
 	table := parse(t, "\u00a0IN: plivo, eu1;\n+44,*: plivo;")
 	require.Equal(t, []placed[Destination]{
 		{2, Destination{Country: "IN"}}, {18, Destination{CallingCode: 44}}, {22, Destination{}},
@@ -192,16 +192,16 @@ func TestPlaces(t *testing.T) {
 
 func collect[T any](places iter.Seq2[int, T]) []placed[T] {
 	var list []placed[T]
-	for at, what := range places {
-		list = append(list, placed[T]{at, what})
+	for at, value := range places {
+		list = append(list, placed[T]{at, value})
 	}
 	return list
 }
 
 var character = regexp.MustCompile(`character \d+`)
 
-// FuzzTable looks for rules that panic, that don't mean what they say when they are written down, or that come out in an
-// error: whatever the text, an error is one of those above and a number.
+// FuzzTable looks for rules that cause a panic, that change when they are written and read again, or that an error quotes: an error must
+// be one of those above, with a number.
 func FuzzTable(f *testing.F) {
 	known := map[string]bool{}
 	for _, want := range []string{

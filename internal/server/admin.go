@@ -5,24 +5,22 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
-
-	"github.com/smshook/smshook/internal/hook"
 )
 
-// Admin returns the routes for the operator's own address. It isn't for the public: it names the instances.
+// Admin returns the routes for the operator's own address. They must not be public: they name the instances.
 func (s *Server) Admin() http.Handler {
 	r := chi.NewRouter()
-	r.Get("/healthz", s.health)
-	r.Get("/readyz", s.instances)
+	r.Get(healthPath, func(w http.ResponseWriter, _ *http.Request) { writeOK(w) })
+	r.Get(readyPath, s.instances)
 	r.Handle("/metrics", s.Metrics.Handler())
 	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		hook.Problem(http.StatusNotFound, "nothing is here; there are /healthz, /readyz and /metrics").WriteTo(w)
+		writeProblem(w, http.StatusNotFound, "no such path; there are /healthz, /readyz and /metrics")
 	})
 	return r
 }
 
-// instances tells the health of each instance. A server whose instances are sick is still ready: it tries them all the same, and
-// nobody else would do better.
+// instances answers with the state of each instance's circuit breaker. The server is ready even if all breakers are open: it still
+// tries all instances, and another replica could do no more.
 func (s *Server) instances(w http.ResponseWriter, _ *http.Request) {
 	type instance struct {
 		Name  string `json:"name"`
@@ -33,13 +31,13 @@ func (s *Server) instances(w http.ResponseWriter, _ *http.Request) {
 		Instances []instance `json:"instances"`
 	}
 	answer.Draining = s.draining.Load()
-	for _, c := range s.Dispatcher.Instances {
-		answer.Instances = append(answer.Instances, instance{c.Name, string(c.State())})
+	for _, i := range s.Dispatcher.Instances {
+		answer.Instances = append(answer.Instances, instance{i.Name, string(i.State())})
 	}
-	body, _ := json.Marshal(answer) // texts and a bool always marshal
+	body, _ := json.Marshal(answer) // strings and a bool always marshal
 	status := http.StatusOK
 	if answer.Draining {
 		status = http.StatusServiceUnavailable
 	}
-	hook.Reply{Status: status, Body: body}.WriteTo(w)
+	writeJSON(w, status, body)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// reporter is an instance whose receipts are as good as the words in them.
+// reporter is an instance that treats a receipt as its body says.
 type reporter struct {
 	instance
 	called   []string
@@ -29,13 +29,13 @@ type reporter struct {
 	away     bool // the ledger is
 }
 
-// away is a ledger that can't always take receipts.
-type away struct {
+// awayLedger can't take receipts while it is away.
+type awayLedger struct {
 	ledger.Ledger
 	away *bool
 }
 
-func (l away) Receipt(ctx context.Context, instance, id string, r providers.Receipt) (ledger.News, error) {
+func (l awayLedger) Receipt(ctx context.Context, instance, id string, r providers.Receipt) (ledger.News, error) {
 	if *l.away {
 		return ledger.News{}, errors.New("the ledger is away")
 	}
@@ -59,7 +59,7 @@ func (p *reporter) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	return []providers.Receipt{{ID: "1", State: providers.StateDelivered}}, nil
 }
 
-// challenger is one that checks the address.
+// challenger is an instance that checks the address.
 type challenger struct{ *reporter }
 
 func (challenger) Challenge(query url.Values) (string, error) {
@@ -69,8 +69,8 @@ func (challenger) Challenge(query url.Values) (string, error) {
 	return query.Get("challenge"), nil
 }
 
-// newReceiver returns a server with the instances "a", which takes receipts, "b", which is checked as well, and "c", which
-// does neither, and what leads to an instance.
+// newReceiver returns a server, its log, and the receipt path of an instance. Instance "a" reports receipts, "b" also checks the address, and
+// "c" does neither.
 func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, path func(instance string) string) {
 	var site receipt.Site
 	var secrets receipt.Secrets
@@ -81,11 +81,11 @@ func newReceiver(t *testing.T) (s *Server, a *reporter, written *bytes.Buffer, p
 	addresses := receipt.NewAddresses(site, secrets)
 	s.Keys.Store(&Keys{Hook: s.Keys.Load().Hook, Receipts: addresses})
 	memory := ledger.NewMemory(ledger.Settings{}, policy.NewMemory(), time.Now)
-	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, away{memory, &a.away}, []*race.Instance{
+	s.Dispatcher = dispatch.New(dispatch.Settings{Concurrency: 1}, awayLedger{memory, &a.away}, []*race.Instance{
 		race.NewInstance("a", a, nil, 1),
 		race.NewInstance("b", challenger{&reporter{instance: accepts}}, nil, 1),
 		race.NewInstance("c", instance(accepts), nil, 1),
-	}, &race.Runner{}, dispatch.Events{Reported: func(ledger.Report) {}}) // receipts for no known message are reported later
+	}, &race.Runner{}, dispatch.Events{Reported: func(ledger.Report) {}}) // receipts for unknown messages are reported later
 	return s, a, written, func(instance string) string {
 		return receipt.Path + instance + "/" + addresses.Of(instance).Token().Reveal()
 	}
@@ -102,15 +102,15 @@ func TestReceipts(t *testing.T) {
 		{"forged", "POST", path("a"), "forged", 403},
 		{"unsigned, though it should be", "POST", path("a"), "unsigned", 503},
 		{"unreadable", "POST", path("a"), "unreadable", 400},
-		{"long", "POST", path("a"), strings.Repeat("x", maxReceipts), 200},
-		{"too long", "POST", path("a"), strings.Repeat("x", maxReceipts+1), 413},
+		{"large", "POST", path("a"), strings.Repeat("x", maxReceipts), 200},
+		{"too large", "POST", path("a"), strings.Repeat("x", maxReceipts+1), 413},
 		{"another instance's token", "POST", receipt.Path + "a" + strings.TrimPrefix(path("b"), receipt.Path+"b"), "good", 403},
 		{"no token", "POST", receipt.Path + "a/", "good", 404},
 		{"an instance without receipts", "POST", path("c"), "good", 403},
 		{"no such instance", "POST", path("d"), "good", 403},
 		{"the check of the address", "GET", path("b") + "?token=right&challenge=42", "", 200},
 		{"a forged check", "GET", path("b") + "?token=wrong&challenge=42", "", 403},
-		{"a check where there is none", "GET", path("a") + "?token=right&challenge=42", "", 200},
+		{"a check of an instance that makes none", "GET", path("a") + "?token=right&challenge=42", "", 200},
 		{"another method", "PUT", path("a"), "good", 405},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestReceipts(t *testing.T) {
 		"GET " + whole + "?m=1",
 		"POST " + whole, "POST " + whole, "POST " + whole, "POST " + whole,
 		"GET " + whole + "?token=right&challenge=42",
-	}, a.called, "the address is ours, whatever the caller says")
+	}, a.called, "the address is the configured one, whatever the request says")
 	for _, secret := range []string{"028687", strings.TrimPrefix(path("a"), receipt.Path+"a/"), strings.TrimPrefix(path("b"), receipt.Path+"b/")} {
 		require.NotContains(t, written.String(), secret)
 	}
@@ -144,18 +144,7 @@ func TestChallengeIsPlainText(t *testing.T) {
 	require.Equal(t, "text/plain; charset=utf-8", w.Header().Get("Content-Type"))
 }
 
-// A receipt that can't be noted has to come again: providers repeat what isn't answered by a success.
-func TestReceiptsThatCannotBeNoted(t *testing.T) {
-	s, a, written, path := newReceiver(t)
-	a.away = true
-	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
-	require.Equal(t, http.StatusServiceUnavailable, w.Code)
-	require.Contains(t, written.String(), `"reason":"the receipt can't be noted now: it has to come again"`)
-}
-
-// Without receipts there is no such place.
-func TestReceiptsAreOff(t *testing.T) {
+func TestReceiptPathIsUnknownWithoutReceipts(t *testing.T) {
 	s, _, _, path := newReceiver(t)
 	s.Keys.Store(&Keys{})
 	w := httptest.NewRecorder()
@@ -163,8 +152,8 @@ func TestReceiptsAreOff(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, w.Code)
 }
 
-// Receipts that no signature proves are taken where the operator says so, and nowhere else.
-func TestUnsignedReceipts(t *testing.T) {
+// Receipts whose signature can't be checked are accepted only from the instances that the settings name.
+func TestUnsignedReceiptsMustBeAllowed(t *testing.T) {
 	s, a, written, path := newReceiver(t)
 	a.unsigned = "SIGNATURE_SECRET is not set"
 	for _, tt := range []struct {
@@ -176,12 +165,22 @@ func TestUnsignedReceipts(t *testing.T) {
 		{[]string{"b", "a"}, http.StatusOK},
 	} {
 		keys := *s.Keys.Load()
-		keys.Unsigned = tt.allowed
+		keys.UnsignedReceipts = tt.allowed
 		s.Keys.Store(&keys)
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
 		require.Equal(t, tt.want, w.Code, tt.allowed)
 	}
-	require.Len(t, a.called, 1, "what is refused is read by nobody")
-	require.Contains(t, written.String(), `"instance":"a","reason":"nothing can prove who reports this, and the settings don't allow that"`)
+	require.Len(t, a.called, 1, "a refused receipt is not read")
+	require.Contains(t, written.String(), `"instance":"a","reason":"the signature of this instance's receipts can't be checked, and the settings don't allow unsigned receipts"`)
+}
+
+// Providers send a receipt again that is not answered by a success.
+func TestReceiptIsRefusedWhileTheLedgerIsAway(t *testing.T) {
+	s, a, written, path := newReceiver(t)
+	a.away = true
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("POST", path("a"), strings.NewReader("good")))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Contains(t, written.String(), `"reason":"the receipt can't be stored now: send it again"`)
 }

@@ -1,5 +1,5 @@
-// Package server is the front door: for Supabase Auth, whose call it reads, has verified and decoded, and dispatched, and gives
-// the answer; and for instances, which report what became of messages.
+// Package server is the HTTP side of smshook. It verifies and decodes the calls of Supabase Auth's hook, passes them to dispatch, and
+// answers them. It also takes the receipts of providers, and the requests of load balancers and of Prometheus.
 package server
 
 import (
@@ -18,8 +18,13 @@ import (
 	"github.com/smshook/smshook/internal/receipt"
 )
 
-// HookPath is where Auth calls.
-const HookPath = "/hooks/send-sms"
+const (
+	// HookPath is the path that Auth calls.
+	HookPath = "/hooks/send-sms"
+
+	healthPath = "/healthz"
+	readyPath  = "/readyz" // load balancers ask it whether this process takes calls
+)
 
 // Server answers HTTP. All fields must be set before Handler is called. Keys may be replaced at any time.
 type Server struct {
@@ -29,98 +34,84 @@ type Server struct {
 	Metrics    *metrics.Metrics
 	Log        zerolog.Logger
 
-	draining atomic.Bool
-	panics   atomic.Int64 // since the start
-	long     *long
-	refusals Throttle // of lines about calls that are refused at the door
+	draining    atomic.Bool
+	panics      atomic.Int64 // since the start
+	largeBodies *largeBodies
+	refusalLog  Throttle // limits the log lines about refused requests
 }
 
-// Keys are how callers prove themselves.
+// Keys authenticate callers.
 type Keys struct {
-	Hook     hook.Secrets
-	Receipts receipt.Addresses // where instances report; none if they are not to
-	Unsigned []string          // the instances whose receipts are taken although no signature can be checked
+	Hook             hook.Secrets
+	Receipts         receipt.Addresses // the zero value turns receipts off
+	UnsignedReceipts []string          // the instances whose receipts are accepted although their signature can't be checked
 }
 
-// Sentences are what the app's user may read of an answer. None of them is empty.
-type Sentences struct {
-	JustSent string // another request was sent just before, and its code is valid
-	TooMany  string // a limit refused the message
-	Number   string // nobody will reach this number, or nobody is to
-	Failed   string // no instance took the message
-}
-
-// Handler returns the routes.
+// Handler returns the public routes.
 func (s *Server) Handler() http.Handler {
-	s.long = newLong(longBodies)
-	s.refusals.First = firstRefusals
+	s.largeBodies = newLargeBodies(maxLargeBodies)
+	s.refusalLog.First = firstRefusals
 	r := chi.NewRouter()
-	r.Use(s.logged)
-	r.Post(HookPath, s.sendSMS)
+	r.Post(HookPath, s.logged(s.sendSMS))
 	if s.Keys.Load().Receipts.On() {
-		r.Post(receiptPath, s.receipts)
-		r.Get(receiptPath, s.receipts)
+		r.Post(receiptPath, s.logged(s.receipts))
+		r.Get(receiptPath, s.logged(s.receipts))
 	}
-	r.Get("/healthz", s.health)
-	r.Head("/healthz", s.health)
-	r.Get(readyPath, s.ready)
-	r.Head(readyPath, s.ready)
-	r.NotFound(func(w http.ResponseWriter, _ *http.Request) {
-		hook.Problem(http.StatusNotFound, "nothing is here; the hook is at "+HookPath).WriteTo(w)
-	})
-	r.MethodNotAllowed(func(w http.ResponseWriter, _ *http.Request) {
-		hook.Problem(http.StatusMethodNotAllowed, "this address doesn't take this method; Auth calls the hook by POST").WriteTo(w)
-	})
+	r.Get(healthPath, s.logged(health))
+	r.Head(healthPath, s.logged(health))
+	r.Get(readyPath, s.logged(s.ready))
+	r.Head(readyPath, s.logged(s.ready))
+	r.NotFound(s.logged(func(w *response, _ *http.Request) {
+		writeProblem(w, http.StatusNotFound, "no such path; the hook is at "+HookPath)
+	}))
+	r.MethodNotAllowed(s.logged(func(w *response, _ *http.Request) {
+		writeProblem(w, http.StatusMethodNotAllowed, "this path doesn't take this method; Auth calls the hook by POST")
+	}))
 	return r
 }
 
-// HTTP returns a server for a handler whose clients can't hold a connection by being slow, nor all of them by being many.
+// HTTP returns a server for a handler. Slow clients can't hold a connection, and many clients can't hold all connections.
 func (s *Server) HTTP(handler http.Handler) *http.Server {
 	server := &http.Server{
 		Handler:           handler,
-		ReadHeaderTimeout: 2 * time.Second, // a head is one packet, or two
-		ReadTimeout:       hook.AuthWaits,  // head and body: Auth has left by then
-		// From the end of the head. It must be less than the program waits for at its end (7 s).
+		ReadHeaderTimeout: 2 * time.Second, // a head is one or two packets
+		ReadTimeout:       hook.AuthWaits,  // head and body: Auth has given up by then
+		// From the end of the head. It must be less than the time that the program waits for running calls at shutdown (7 s).
 		WriteTimeout: hook.AuthWaits + time.Second,
-		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep a connection they don't use: whoever closes
-		// first must be the one who doesn't send, or a call is lost to a connection that is just being closed.
+		// Longer than Auth (90 s) and the usual proxies (60 to 120 s) keep an idle connection. The client must close first: if the
+		// server does, a call that the client sends at that moment is lost.
 		IdleTimeout:    3 * time.Minute,
 		MaxHeaderBytes: 16 << 10,
-		ErrorLog:       log.New(complaints{&s.refusals, s.Log}, "", 0),
-		// net/http's own answer to OPTIONS * is no JSON.
+		ErrorLog:       log.New(connectionErrors{&s.refusalLog, s.Log}, "", 0),
+		// net/http's own answer to OPTIONS * is not JSON.
 		DisableGeneralOptionsHandler: true,
 	}
-	newStrangers(mostStrangers(descriptors())).watch(server)
+	newUnauthenticated(maxUnauthenticated(descriptors())).track(server)
 	return server
 }
 
-// complaints are what net/http has to say about connections. A stranger can cause them.
-type complaints struct {
+// connectionErrors logs what net/http reports about connections. Any client can cause such lines, so their number is limited.
+type connectionErrors struct {
 	throttle *Throttle
 	log      zerolog.Logger
 }
 
-func (c complaints) Write(p []byte) (int, error) {
-	if times, ok := c.throttle.Take("net/http"); ok {
-		c.log.Warn().Int("times", times).Msg(strings.TrimSpace(string(p)))
+func (e connectionErrors) Write(p []byte) (int, error) {
+	if times, ok := e.throttle.Take("net/http"); ok {
+		e.log.Warn().Int("times", times).Msg(strings.TrimSpace(string(p)))
 	}
 	return len(p), nil
 }
 
-// Drain makes /readyz say no, so that load balancers send nothing new.
+// Drain makes /readyz answer 503 from now on: load balancers then send no new calls.
 func (s *Server) Drain() { s.draining.Store(true) }
 
-func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
-	hook.Accepted().WriteTo(w)
-}
+func health(w *response, _ *http.Request) { writeOK(w) }
 
-// readyPath is where load balancers ask whether to send calls here.
-const readyPath = "/readyz"
-
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) ready(w *response, _ *http.Request) {
 	if s.draining.Load() {
-		hook.Problem(http.StatusServiceUnavailable, "shutting down").WriteTo(w)
+		writeProblem(w, http.StatusServiceUnavailable, "shutting down")
 		return
 	}
-	hook.Accepted().WriteTo(w)
+	writeOK(w)
 }

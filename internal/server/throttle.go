@@ -5,52 +5,53 @@ import (
 	"time"
 )
 
-// Throttle bounds how often the log says the same: a stranger can be refused thirty thousand times a second, and a wrong password
-// fails hundreds of messages. The first lines about a subject are written, and then one a minute, which tells how many it stands
-// for. After a minute without any it begins anew. The zero value can be used, also concurrently.
+// Throttle limits how often the log repeats a line. An attacker can cause thirty thousand refusals a second, and a wrong password
+// fails hundreds of messages. Of each subject, the first lines are written, and then one line a minute with the number of lines that it
+// stands for. After a minute without lines, the first lines are written again. The zero value is ready to use. Take may be called
+// concurrently.
 type Throttle struct {
-	First int // how many lines about a subject are written before it is bounded; 0 is 1
+	First int // how many lines of a subject are written before it is limited; 0 means 1
 
 	mu       sync.Mutex
 	subjects map[string]*subject
 }
 
 type subject struct {
-	written time.Time // when the last line was
-	left    int       // of the first lines
-	unsaid  int       // lines that weren't written, since the last one that was
+	written    time.Time // when the last line was written
+	left       int       // how many of the first lines may still be written
+	suppressed int       // how many lines were not written since the last one
 }
 
 const (
-	throttled = time.Minute
-	// mostSubjects is how many are told apart. There are fewer, unless strangers have a way to make them up.
-	mostSubjects = 64
+	throttleInterval = time.Minute
+	// maxSubjects bounds the map. There are fewer subjects, unless an attacker finds a way to make them up.
+	maxSubjects = 64
 )
 
-// Take reports whether a line about a subject is to be written now, and for how many it stands: itself, and those that weren't
-// written.
+// Take reports whether a line about a subject must be written now. times is how many lines it stands for: itself, and those that were
+// suppressed before.
 func (t *Throttle) Take(name string) (times int, ok bool) {
 	now := time.Now()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s := t.subject(name)
-	if now.Sub(s.written) >= throttled {
+	if now.Sub(s.written) >= throttleInterval {
 		s.left = 1
-		if s.unsaid == 0 {
+		if s.suppressed == 0 {
 			s.left = max(t.First, 1)
 		}
 	}
 	if s.left == 0 {
-		s.unsaid++
+		s.suppressed++
 		return 0, false
 	}
-	times = s.unsaid + 1
-	s.written, s.unsaid = now, 0
+	times = s.suppressed + 1
+	s.written, s.suppressed = now, 0
 	s.left--
 	return times, true
 }
 
-// subject returns what is known of one. t.mu is held.
+// subject returns the subject of a name, and adds it if it is new. It requires t.mu.
 func (t *Throttle) subject(name string) *subject {
 	if s, known := t.subjects[name]; known {
 		return s
@@ -58,8 +59,8 @@ func (t *Throttle) subject(name string) *subject {
 	if t.subjects == nil {
 		t.subjects = map[string]*subject{}
 	}
-	if len(t.subjects) >= mostSubjects-1 {
-		name = "" // all others are one
+	if len(t.subjects) >= maxSubjects-1 {
+		name = "" // all further names share one subject
 	}
 	s, known := t.subjects[name]
 	if !known {

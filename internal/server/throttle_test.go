@@ -33,10 +33,10 @@ func TestThrottle(t *testing.T) {
 			{61 * time.Second, "a", "0 false"},
 			{61 * time.Second, "b", "1 true"},
 			{61 * time.Second, "b", "1 true"},
-			{5 * time.Minute, "a", "2 true"}, // what was kept back is told first
+			{5 * time.Minute, "a", "2 true"}, // the suppressed line is counted first
 			{5 * time.Minute, "a", "0 false"},
 			{6 * time.Minute, "a", "2 true"},
-			{7 * time.Minute, "a", "1 true"}, // a quiet minute: it begins anew
+			{7 * time.Minute, "a", "1 true"}, // after a minute without lines, the first lines are written again
 			{7 * time.Minute, "a", "1 true"},
 			{7 * time.Minute, "a", "1 true"},
 			{7 * time.Minute, "a", "0 false"},
@@ -45,15 +45,15 @@ func TestThrottle(t *testing.T) {
 			times, ok := throttle.Take(tt.name)
 			require.Equal(t, tt.want, fmt.Sprint(times, " ", ok), "%s at %v", tt.name, tt.at)
 		}
-		for i := range 10 * mostSubjects {
+		for i := range 10 * maxSubjects {
 			throttle.Take(fmt.Sprint("made up ", i))
 		}
-		require.Len(t, throttle.subjects, mostSubjects)
+		require.Len(t, throttle.subjects, maxSubjects)
 	})
 }
 
-// By itself it lets one line a minute through.
-func TestZeroThrottle(t *testing.T) {
+// Without First, it writes one line a minute.
+func TestZeroThrottleWritesOneLineAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var throttle Throttle
 		var got []string
@@ -66,8 +66,8 @@ func TestZeroThrottle(t *testing.T) {
 	})
 }
 
-// Whoever sends forged calls doesn't fill the log: all are counted, and of each reason one line a minute tells how many it stands for.
-func TestForgedCallsAreLoggedSeldom(t *testing.T) {
+// Forged calls can't fill the log. All are counted. For each reason, the log has one line a minute with the number of calls.
+func TestForgedCallsAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, written := newServer(t, accepts)
 		handler := s.Handler()
@@ -83,25 +83,25 @@ func TestForgedCallsAreLoggedSeldom(t *testing.T) {
 		attack()
 		time.Sleep(time.Minute)
 		attack()
-		told := map[string][]float64{}
+		logged := map[string][]float64{}
 		for line := range strings.Lines(written.String()) {
 			var entry struct {
 				Reason string
 				Times  float64
 			}
 			require.NoError(t, json.Unmarshal([]byte(line), &entry))
-			told[entry.Reason] = append(told[entry.Reason], entry.Times)
+			logged[entry.Reason] = append(logged[entry.Reason], entry.Times)
 		}
 		want := []float64{0, 0, 0, 0, 0, calls - firstRefusals + 1}
 		require.Equal(t, map[string][]float64{
 			"the signature matches none of our secrets": want,
 			"a webhook-id, webhook-timestamp or webhook-signature header is missing: Auth signs its calls, and smshook sign signs one for a test": want,
-		}, told)
+		}, logged)
 		w := httptest.NewRecorder()
 		s.Metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 		require.Contains(t, w.Body.String(), fmt.Sprintf("smshook_hooks_total{result=\"forged\"} %d\n", 4*calls))
 		written.Reset()
 		answer(handler, signed(s, newCall))
-		require.Contains(t, written.String(), `"result":"accepted"`, "calls of Auth's are all logged")
+		require.Contains(t, written.String(), `"result":"accepted"`, "each call of Auth is logged")
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 )
 
-// stalled is a log that nobody reads until it is let.
+// stalled is a log that is not read until open is closed.
 type stalled struct {
 	buffer
 	open chan struct{}
@@ -25,9 +25,9 @@ func (s *stalled) Write(p []byte) (int, error) {
 	return s.buffer.Write(p)
 }
 
-func TestBacklogKeepsAllInOrder(t *testing.T) {
+func TestLogBufferKeepsLinesInOrder(t *testing.T) {
 	out := new(buffer)
-	b := NewBacklog(out)
+	b := NewLogBuffer(out)
 	var want strings.Builder
 	for i := range 10_000 {
 		line := fmt.Sprintf("line %d\n", i)
@@ -38,28 +38,28 @@ func TestBacklogKeepsAllInOrder(t *testing.T) {
 	require.Equal(t, want.String(), out.String())
 }
 
-// Who has stopped reading the log stops nobody else. Once he reads again, he is told what he has missed.
-func TestBacklogIsBounded(t *testing.T) {
+// If the log isn't read, lines are dropped. When it is read again, it says how many.
+func TestLogBufferDropsLinesIfTheLogIsNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stalled{open: make(chan struct{})}
-		b := NewBacklog(out)
+		b := NewLogBuffer(out)
 		log := NewLog(config.Config{LogLevel: "info"}, b)
 		log.Info().Msg("first")
-		time.Sleep(gather)
-		synctest.Wait() // it is being written
+		time.Sleep(gatherTime)
+		synctest.Wait() // the write blocks now
 		const lines = 100
 		for i := range lines {
-			log.Info().Int("i", i).Str("filler", strings.Repeat("x", backlogLimit/50)).Msg("")
+			log.Info().Int("i", i).Str("filler", strings.Repeat("x", logBufferSize/50)).Msg("")
 		}
-		require.LessOrEqual(t, len(b.lines), backlogLimit)
+		require.LessOrEqual(t, len(b.lines), logBufferSize)
 		close(out.open)
-		time.Sleep(2 * gather) // what is left, and what was lost
+		time.Sleep(2 * gatherTime) // for the remaining lines, and for the line about the dropped ones
 		synctest.Wait()
 		log.Info().Msg("last")
 		b.Close()
 
-		var told []string
-		kept, missed := 0, 0
+		var messages []string
+		kept, dropped := 0, 0
 		for line := range strings.Lines(out.String()) {
 			var entry struct {
 				Message string
@@ -72,22 +72,22 @@ func TestBacklogIsBounded(t *testing.T) {
 				kept++
 				continue
 			}
-			told, missed = append(told, entry.Message), missed+entry.Lines
+			messages, dropped = append(messages, entry.Message), dropped+entry.Lines
 		}
-		require.Equal(t, []string{"first", "log lines were dropped: who reads the log is too slow", "last"}, told)
-		require.Equal(t, lines, kept+missed)
+		require.Equal(t, []string{"first", "log lines were dropped: the log's reader is too slow", "last"}, messages)
+		require.Equal(t, lines, kept+dropped)
 		require.Greater(t, kept, 40)
 	})
 }
 
-func TestBacklogEndsWithoutReader(t *testing.T) {
+func TestLogBufferCloseDoesNotWaitForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &stalled{open: make(chan struct{})}
-		b := NewBacklog(out)
+		b := NewLogBuffer(out)
 		io.WriteString(b, "unread\n")
 		start := time.Now()
 		b.Close()
-		require.Equal(t, lastWords, time.Since(start))
+		require.Equal(t, closeTimeout, time.Since(start))
 		close(out.open)
 		synctest.Wait()
 		require.Equal(t, "unread\n", out.String())

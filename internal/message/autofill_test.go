@@ -13,20 +13,20 @@ const (
 	domain = Domain("example.com")
 )
 
-func TestEnding(t *testing.T) {
-	const google, w3, both = "\n\nFA+9qCX9VSu", "\n\n@example.com #028687", "\n\n@example.com #028687 FA+9qCX9VSu"
+func TestAutofill(t *testing.T) {
+	const android, website, both = "\n\nFA+9qCX9VSu", "\n\n@example.com #028687", "\n\n@example.com #028687 FA+9qCX9VSu"
 	for _, tt := range []struct {
 		name, template string
 		hash           AppHash
 		domain         Domain
 		want           string
 	}{
-		{"nothing to add, nothing changed", "{{ .Code }} \n", "", "", "028687 \n"},
-		{"an Android app", "Your code is {{ .Code }}", hash, "", "Your code is 028687" + google},
-		{"a website", "Your code is {{ .Code }}", "", domain, "Your code is 028687" + w3},
+		{"no settings, no change", "{{ .Code }} \n", "", "", "028687 \n"},
+		{"an Android app", "Your code is {{ .Code }}", hash, "", "Your code is 028687" + android},
+		{"a website", "Your code is {{ .Code }}", "", domain, "Your code is 028687" + website},
 		{"both", "Your code is {{ .Code }}", hash, domain, "Your code is 028687" + both},
 		{"both, and the code is not at the end", "{{ .Code }} is it.\n", hash, domain, "028687 is it." + both},
-		{"the text has the hash", "<#> {{ .Code }}\nFA+9qCX9VSu\n", hash, "", "<#> 028687" + google},
+		{"the text has the hash", "<#> {{ .Code }}\nFA+9qCX9VSu\n", hash, "", "<#> 028687" + android},
 		{"the text has the line", "{{ .Code }}\n@example.com #{{ .Code }}\n", "", domain, "028687\n@example.com #028687"},
 		{"the text has both", "{{ .Code }}" + strings.ReplaceAll(both, "028687", "{{ .Code }}"), hash, domain, "028687" + both},
 		{"the text has the hash, and a line is added", "{{ .Code }}\nFA+9qCX9VSu", hash, domain, "028687" + both},
@@ -34,21 +34,21 @@ func TestEnding(t *testing.T) {
 		{"a line with an embedded host", "{{ .Code }}\n@example.com #{{ .Code }} %shop.example", hash, domain, "028687\n@example.com #028687 %shop.example FA+9qCX9VSu"},
 		{"a line of another website stays", "{{ .Code }}\n@example.org #{{ .Code }}", "", domain, "028687\n@example.org #028687"},
 		{"the line alone", "@example.com #{{ .Code }}", hash, domain, "@example.com #028687 FA+9qCX9VSu"},
-		{"not quite the hash", "{{ .Code }} xFA+9qCX9VSu", hash, "", "028687 xFA+9qCX9VSu" + google},
-		{"not quite the line: words before", "at @example.com #{{ .Code }}", "", domain, "at @example.com #028687" + w3},
-		{"not quite the line: a code before", "{{ .Code }}@example.com #{{ .Code }}", "", domain, "028687@example.com #028687" + w3},
-		{"not quite the line: no code", "{{ .Code }}\n@example.com #123", "", domain, "028687\n@example.com #123" + w3},
-		{"not quite the line: more than the code", "{{ .Code }}\n@example.com #{{ .Code }}.", "", domain, "028687\n@example.com #028687." + w3},
-		{"not quite the line: not the last", "@example.com #{{ .Code }}\nBye", "", domain, "@example.com #028687\nBye" + w3},
-		{"not quite the line: a greeting", "@home: {{ .Code }}", "", domain, "@home: 028687" + w3},
+		{"not quite the hash", "{{ .Code }} xFA+9qCX9VSu", hash, "", "028687 xFA+9qCX9VSu" + android},
+		{"not quite the line: words before", "at @example.com #{{ .Code }}", "", domain, "at @example.com #028687" + website},
+		{"not quite the line: a code before", "{{ .Code }}@example.com #{{ .Code }}", "", domain, "028687@example.com #028687" + website},
+		{"not quite the line: no code", "{{ .Code }}\n@example.com #123", "", domain, "028687\n@example.com #123" + website},
+		{"not quite the line: more than the code", "{{ .Code }}\n@example.com #{{ .Code }}.", "", domain, "028687\n@example.com #028687." + website},
+		{"not quite the line: not the last", "@example.com #{{ .Code }}\nBye", "", domain, "@example.com #028687\nBye" + website},
+		{"not quite the line: a greeting", "@home: {{ .Code }}", "", domain, "@home: 028687" + website},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			require.Equal(t, tt.want, must[Template](tt.template).fill("").end(tt.hash, tt.domain).with("028687"))
+			require.Equal(t, tt.want, must[Template](tt.template).fill("").autofill(tt.hash, tt.domain).with("028687"))
 		})
 	}
 }
 
-func TestEndingsAreRefused(t *testing.T) {
+func TestInvalidHashesAndDomainsAreRefused(t *testing.T) {
 	for _, text := range []string{"", "FA+9qCX9VS", "FA+9qCX9VSuu", "FA+9qCX9VS=", "FA 9qCX9VSu", "FA-9qCX9VSu", "FA+9qCX9VS\n"} {
 		require.EqualError(t, new(AppHash).UnmarshalText([]byte(text)), "want the 11 characters of the app's hash: letters, digits, + and /", text)
 	}
@@ -87,12 +87,12 @@ func parse(message string) (host, code string, ok bool) {
 	return host, code, ok
 }
 
-// chromium is what Chrome looks for, content/browser/sms/sms_parser.cc.
+// chromium is the pattern by which Chromium finds a code, content/browser/sms/sms_parser.cc.
 var chromium = regexp.MustCompile(`(?:^|\s)@([a-zA-Z0-9.-]+) #([^#\s]+)(?: @([a-zA-Z0-9.-]+))?`)
 
-// Whatever the text: whoever reads it finds the website, the code and the app.
-func TestEndingsAreFound(t *testing.T) {
-	for _, s := range []Settings{{Domain: domain}, {Domain: domain, AppHash: hash}, {Domain: domain, AppHash: hash, App: "Acme"}} {
+// By the specification, by Chromium and by Android, every text has the website, the code and the app's hash.
+func TestPhonesFindTheCodeInEveryText(t *testing.T) {
+	for _, s := range []Settings{{WebOTPDomain: domain}, {WebOTPDomain: domain, AppHash: hash}, {WebOTPDomain: domain, AppHash: hash, App: "Acme"}} {
 		texts := load(t, s)
 		for _, one := range texts.list {
 			text := one.pieces.with("028687")
@@ -104,8 +104,8 @@ func TestEndingsAreFound(t *testing.T) {
 	}
 }
 
-// FuzzEnding looks for a text whose ending phones can't read.
-func FuzzEnding(f *testing.F) {
+// FuzzAutofill looks for a text whose last line phones can't read.
+func FuzzAutofill(f *testing.F) {
 	for _, text := range []string{
 		"Your code is {{ .Code }}", "{{ .Code }}\n@example.com #{{ .Code }}", "{{ .Code }} FA+9qCX9VSu", "@{{ .Code }} #{{ .Code }}",
 		"@example.com #{{ .Code }} %shop.example", "{{ .Code }}\r@a #{{ .Code }}\f", "{{ .Code }}\n@example.com #{{ .Code }} FA+9qCX9VSu",
@@ -120,15 +120,15 @@ func FuzzEnding(f *testing.F) {
 		filled := template.fill("Acme")
 		before := filled.with("028687")
 		for _, h := range []AppHash{"", hash} {
-			ended := filled.end(h, domain)
-			written := ended.with("028687")
+			added := filled.autofill(h, domain)
+			written := added.with("028687")
 			if _, code, ok := parse(written); !ok || code != "028687" {
 				t.Fatalf("%q became %q", text, written)
 			}
 			if h != "" && !strings.HasSuffix(written, " "+string(h)) {
 				t.Fatalf("%q became %q, without the hash", text, written)
 			}
-			if again := ended.end(h, domain).with("028687"); again != written {
+			if again := added.autofill(h, domain).with("028687"); again != written {
 				t.Fatalf("%q became %q, and then %q", text, written, again)
 			}
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// lock is an instance that knows one good token.
+// lock is an instance with one valid token, key. Other tokens make Check hang or panic.
 type lock struct {
 	gate
 	Token providers.Secret `env:"TOKEN" help:"x"`
@@ -41,9 +41,9 @@ func (l *lock) Credentials() []string { return []string{"TOKEN"} }
 
 var _ providers.Checker = (*lock)(nil)
 
-// New credentials are tried before they take the place of the old ones, and are refused where they are worse.
-func TestReloadTriesCredentials(t *testing.T) {
-	const refused = "LOCK_…: the instance refuses what is new here, and not what was there before: account (code 20003): answer 401"
+// A reload fails if the provider refuses the new credentials and not the old ones.
+func TestReloadChecksNewCredentials(t *testing.T) {
+	const refused = "LOCK_…: the provider refuses the new credentials, and not the old ones: account (code 20003): answer 401"
 	for _, tt := range []struct {
 		name, old, key, new string
 		want                string
@@ -54,9 +54,9 @@ func TestReloadTriesCredentials(t *testing.T) {
 		{"half written", "whole", "whole", "who", refused, "whole", "", 0},
 		{"both are refused", "old", "another", "new", "", "new", "", 0},
 		{"unchanged, and refused", "old", "another", "old", "", "old", "", 0},
-		{"the instance is silent", "old", "old", "hangs", "", "hangs", `"instance":"lock","error":"unknown: no answer","message":"the new credentials are taken untried"`, tryFor},
-		{"the old ones can't be asked about", "hangs", "another", "new", refused, "hangs", "", tryFor},
-		{"a bug", "old", "old", "panics", "", "panics", `"error":"the check panicked"`, 0},
+		{"no answer", "old", "old", "hangs", "", "hangs", `"instance":"lock","error":"unknown: no answer","message":"new credentials are used without a check"`, checkTimeout},
+		{"no answer about the old ones", "hangs", "another", "new", refused, "hangs", "", checkTimeout},
+		{"a panic", "old", "old", "panics", "", "panics", `"error":"the check panicked"`, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -94,7 +94,7 @@ func TestReloadTriesCredentials(t *testing.T) {
 	}
 }
 
-// A reload takes a new secret of the hook beside the old one, and refuses half of one.
+// A reload keeps the hook's old secret beside the new one, and refuses a half-written one.
 func TestReloadKeepsTheOldSecret(t *testing.T) {
 	drivers := []providers.Driver{providers.NewDriver("gate", "Gate", func(none, providers.Deps) (*gate, error) { return new(gate), nil })}
 	old, fresh := hook.NewSecret(), hook.NewSecret()
@@ -106,7 +106,7 @@ func TestReloadKeepsTheOldSecret(t *testing.T) {
 	a, err := New(load(old), "v1", zerolog.Nop(), nil)
 	require.NoError(t, err)
 	require.EqualError(t, a.Reload(t.Context(), load(fresh[:41])),
-		"SMSHOOK_SECRETS: secret 1: is shorter than those before, as if its file were half written; if it is whole, that takes a restart")
+		"SMSHOOK_SECRETS: secret 1: is shorter than the old secrets, as if its file were half written; if the secret is complete, restart to use it")
 	require.Len(t, a.Server.Keys.Load().Hook, 1)
 	require.NoError(t, a.Reload(t.Context(), load(fresh)))
 	require.Len(t, a.Server.Keys.Load().Hook, 2)

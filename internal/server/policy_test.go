@@ -15,9 +15,9 @@ import (
 	"github.com/smshook/smshook/internal/race"
 )
 
-// What the policy refuses is told to the user without the rule, and to the operator with it. What the call says of the user
-// decides which limits are for it.
-func TestVerdicts(t *testing.T) {
+// If the policy refuses a message, the answer to the user doesn't name the rule, and the log does. The user in the call decides
+// which limits apply.
+func TestPolicyRefusals(t *testing.T) {
 	s, written := newServer(t, accepts)
 	texts, err := message.Load(message.Settings{}, nil)
 	require.NoError(t, err)
@@ -43,14 +43,14 @@ func TestVerdicts(t *testing.T) {
 	}
 	const confirmed = `,"phone":"447400123456","phone_confirmed_at":"2026-01-01T00:00:00Z"`
 	for _, tt := range []struct{ name, body, want, log string }{
-		{"the first", body("203.0.113.7", "a", "447400123456", ""), `200 {}`, `"result":"accepted"`},
-		{"one more from there", body("203.0.113.7", "b", "447400999999", ""), `200 {"error":{"http_code":429,"message":"too many"}}`,
+		{"the first of an address", body("203.0.113.7", "a", "447400123456", ""), `200 {}`, `"result":"accepted"`},
+		{"a second of the address", body("203.0.113.7", "b", "447400999999", ""), `200 {"error":{"http_code":429,"message":"too many"}}`,
 			`"result":"too_many","phone":"+4474*****999","calling_code":44,"reason":"refused by limit_ip (1/1h), again in 1h"`},
-		{"one more, for a user who has a code", body("203.0.113.7", "a", "447400123456", ""), `200 {"error":{"http_code":429,"message":"just sent"}}`, `"result":"just_sent"`},
-		{"a user who is known", body("203.0.113.7", "c", "447400123456", confirmed), `200 {}`, `"result":"accepted"`},
-		{"who changes the number", body("203.0.113.7", "c", "447400999998", confirmed), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_ip`},
-		{"from a proxy", body("10.0.0.1", "d", "447400123456", ""), `200 {}`, `"result":"accepted"`},
-		{"the third for one number, its own account left out", body("10.0.0.1", "e", "447400123456", ""), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_phone`},
+		{"a second of the address, for a user with a valid code", body("203.0.113.7", "a", "447400123456", ""), `200 {"error":{"http_code":429,"message":"just sent"}}`, `"result":"just_sent"`},
+		{"a user who has confirmed the number", body("203.0.113.7", "c", "447400123456", confirmed), `200 {}`, `"result":"accepted"`},
+		{"a user who changes the number", body("203.0.113.7", "c", "447400999998", confirmed), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_ip`},
+		{"a private address", body("10.0.0.1", "d", "447400123456", ""), `200 {}`, `"result":"accepted"`},
+		{"the third for one number; the call of its own account isn't counted", body("10.0.0.1", "e", "447400123456", ""), `200 {"error":{"http_code":429,"message":"too many"}}`, `limit_phone`},
 		{"from an old server", old(body("", "f", "447400123456", "")), `429 {"error":{"http_code":429,"message":"too many"}}`, `limit_phone`},
 		{"a blocked prefix", body("10.0.0.1", "g", "88213123456", ""), `200 {"error":{"http_code":422,"message":"bad number"}}`, `"reason":"refused by blocked_prefixes"`},
 		{"a blocked prefix, of an old server", old(body("", "h", "88213123456", "")), `422 {"error":{"http_code":422,"message":"bad number"}}`, `refused by blocked_prefixes`},

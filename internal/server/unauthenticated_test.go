@@ -1,0 +1,108 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// closed reports whether the server has closed a connection.
+func closed(conn net.Conn) chan bool {
+	ended := make(chan bool, 1)
+	go func() {
+		_, err := conn.Read(make([]byte, 1))
+		ended <- err == io.EOF
+	}()
+	return ended
+}
+
+// Ten times the allowed number of slow connections don't keep Auth out, and don't close the connection that Auth already has.
+func TestSlowConnectionsAreClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 5
+		s, _ := newServer(t, accepts)
+		server := s.HTTP(s.Handler())
+		unauthenticated := newUnauthenticated(most)
+		unauthenticated.track(server)
+		listener := pipeListener{make(chan net.Conn)}
+		go server.Serve(listener)
+		dial := func() net.Conn {
+			ours, theirs := net.Pipe()
+			listener.conns <- theirs
+			return ours
+		}
+		call := func(conn net.Conn) {
+			request := signed(s, newCall)
+			request.Host = "hook.example"
+			go request.Write(conn)
+			response, err := http.ReadResponse(bufio.NewReader(conn), request)
+			require.NoError(t, err)
+			_, err = io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, http.StatusOK, response.StatusCode)
+		}
+		auth := dial()
+		call(auth)
+		var slow []chan bool
+		for range 10 * most {
+			conn := dial()
+			io.WriteString(conn, "POST /hooks/send-sms HTTP/1.1\r\nX-Slow: ")
+			slow = append(slow, closed(conn))
+		}
+		synctest.Wait()
+		for i, ended := range slow {
+			require.Equal(t, i < 9*most, len(ended) == 1, i)
+		}
+		call(auth)
+		another := dial()
+		call(another)
+		require.Equal(t, most-1, unauthenticated.connections.byAge.Len(), "the last connection closed one more, and has authenticated")
+
+		close(listener.conns)
+		require.NoError(t, server.Close())
+		synctest.Wait()
+		require.Zero(t, unauthenticated.connections.byAge.Len())
+		require.Empty(t, unauthenticated.connections.elements)
+	})
+}
+
+// A signed call, or a receipt with the right token, authenticates a connection.
+func TestWhatAuthenticatesAConnection(t *testing.T) {
+	s, _, _, path := newReceiver(t)
+	for _, tt := range []struct {
+		name    string
+		request *http.Request
+		want    bool
+	}{
+		{"a signed call", signed(s, newCall), true},
+		{"an unsigned call", httptest.NewRequest("POST", HookPath, strings.NewReader(newCall)), false},
+		{"a receipt", httptest.NewRequest("POST", path("a"), strings.NewReader("good")), true},
+		{"a receipt with another instance's token", httptest.NewRequest("POST", path("d"), strings.NewReader("good")), false},
+		{"a probe", httptest.NewRequest("GET", "/healthz", nil), false},
+	} {
+		authenticated := false
+		ctx := context.WithValue(t.Context(), authenticatedKey{}, func() { authenticated = true })
+		s.Handler().ServeHTTP(httptest.NewRecorder(), tt.request.WithContext(ctx))
+		require.Equal(t, tt.want, authenticated, tt.name)
+	}
+}
+
+func TestUnauthenticatedConnectionsLeaveDescriptors(t *testing.T) {
+	for _, tt := range []struct {
+		descriptors uint64
+		want        int
+	}{
+		{20, 16}, {256, 64}, {1024, 256}, {4096, 1024}, {1 << 20, 1024}, {math.MaxUint64, 1024},
+	} {
+		require.Equal(t, tt.want, maxUnauthenticated(tt.descriptors))
+	}
+}
