@@ -151,6 +151,8 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	switch {
 	case r.Sending:
 		other = r
+	case m.overtaken(r):
+		return r.refuse(JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
 	case c.Flow.MFA:
@@ -245,6 +247,16 @@ func (r *record) refuse(result Result) Begun {
 
 // accepted reports whether the message was accepted, and somebody was there to hear it: then its code is the valid one.
 func (r *record) accepted() bool { return r.Result == Accepted && !r.Sending && !r.Left }
+
+// overtaken reports whether a newer message of the flow was answered before a caller has heard of this one: then the newer code is
+// stored, and stays the valid one if this call is refused.
+func (m *Memory) overtaken(r *record) bool {
+	if r.MFA || r.AnsweredAt != 0 || r.Result != Accepted && r.Result != Failed {
+		return false
+	}
+	newest := m.newest[r.flow]
+	return newest != nil && newest != r && newest.AnsweredAt != 0 && newest.ReceivedAt > r.ReceivedAt
+}
 
 // secondTap reports whether a call comes just after a message of its flow was accepted, and was made before the caller had stored
 // that message.
@@ -365,7 +377,9 @@ func (m *Memory) note(r *record, n Attempt, news *News) {
 // answered notes that a caller has heard that the message was accepted. From here on, the codes of earlier messages of the flow
 // are no longer valid.
 func (m *Memory) answered(r *record, news *News) {
-	r.AnsweredAt = m.now()
+	if r.AnsweredAt == 0 {
+		r.AnsweredAt = m.now()
+	}
 	switch newest := m.newest[r.flow]; {
 	case newest == nil || newest == r:
 		m.newest[r.flow] = r
