@@ -322,10 +322,10 @@ func TestEveryRateLimitHasItsSetting(t *testing.T) {
 	for i, l := range defaults.PolicySettings().Limits.List() {
 		name := Prefix + strings.ToUpper(l.Rule.String())
 		c, err := Load(good(name+"=7/30m"), drivers(), false, nil)
-		require.NoError(t, err)
+		require.NoError(t, err, "want a field of Config for it")
 		want := defaults.PolicySettings().Limits.List()
 		want[i].Limit = policy.Limit{Most: 7, Per: 30 * time.Minute}
-		require.Equal(t, want, c.PolicySettings().Limits.List(), "%s: want a field of Config and its line in PolicySettings", name)
+		require.Equal(t, want, c.PolicySettings().Limits.List(), "%s: want a line in PolicySettings", name)
 	}
 	settings := 0
 	for field := range reflect.TypeFor[Config]().Fields() {
