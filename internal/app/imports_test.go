@@ -23,7 +23,7 @@ const (
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
 	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
-	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/server":                 {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
 	"internal/dispatch":               {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"internal/ledger/ledgertest":      {"internal/ledger", "internal/policy", "providers"},
 	"internal/ledger/postgres":        {"internal/ledger", "internal/policy", "providers"},
 	"internal/ledger/postgres/pgtest": {},
+	"internal/ledger/sqlite":          {"internal/ledger", "internal/policy", "providers"},
 	"internal/race":                   {"providers", "providers/call"},
 	"internal/hook":                   {"providers"},
 	"internal/message":                {"providers"},
@@ -59,6 +60,7 @@ var homeOf = map[string][]string{
 	"github.com/jackc/pgx/v5":                                     {"internal/ledger/postgres", "internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
+	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
 	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},

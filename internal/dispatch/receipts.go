@@ -52,6 +52,9 @@ func (d *Dispatcher) tell(news ledger.News) {
 // sweepEvery is how often the ledger forgets what is over. A timer for each message would cost more.
 const sweepEvery = time.Second
 
+// Resume goes on with what a restart has interrupted of messages that the ledger remembers.
+func (d *Dispatcher) Resume() { d.sweepSoon() }
+
 // sweepSoon schedules one sweep. Each sweep schedules the next while there is work left.
 func (d *Dispatcher) sweepSoon() {
 	if d.sweeping.CompareAndSwap(false, true) {

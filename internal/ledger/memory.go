@@ -35,6 +35,9 @@ type Settings struct {
 	LateFallback bool          // messages that won't be delivered, as a receipt says, are sent again
 }
 
+// Keep returns how long records are of use.
+func (s Settings) Keep() time.Duration { return max(leastKeep, s.ResendWindow, s.CodeLife) }
+
 // Memory is the ledger of one process. It forgets everything at its end.
 type Memory struct {
 	settings Settings
@@ -53,6 +56,8 @@ type Memory struct {
 	early     earlyReceipts
 	changing  map[*record]*change
 	forgotten uint64
+
+	interrupted []string // IDs of messages that were being sent again when the process before this one ended
 }
 
 // record is a message with its place in the memory.
@@ -70,7 +75,7 @@ func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memo
 		counter:  counter,
 		clock:    clock,
 		seed:     maphash.MakeSeed(),
-		keep:     max(leastKeep, s.ResendWindow, s.CodeLife),
+		keep:     s.Keep(),
 		messages: newMessages(),
 		seen:     newSeen(maxSeen),
 		sending:  map[uint64]*record{},
@@ -213,11 +218,9 @@ func (m *Memory) find(c Call) (*record, error) {
 		return nil, ErrReplayed
 	}
 	r = &record{
-		Message:    Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
-		flow:       maphash.Comparable(m.seed, c.Flow),
-		lastSignIn: maphash.String(m.seed, c.LastSignIn),
-		known:      maphash.Comparable(m.seed, [2]string{c.LastSignIn, c.Stored}),
+		Message: Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
 	}
+	m.mark(r, c.Flow, c.LastSignIn, c.Stored)
 	if m.settings.LateFallback {
 		contents := c.Message
 		r.Contents = &contents
@@ -225,6 +228,13 @@ func (m *Memory) find(c Call) (*record, error) {
 	m.messages.add(r)
 	m.trim(c.ReceivedAt)
 	return r, nil
+}
+
+// mark notes what a record is compared by.
+func (m *Memory) mark(r *record, f Flow, lastSignIn, stored string) {
+	r.flow = maphash.Comparable(m.seed, f)
+	r.lastSignIn = maphash.String(m.seed, lastSignIn)
+	r.known = maphash.Comparable(m.seed, [2]string{lastSignIn, stored})
 }
 
 // refuse ends a call that is not sent.

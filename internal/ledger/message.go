@@ -140,6 +140,23 @@ func (m *Message) copy() Message {
 	return copied
 }
 
+// interrupt notes that the process that was sending the message has ended. Nothing will ever be known of attempts that were pending.
+// Those of a race that was under way count as failed for a time: a repeat of the call sends the message again, by an instance that
+// has not tried it if there is one. Two messages with the same code are better than none.
+func (m *Message) interrupt() {
+	for i := range m.Attempts {
+		a := &m.Attempts[i]
+		if a.State != Pending {
+			continue
+		}
+		a.State, a.Kind = AttemptFailed, providers.Unknown
+		if m.Sending {
+			a.Kind = providers.Temporary
+		}
+	}
+	m.Sending, m.Resending = false, false
+}
+
 // note notes how an attempt stands, and returns the attempt. What is known already is not overwritten by what is older.
 func (m *Message) note(n Attempt) *Attempt {
 	a := m.Attempt(n.Instance)
