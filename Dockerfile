@@ -8,6 +8,7 @@ COPY cmd cmd
 COPY internal internal
 COPY providers providers
 COPY testdata/hook testdata/hook
+RUN mkdir data
 ARG TARGETOS TARGETARCH VERSION
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
     go build -tags timetzdata -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /smshook ./cmd/smshook
@@ -15,6 +16,8 @@ RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /smshook /smshook
+# A new named volume takes its owner from the folder in the image.
+COPY --from=build --chown=65532:65532 /src/data /data
 USER 65532:65532
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=2s CMD ["/smshook", "healthcheck"]

@@ -38,9 +38,10 @@ build:
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=$(VERSION)" -o bin/smshook ./cmd/smshook
 
 lint:
-	@unformatted="$$(gofmt -l cmd internal providers testdata)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	@unformatted="$$(gofmt -l cmd internal providers testdata .ci)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
+	go test -count 1 ./.ci/words
 
 # What a hook costs beside the least that could be called a hook server, what the program weighs and how soon it answers, and
 # how long users wait when an instance fails.

@@ -45,7 +45,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	for _, warning := range settings.Warnings {
 		fmt.Fprintf(sh.stdout, "warning   %s\n", warning)
 	}
-	a, err := app.New(settings, version(), app.NewLog(settings, io.Discard), sh.stdout)
+	a, err := app.New(settings.WithoutStore(), version(), app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {
 		return sh.fail(c, err)
 	}
@@ -53,11 +53,16 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.trace(c, settings, a, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
+	code := exitOK
+	store, err := app.CheckStore(ctx, settings)
+	if err != nil {
+		store, code = err.Error(), exitFail
+	}
+	fmt.Fprintf(sh.stdout, "store     %s\n", store)
 	printTexts(sh.stdout, settings)
 	printPolicy(sh.stdout, settings)
 	printRoutes(sh.stdout, settings)
 
-	code := exitOK
 	for _, instance := range a.Dispatcher.Instances {
 		found, ok := checkInstance(ctx, instance)
 		if !ok {

@@ -393,6 +393,7 @@ func TestCheckCommand(t *testing.T) {
 	require.Regexp(t, `^warning   SMSHOOK_MESSAGE: not in GSM-7, and a segment then has 70 characters and not 160: ’ \(U\+2019\)
 warning   TWILIO_FORM: is not a setting; did you mean TWILIO_FROM\?
 settings  ok
+store     memory: a restart forgets limits, repeats and what was sent
 text      \*: "It’s 123456", 1 segment\(s\), UCS-2
 numbers   are checked: shape
 limit     one number: 5 at once, then one every 2m

@@ -64,6 +64,7 @@ func commands() []command {
 		sendCommand,
 		signCommand,
 		secretCommand,
+		migrateCommand,
 		demoCommand,
 		healthcheckCommand,
 		versionCommand,

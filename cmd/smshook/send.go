@@ -49,7 +49,7 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 	if !ok {
 		return exitFail
 	}
-	a, err := app.New(settings, version(), app.NewLog(settings, io.Discard), sh.stdout)
+	a, err := app.New(settings.WithoutStore(), version(), app.NewLog(settings, io.Discard), sh.stdout)
 	if err != nil {
 		return sh.fail(c, err)
 	}

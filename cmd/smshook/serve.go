@@ -73,6 +73,7 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 		listener.Close()
 		return err
 	}
+	defer a.Close()
 	var admin net.Listener
 	if settings.AdminAddr != "" {
 		if admin, err = net.Listen("tcp", settings.AdminAddr); err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/metrics"
-	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -34,10 +33,11 @@ type App struct {
 	deps       providers.Deps
 	log        zerolog.Logger
 	metrics    *metrics.Metrics
+	store      *store
 	accountLog server.Throttle // limits the log lines about account problems, by instance
 }
 
-// New builds the program. Instances that only print messages print to out.
+// New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
 	a := &App{settings: c, instances: c.Providers, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	instances, err := a.newInstances(c)
@@ -45,14 +45,16 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
-	counter := policy.NewMemory()
-	memory := ledger.NewMemory(ledgerSettings(c), counter, time.Now)
-	a.Dispatcher = dispatch.New(dispatchSettings(c), memory, instances, runner, dispatch.Events{
+	if a.store, err = a.openStore(c); err != nil {
+		return nil, err
+	}
+	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 	})
-	a.metrics.Limits(a.Dispatcher.Policy.NoSource, counter.Forgotten)
-	a.metrics.Messages(memory.Forgotten)
+	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)
+	a.metrics.Messages(a.store.Forgotten)
+	a.metrics.Store(a.store.missed)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,
 		Sentences:  sentences(c),
@@ -165,6 +167,7 @@ const (
 // takes no more calls, and waits for the running ones. Attempts that are still running after these may be left unfinished: that is
 // logged, and is no error.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
+	a.Dispatcher.Resume()
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)

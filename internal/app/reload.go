@@ -41,6 +41,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
+	a.store.sealer.Replace(c.StoreSecrets()...)
 	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	return nil
@@ -83,7 +84,7 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.Store, c.StoreConns, c.Keep}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

@@ -69,6 +69,11 @@ type Config struct {
 	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when no provider can reach the number, or the settings refuse it"`
 	TextFailed   string `env:"TEXT_FAILED" default:"The code could not be sent. Please try again." help:"what the app's user reads when no provider accepted the message"`
 
+	Store      Store           `env:"STORE" default:"memory" help:"where to keep what has to be remembered: memory (a restart forgets it), sqlite:/data/smshook.db (a file that one replica has for itself) or postgres://user:password@host:5432/database"`
+	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
+	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres there are at most"`
+	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long the store keeps what became of a message, without its text, code and whole number"`
+
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the lowest level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" oneof:"json console" help:"json or console; if it is unset, console on a terminal and json elsewhere"`
 

@@ -37,7 +37,7 @@ func settingOf(field reflect.StructField, prefix string) (setting, bool) {
 // end the protection without a warning. It is therefore an error. For all other types, an empty value counts as unset.
 func (s setting) protects(field reflect.Value) bool {
 	switch field.Interface().(type) {
-	case providers.Secret, hook.Secrets, receipt.Secrets, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
+	case providers.Secret, hook.Secrets, receipt.Secrets, Store, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
 		return true
 	}
 	return false

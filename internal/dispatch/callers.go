@@ -6,15 +6,15 @@ import (
 	"sync"
 )
 
-// callers are those who wait for the answer to a request, by its ID. Auth repeats a request whose connection broke: the race goes
-// on as long as anybody waits for it.
+// callers counts, for each request ID, the callers that still wait for the answer. Auth repeats a request whose connection broke: the
+// race goes on as long as one of them waits.
 type callers struct {
 	mu   sync.Mutex
 	byID map[string]*party
 }
 
-// party is all who wait for one request. Its context ends when the last of them has left, and when there is nothing left to wait
-// for.
+// party is the callers of one request. Its context ends when the last of them has left, or when an earlier attempt was accepted: see
+// settle.
 type party struct {
 	context.Context
 	cancel  context.CancelCauseFunc
@@ -26,7 +26,7 @@ var (
 	errSettled = errors.New("an earlier attempt was accepted")
 )
 
-// left reports whether nobody waits any more.
+// left reports whether all callers have left.
 func (p *party) left() bool { return context.Cause(p) == errLeft }
 
 // join adds a caller, who has left when its ctx ends or when it calls leave.

@@ -47,10 +47,10 @@ func New(s Settings, l ledger.Ledger, instances []*race.Instance, runner *race.R
 // SetTexts lets the messages to come have other texts.
 func (d *Dispatcher) SetTexts(t *message.Texts) { d.texts.Store(t) }
 
-// Send returns when an instance has accepted the message, when none will, or when the time is used up. If ctx ends before,
-// nobody waits for the answer any more, and the code is void: what has not been sent yet isn't.
+// Send returns when an instance has accepted the message, when none will, or when the time is used up. If ctx ends first, Auth
+// drops the code: no further attempt starts, and attempts whose request was not written yet are cancelled.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
-	// The number is read, and the lists of numbers that are never texted are asked.
+	// Read the number, and apply the lists of numbers that are never texted.
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}

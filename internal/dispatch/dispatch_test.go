@@ -193,16 +193,16 @@ func TestResults(t *testing.T) {
 	}
 }
 
-// The budget counts from the call's arrival, and all of Auth's attempts share its five seconds.
+// The budget counts from when the call was received, and all of Auth's attempts share its five seconds.
 func TestDeadline(t *testing.T) {
 	for _, tt := range []struct {
-		name    string
-		arrived time.Duration // how long ago
-		spent   time.Duration
-		want    time.Duration
+		name  string
+		ago   time.Duration // when the call was received
+		spent time.Duration
+		want  time.Duration
 	}{
 		{"a first attempt", 0, 0, 4 * time.Second},
-		{"it arrived a second ago", time.Second, 0, 3 * time.Second},
+		{"it was received a second ago", time.Second, 0, 3 * time.Second},
 		{"Auth has waited for a little", 0, 300 * time.Millisecond, 4 * time.Second},
 		{"Auth's second attempt", 0, 2100 * time.Millisecond, 2700 * time.Millisecond},
 		{"Auth's third attempt", 0, 4100 * time.Millisecond, 700 * time.Millisecond},
@@ -214,7 +214,7 @@ func TestDeadline(t *testing.T) {
 				d.runner.Unknown = race.FailUnknown
 				r := request("15555550100")
 				r.Spent = tt.spent
-				time.Sleep(tt.arrived)
+				time.Sleep(tt.ago)
 				start := time.Now()
 				outcome := d.Send(t.Context(), r)
 				require.Equal(t, Failed, outcome.Result)
@@ -251,11 +251,11 @@ func TestTheThirdAttemptIsSent(t *testing.T) {
 					cancel()
 				}
 				time.Sleep(4*time.Second - time.Since(start))
-				arrived := time.Now()
+				receivedAt := time.Now()
 				r := request("15555550100")
 				r.Spent = tt.spent
 				require.Equal(t, Accepted, d.Send(t.Context(), r).Result)
-				require.Less(t, time.Since(arrived), 800*time.Millisecond)
+				require.Less(t, time.Since(receivedAt), 800*time.Millisecond)
 				require.NoError(t, d.Drain(t.Context()))
 			})
 		})

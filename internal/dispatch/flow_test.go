@@ -117,7 +117,7 @@ func TestNoSecondTapAfterAFailure(t *testing.T) {
 	})
 }
 
-// Calls that wait for another one to end take no room from others, and there is a limit to them: for each lane, and in sum.
+// Calls that wait for another one to end take no room from others, and there is a limit to them: for each flow, and in sum.
 func TestWhoWaitsTakesNoRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pigeon{wait: time.Second}
@@ -195,7 +195,7 @@ func TestRepeatsThatWaitAreBounded(t *testing.T) {
 	})
 }
 
-// A code whose request nobody waits for any more is void: the one who still waits needs one of his own.
+// The code of a request is no longer valid when its caller has left. A caller that still waits needs a message of its own.
 func TestTheFirstOfTwoLeaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pigeon{wait: 1200 * time.Millisecond}
@@ -211,7 +211,7 @@ func TestTheFirstOfTwoLeaves(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsInALaneBeyondHisTime(t *testing.T) {
+func TestNoCallWaitsForItsFlowAfterItsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &pigeon{wait: time.Hour}
 		d := dispatcher(Settings{}, p)
@@ -246,7 +246,7 @@ func TestWhoAsksAgainGetsTheNextInstance(t *testing.T) {
 		require.Equal(t, "c", ask())
 		require.Equal(t, "a", ask(), "it goes round")
 		require.Equal(t, "a", ask(mfa), "a second factor has no part in it")
-		require.Equal(t, "a", ask(signedIn), "the code has arrived")
+		require.Equal(t, "a", ask(signedIn), "the code has been used")
 		require.Equal(t, "b", ask(signedIn))
 		time.Sleep(10 * time.Minute)
 		require.Equal(t, "a", ask(signedIn), "it is too long ago")

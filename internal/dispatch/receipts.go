@@ -11,8 +11,8 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Events are told what is learnt about messages once their requests have been answered. They are called concurrently, must be
-// set, and must not block.
+// Events report what becomes of messages after their requests have been answered. Both are called concurrently, must be set, and
+// must not block.
 type Events struct {
 	Reported func(ledger.Report) // each receipt that says something new
 	FellBack func(Fallback)      // each message that was sent again because of a receipt
@@ -52,7 +52,10 @@ func (d *Dispatcher) tell(news ledger.News) {
 // sweepEvery is how often the ledger forgets what is over. A timer for each message would cost more.
 const sweepEvery = time.Second
 
-// sweepSoon has the ledger forget what is over, again and again until there is nothing left.
+// Resume goes on with what a restart has interrupted of messages that the ledger remembers.
+func (d *Dispatcher) Resume() { d.sweepSoon() }
+
+// sweepSoon schedules one sweep. Each sweep schedules the next while there is work left.
 func (d *Dispatcher) sweepSoon() {
 	if d.sweeping.CompareAndSwap(false, true) {
 		time.AfterFunc(sweepEvery, func() { d.runner.Guard(d.sweep) })

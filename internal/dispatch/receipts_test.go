@@ -97,14 +97,14 @@ func newStage(change func([]*post, *setup), channels ...string) *stage {
 				what += " " + r.Receipt.Kind.String()
 			}
 			if r.Delivered {
-				what += " arrived"
+				what += " whole"
 			}
 			s.add(what)
 		},
 		FellBack: func(f Fallback) {
 			what := fmt.Sprintf("fell back from %s for %v", f.Instance, f.Kind)
 			if f.Outcome.Result != race.Accepted {
-				what += " in vain"
+				what += " without success"
 			}
 			s.add(what)
 		},
@@ -194,7 +194,7 @@ func TestNoLateFallback(t *testing.T) {
 		run    func(*testing.T, *stage)
 	}{
 		{"it is off", func(_ []*post, s *setup) { s.LateFallback = false }, func(_ *testing.T, s *stage) { s.ask("1"); fail(s) }},
-		{"it has arrived", nil, func(_ *testing.T, s *stage) {
+		{"it was delivered", nil, func(_ *testing.T, s *stage) {
 			s.ask("1")
 			s.report("a", "1", providers.StateDelivered, 0)
 			fail(s)
@@ -305,7 +305,7 @@ func TestNoLateFallbackToANumberThatNobodyReaches(t *testing.T) {
 	})
 }
 
-// An instance that has reported a failure before it answered in vain has given its reason.
+// If an instance reports a failure before it answers with an error, the kind of the receipt counts.
 func TestAReceiptKnowsBetterThanAnAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *setup) {
@@ -376,7 +376,7 @@ func TestLateFallbackUnderLoad(t *testing.T) {
 		s.slots <- struct{}{}
 		s.happened()
 		s.report("a", "1", providers.StateFailed, providers.Channel)
-		require.Equal(t, `a reports failed of "1" channel; fell back from a for channel in vain`, s.happened())
+		require.Equal(t, `a reports failed of "1" channel; fell back from a for channel without success`, s.happened())
 		<-s.slots
 		s.report("a", "1", providers.StateUndelivered, providers.Channel)
 		require.Equal(t, `a reports undelivered of "1" channel; b sends code-1 to 1; fell back from a for channel`, s.happened())
@@ -405,7 +405,7 @@ func TestReceiptByOurName(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		s.happened()
 		s.reportAs("a", "1", "x", providers.StateDelivered, 0)
-		require.Equal(t, `a reports delivered of "1" arrived`, s.happened())
+		require.Equal(t, `a reports delivered of "1" whole`, s.happened())
 		s.reportAs("a", "1", "y", providers.StateRead, 0)
 		require.Empty(t, s.happened(), "the name is known by now")
 		s.reportAs("a", "", "x", providers.StateRead, 0)
@@ -413,8 +413,8 @@ func TestReceiptByOurName(t *testing.T) {
 	})
 }
 
-// An instance that never answered has delivered it all the same: another one's failure is no loss.
-func TestWhatHasArrivedUnansweredIsNotSentAgain(t *testing.T) {
+// If an instance has delivered the message without an answer, the failure of another instance changes nothing.
+func TestMessageDeliveredWithoutAnAnswerIsNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *setup) { posts[0].silent = time.Hour }, "sms", "sms", "sms")
 		require.Equal(t, Accepted, s.ask("1"))
@@ -422,7 +422,7 @@ func TestWhatHasArrivedUnansweredIsNotSentAgain(t *testing.T) {
 		s.happened()
 		s.reportAs("a", "1", "x", providers.StateDelivered, 0)
 		s.report("b", "1", providers.StateFailed, providers.Temporary)
-		require.Equal(t, `a reports delivered of "1" arrived; b reports failed of "1" temporary`, s.happened())
+		require.Equal(t, `a reports delivered of "1" whole; b reports failed of "1" temporary`, s.happened())
 	})
 }
 
@@ -524,7 +524,7 @@ func TestStates(t *testing.T) {
 					if len(words) == 0 {
 						continue
 					}
-					if words[len(words)-1] == "arrived" {
+					if words[len(words)-1] == "whole" {
 						words[2] += "!"
 					}
 					news = append(news, words[2])
@@ -545,7 +545,7 @@ func stateOf(t *testing.T, name string) providers.State {
 	return 0
 }
 
-// Of a message in parts, all have to arrive, and one that fails is enough for a failure.
+// A message in parts is delivered when all parts are. One failed part is enough for a failure.
 func TestParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(func(posts []*post, _ *setup) { posts[0].parts = 3 }, "sms", "sms")
@@ -554,7 +554,7 @@ func TestParts(t *testing.T) {
 		for _, id := range []string{"1a0", "1a1", "1a1", "1a2"} {
 			s.reportAs("a", "", id, providers.StateDelivered, 0)
 		}
-		require.Equal(t, `a reports delivered of "1"; a reports delivered of "1"; a reports delivered of "1" arrived`, s.happened())
+		require.Equal(t, `a reports delivered of "1"; a reports delivered of "1"; a reports delivered of "1" whole`, s.happened())
 		s.ask("2", func(r *Request) { r.User = "another" })
 		s.happened()
 		s.reportAs("a", "", "2a0", providers.StateDelivered, 0)
@@ -577,14 +577,14 @@ func TestPartsAreBounded(t *testing.T) {
 	})
 }
 
-// Who asks again although the message has arrived isn't sent it through another instance.
-func TestWhatHasArrivedIsNotLost(t *testing.T) {
+// A user who asks again although the message was delivered gets the next one through the same instance.
+func TestDeliveredMessageIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(nil, "sms", "sms")
 		s.ask("1")
 		s.report("a", "1", providers.StateDelivered, 0)
 		s.ask("2")
-		require.Equal(t, `a sends code-1 to 1; a reports delivered of "1" arrived; a sends code-2 to 2`, s.happened())
+		require.Equal(t, `a sends code-1 to 1; a reports delivered of "1" whole; a sends code-2 to 2`, s.happened())
 		s.ask("3")
 		require.Equal(t, "b sends code-3 to 3", s.happened())
 	})
@@ -603,7 +603,7 @@ func TestResendAfterLateFallback(t *testing.T) {
 }
 
 // A message is not sent on when the user has been given a newer code, or has got it after all, while its instances are tried.
-func TestLateFallbackEndsWhenItsCodeIsVoid(t *testing.T) {
+func TestLateFallbackEndsWhenItsCodeIsNoLongerValid(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		do   func(*stage)
@@ -611,9 +611,9 @@ func TestLateFallbackEndsWhenItsCodeIsVoid(t *testing.T) {
 	}{
 		{"a newer code was accepted", func(s *stage) {
 			require.Equal(t, Accepted, s.ask("2", func(r *Request) { r.LastSignIn = "since then" }))
-		}, "a sends code-2 to 2; fell back from a for channel in vain"},
-		{"it has arrived", func(s *stage) { s.report("a", "1", providers.StateDelivered, 0) },
-			`a reports delivered of "1" arrived; fell back from a for channel in vain`},
+		}, "a sends code-2 to 2; fell back from a for channel without success"},
+		{"it was delivered", func(s *stage) { s.report("a", "1", providers.StateDelivered, 0) },
+			`a reports delivered of "1" whole; fell back from a for channel without success`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

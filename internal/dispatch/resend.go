@@ -11,7 +11,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Fallback is a message that was sent through another instance because a receipt said that it won't arrive by the first.
+// Fallback is a message that was sent through another instance because a receipt said that it won't be delivered by the first.
 type Fallback struct {
 	MessageID string
 	Instance  string         // that failed
@@ -20,8 +20,8 @@ type Fallback struct {
 	Reason    error // why no instance was tried; may be nil
 }
 
-// resend sends a message through the instances that have not tried it yet. Nobody waits for the outcome but the user, who sits
-// before a field for the code. It ends when the code is void, or the message was delivered.
+// resend sends a message through the instances that have not tried it yet. No caller waits for the outcome, only the user,
+// who has to enter the code. It ends when the code is no longer valid, or when the message was delivered.
 func (d *Dispatcher) resend(r *ledger.Resend) {
 	number, err := phone.Parse(r.Message.To.Reveal())
 	route := forResend(d.route(number, r.Lost), r.Tried)

@@ -35,8 +35,8 @@ func startAfter(instances []*race.Instance, name string) []*race.Instance {
 	return slices.Concat(instances[at+1:], instances[:at+1])
 }
 
-// forRepeat puts the instances of a route in the order for a repeat: those not tried yet, then those that failed for a time. One
-// that has not answered may have the message.
+// forRepeat puts the instances of a route in the order for a repeat: those not tried yet, then those that failed for a time. Those
+// without an answer are left out: they may have the message.
 func forRepeat(route []*race.Instance, tried []ledger.Attempt) []*race.Instance {
 	if len(tried) == 0 {
 		return route

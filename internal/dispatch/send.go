@@ -72,7 +72,7 @@ var (
 	errNoStart  = errors.New("no instance was left to try, or no time for one")
 )
 
-// race gets the message accepted by one of the instances of its route, as long as anybody waits. The error says why no instance
+// race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
 	select {
@@ -83,7 +83,7 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	}
 	over := false
 	defer func() {
-		if !over { // a bug: those who wait for this race must not wait for ever
+		if !over { // a panic: callers that wait for this race must not wait forever
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
@@ -117,7 +117,7 @@ func (d *Dispatcher) late(a race.Attempt) {
 	d.tell(news)
 }
 
-// end notes how the race has ended, and returns what it comes to.
+// end notes how the race has ended, and returns the result for the caller.
 func (d *Dispatcher) end(waiting *party, j job, begun ledger.Begun, raced race.Outcome) Result {
 	result := results[raced.Result]
 	if result == Failed && d.mayBeSent(waiting, j, begun) {
@@ -127,12 +127,12 @@ func (d *Dispatcher) end(waiting *party, j job, begun ledger.Begun, raced race.O
 	for _, a := range raced.Attempts {
 		e.Attempts = append(e.Attempts, noted(a))
 	}
-	noted, news, err := d.ledger.End(context.Background(), e)
+	final, news, err := d.ledger.End(context.Background(), e)
 	d.tell(news)
 	if err != nil {
 		return result
 	}
-	return noted
+	return final
 }
 
 var results = map[race.Result]Result{
@@ -141,8 +141,8 @@ var results = map[race.Result]Result{
 	race.Unreachable: BadNumber,
 }
 
-// mayBeSent waits for the attempts of earlier races that have not ended, since their yes would be one for this race too. It
-// returns true if the time is over and one of them may have been sent, and that is to count as a yes.
+// mayBeSent waits for the attempts of earlier races that have not ended: if one is accepted, so is this request. When the time is
+// over, it reports whether one of them may have been sent, and SMSHOOK_UNKNOWN counts that as accepted.
 func (d *Dispatcher) mayBeSent(waiting *party, j job, begun ledger.Begun) bool {
 	if !slices.ContainsFunc(begun.Tried, maybe) {
 		return false
@@ -153,7 +153,7 @@ func (d *Dispatcher) mayBeSent(waiting *party, j job, begun ledger.Begun) bool {
 	return waiting.Err() == nil && d.runner.Unknown == race.AcceptUnknown && slices.ContainsFunc(m.Attempts, maybe)
 }
 
-// maybe reports whether an attempt may have been sent, and nobody knows.
+// maybe reports whether the message of an attempt may have been sent, but it isn't certain.
 func maybe(a ledger.Attempt) bool {
 	return a.State != ledger.AttemptAccepted && a.Kind == providers.Unknown
 }

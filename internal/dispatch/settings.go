@@ -40,18 +40,18 @@ func (s Settings) life(r Request) time.Duration {
 }
 
 const (
-	// margin is how long before the caller gives up the answer must leave. Auth's 5.00 s end when it has read the whole answer, so
-	// the answer's way is in them: less than 150 ms between any two continents, and a few ms for the proxies.
+	// The answer must leave this long before the caller gives up. Auth's 5.00 s end when it has read the whole answer, so they include
+	// the answer's way: less than 150 ms between any two continents, and a few ms for the proxies.
 	margin = 200 * time.Millisecond
 
-	// unseen is what the caller may have spent on a first attempt before that was received: its connection, TLS, and the request's
-	// way are in Auth's 5.00 s too. It is added where the caller's own clock doesn't say what was spent.
+	// unseen is what the caller may have spent before its first attempt was received: Auth's 5.00 s include the connection, TLS and
+	// the request's way. It is added if the caller's own clock doesn't say what was spent.
 	unseen = 200 * time.Millisecond
 )
 
-// deadline is when the answer to a request is due that was received for the first time at first. A repeat has less time than the
-// first attempt had. Auth's third attempt, which comes after 4 s, has 0.8 s: enough for a provider that answers in 300 ms, also
-// behind one that is silent.
+// deadline returns when the answer is due. first is when the caller's first attempt at the request was received. A repeat has less
+// time than the first attempt had. Auth's third attempt comes after 4 s, and has 0.8 s, or 0.6 s if Spent is not known: enough for a
+// provider that answers in 300 ms.
 func (s Settings) deadline(r Request, first time.Time) time.Time {
 	sinceFirst := r.ReceivedAt.Sub(first)
 	spent := sinceFirst + unseen

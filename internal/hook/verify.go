@@ -83,6 +83,15 @@ func parseSecret(entry string) (secret, error) {
 	return secret{webhook: webhook, text: providers.NewSecret(text)}, err
 }
 
+// Keys returns the secrets as texts, for something else to be derived from them.
+func (s Secrets) Keys() []providers.Secret {
+	keys := make([]providers.Secret, len(s))
+	for i, one := range s {
+		keys[i] = one.text
+	}
+	return keys
+}
+
 func (s secret) key() []byte {
 	key, _ := base64.StdEncoding.DecodeString(s.text.Reveal()) // parseSecret has decoded it before
 	return key

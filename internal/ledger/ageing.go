@@ -98,5 +98,6 @@ func (m *Memory) Sweep(context.Context) (more bool, news News, err error) {
 		m.void(r, &news)
 	}
 	news.Reports = append(news.Reports, m.early.old(now)...)
-	return more || len(m.early.byAge) > 0, news, nil
+	m.resume(&news)
+	return more || len(m.early.byAge) > 0 || len(m.interrupted) > 0, news, nil
 }

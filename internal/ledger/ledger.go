@@ -25,8 +25,8 @@ type Ledger interface {
 	// must call End.
 	Begin(ctx context.Context, c Call) (Begun, error)
 
-	// Attempt notes that an instance is about to be called. It must return before anything can leave: whoever takes the
-	// message over has to know which instance may have it.
+	// Attempt notes that an instance is about to be called. It must return before anything can leave: a repeat
+	// that takes the message over has to know which instance may have it.
 	Attempt(ctx context.Context, id string, a Attempt) error
 
 	// End notes how a race for a message has ended. It returns the result for the caller, which is better than that of the
@@ -98,11 +98,11 @@ type Begun struct {
 type Result int8
 
 const (
-	Failed    Result = iota // the message could not be sent; another call may fare better
+	Failed    Result = iota // the message could not be sent; another call may succeed
 	Accepted                // an instance has accepted the message, or may have
 	BadNumber               // nobody will reach this number
 	JustSent                // another message of the flow was accepted just before: its code is the valid one
-	TooMany                 // too many messages in too little time; a later call may fare better
+	TooMany                 // too many messages in too little time; a later call may succeed
 )
 
 var resultNames = [...]string{"failed", "accepted", "bad_number", "just_sent", "too_many"}
@@ -115,7 +115,7 @@ type Ended struct {
 	Result   Result
 	Instance string // that has accepted the message, or may have; empty if none has
 	Attempts []Attempt
-	// Left: nobody waits for the answer any more. Then the code is void, whatever came of the message.
+	// Left: the caller has left. Then the code is no longer valid, also if the message was accepted.
 	Left bool
 	// Resend: the race was for a [Resend].
 	Resend bool
@@ -139,7 +139,7 @@ type Report struct {
 	After     time.Duration // since the call was received
 }
 
-// Resend is a message that is to be sent again since a receipt says that it won't arrive: a late fallback.
+// Resend is a message that is to be sent again since a receipt says that it won't be delivered: a late fallback.
 type Resend struct {
 	Message  providers.Message
 	Lost     string // as it was when the message was first sent

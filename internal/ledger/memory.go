@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/providers"
 )
 
 const (
@@ -18,7 +19,7 @@ const (
 
 	// justSent is how long after a message was accepted another call of its flow is refused that was made before the caller had
 	// stored the message. Auth reads the user's record, and checks how long ago the last message was, before it waits for its
-	// transaction. Measured with second taps 0 to 25 ms after the answer: 11 of 11 made two codes, of which the first was void.
+	// transaction. Measured with second taps 0 to 25 ms after the answer: 11 of 11 made two codes, of which the first was not valid.
 	justSent = time.Second
 
 	// maxBehind is how many calls may wait for one message. Users tap twice or three times; Auth makes each call three times.
@@ -31,8 +32,11 @@ type Settings struct {
 	ResendWindow time.Duration // how long a user who asks again is sent the message through another instance; 0 is never
 	CodeLife     time.Duration // the longest life of a code that is usual
 	MaxWaiting   int           // calls that wait for another message, in all
-	LateFallback bool          // messages that won't arrive, as a receipt says, are sent again
+	LateFallback bool          // messages that won't be delivered, as a receipt says, are sent again
 }
+
+// Keep returns how long records are of use.
+func (s Settings) Keep() time.Duration { return max(leastKeep, s.ResendWindow, s.CodeLife) }
 
 // Memory is the ledger of one process. It forgets everything at its end.
 type Memory struct {
@@ -52,6 +56,8 @@ type Memory struct {
 	early     earlyReceipts
 	changing  map[*record]*change
 	forgotten uint64
+
+	interrupted []string // IDs of messages that were being sent again when the process before this one ended
 }
 
 // record is a message with its place in the memory.
@@ -69,7 +75,7 @@ func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memo
 		counter:  counter,
 		clock:    clock,
 		seed:     maphash.MakeSeed(),
-		keep:     max(leastKeep, s.ResendWindow, s.CodeLife),
+		keep:     s.Keep(),
 		messages: newMessages(),
 		seen:     newSeen(maxSeen),
 		sending:  map[uint64]*record{},
@@ -84,8 +90,14 @@ func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memo
 func (m *Memory) now() Time { return At(m.clock()) }
 
 // Begin is described at [Ledger].
-func (m *Memory) Begin(ctx context.Context, c Call) (Begun, error) {
-	begun, other, changed, err := m.begin(ctx, c, nil)
+func (m *Memory) Begin(ctx context.Context, c Call) (Begun, error) { return m.beginAfter(ctx, c, "") }
+
+// beginAfter is Begin for a call that has waited for a message before; the ID may be empty.
+func (m *Memory) beginAfter(ctx context.Context, c Call, waitedFor string) (Begun, error) {
+	m.mu.Lock()
+	waited := m.messages.get(waitedFor)
+	m.mu.Unlock()
+	begun, other, changed, err := m.begin(ctx, c, waited)
 	if other == nil || err != nil {
 		return begun, err
 	}
@@ -123,35 +135,43 @@ func wait(ctx context.Context, deadline time.Time, changed <-chan struct{}) erro
 func (m *Memory) begin(ctx context.Context, c Call, waitedFor *record) (begun Begun, other *record, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	begun, other, err = m.decide(ctx, c, waitedFor)
+	if other != nil {
+		changed, err = m.changes(other, waitedFor != nil)
+	}
+	return begun, other, changed, err
+}
+
+// decide does what begin does, for a caller that holds the lock.
+func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun Begun, other *record, err error) {
 	r, err := m.find(c)
 	if err != nil {
-		return Begun{}, nil, nil, err
+		return Begun{}, nil, err
 	}
 	switch {
 	case r.Sending:
 		other = r
 	case r.Settled(), r == waitedFor && !r.Left:
-		return m.repeat(r), nil, nil, nil
+		return m.repeat(r), nil, nil
 	case c.Flow.MFA:
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
-		return r.refuse(JustSent), nil, nil, nil
+		return r.refuse(JustSent), nil, nil
 	default:
 		other = m.sending[r.flow]
 	}
 	if other != nil {
-		changed, err = m.changes(other, waitedFor != nil)
-		return Begun{}, other, changed, err
+		return Begun{}, other, nil
 	}
 	begun, err = m.charge(ctx, r, c)
 	if err != nil || !begun.Go {
-		return begun, nil, nil, err
+		return begun, nil, err
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.attempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
 	if !c.Flow.MFA {
 		m.sending[r.flow] = r
 	}
-	return begun, nil, nil, nil
+	return begun, nil, nil
 }
 
 // repeat answers a repeat of a call that has ended.
@@ -185,7 +205,7 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 }
 
 // find returns the record of a call. It returns [ErrReplayed] for a call that came to nothing and whose caller has long given up,
-// and for one whose record is forgotten: whoever makes such a call has captured it.
+// and for one whose record is forgotten: the maker of such a call has captured it.
 func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
 	if r != nil {
@@ -198,11 +218,9 @@ func (m *Memory) find(c Call) (*record, error) {
 		return nil, ErrReplayed
 	}
 	r = &record{
-		Message:    Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
-		flow:       maphash.Comparable(m.seed, c.Flow),
-		lastSignIn: maphash.String(m.seed, c.LastSignIn),
-		known:      maphash.Comparable(m.seed, [2]string{c.LastSignIn, c.Stored}),
+		Message: Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
 	}
+	m.mark(r, c.Flow, c.LastSignIn, c.Stored)
 	if m.settings.LateFallback {
 		contents := c.Message
 		r.Contents = &contents
@@ -210,6 +228,13 @@ func (m *Memory) find(c Call) (*record, error) {
 	m.messages.add(r)
 	m.trim(c.ReceivedAt)
 	return r, nil
+}
+
+// mark notes what a record is compared by.
+func (m *Memory) mark(r *record, f Flow, lastSignIn, stored string) {
+	r.flow = maphash.Comparable(m.seed, f)
+	r.lastSignIn = maphash.String(m.seed, lastSignIn)
+	r.known = maphash.Comparable(m.seed, [2]string{lastSignIn, stored})
 }
 
 // refuse ends a call that is not sent.
@@ -253,7 +278,7 @@ type change struct {
 	behind int // how many have come to wait
 }
 
-// changes returns a channel that is closed at the next change of a record. Whoever has waited may wait again.
+// changes returns a channel that is closed at the next change of a record. A call that has waited may wait again.
 func (m *Memory) changes(r *record, waited bool) (<-chan struct{}, error) {
 	c := m.changing[r]
 	if c == nil {
@@ -301,7 +326,7 @@ func (m *Memory) End(_ context.Context, e Ended) (result Result, news News, err 
 	}
 	if e.Resend {
 		r.Resending = false
-		if len(e.Attempts) > 0 { // else it would be in vain again
+		if len(e.Attempts) > 0 { // else a further one would send nothing either
 			m.consider(r, &news)
 		}
 		return e.Result, news, nil
@@ -328,6 +353,9 @@ func (m *Memory) note(r *record, n Attempt, news *News) {
 	a := r.note(n)
 	for _, part := range n.Parts {
 		m.bind(r, a, part.ID)
+		if part.State != 0 { // what receipts have said before is no news
+			r.receive(a, providers.Receipt{ID: part.ID, State: part.State, Kind: n.Kind})
+		}
 		for _, receipt := range m.early.take(name{a.Instance, part.ID}) {
 			m.apply(r, a, receipt, news)
 		}
@@ -335,7 +363,7 @@ func (m *Memory) note(r *record, n Attempt, news *News) {
 }
 
 // answered notes that a caller has heard that the message was accepted. From here on, the codes of earlier messages of the flow
-// are void.
+// are no longer valid.
 func (m *Memory) answered(r *record, news *News) {
 	r.AnsweredAt = m.now()
 	switch newest := m.newest[r.flow]; {

@@ -89,9 +89,9 @@ func TestLongTextsAreNotRemembered(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, begun.Go, "each is another user")
 	}
-	grown := heap() - before
+	grown := int64(heap()) - int64(before)
 	runtime.KeepAlive(l)
-	require.Less(t, grown, uint64(calls*long/4))
+	require.Less(t, grown, int64(calls*long/4)) // the heap may have shrunk
 }
 
 func heap() uint64 {

@@ -28,7 +28,7 @@ type Message struct {
 	Lost      string // the instance that seemed to have lost the message before
 	Attempts  []Attempt
 
-	// Contents are wiped when the code is void, and nil where nothing is ever sent again.
+	// Contents are wiped when the code is no longer valid, and nil where nothing is ever sent again.
 	Contents *providers.Message
 }
 
@@ -59,7 +59,7 @@ type Part struct {
 // maxParts is how many names of one instance a message may have. No provider lets a text have so many segments.
 const maxParts = 16
 
-// failed reports whether the message won't arrive by this attempt: without one of its parts it is none.
+// failed reports whether the message won't be delivered by this attempt: without one of its parts it is none.
 func (a *Attempt) failed() bool {
 	return slices.ContainsFunc(a.Parts, func(p Part) bool { return p.State.Failed() })
 }
@@ -140,6 +140,23 @@ func (m *Message) copy() Message {
 	return copied
 }
 
+// interrupt notes that the process that was sending the message has ended. Nothing will ever be known of attempts that were pending.
+// Those of a race that was under way count as failed for a time: a repeat of the call sends the message again, by an instance that
+// has not tried it if there is one. Two messages with the same code are better than none.
+func (m *Message) interrupt() {
+	for i := range m.Attempts {
+		a := &m.Attempts[i]
+		if a.State != Pending {
+			continue
+		}
+		a.State, a.Kind = AttemptFailed, providers.Unknown
+		if m.Sending {
+			a.Kind = providers.Temporary
+		}
+	}
+	m.Sending, m.Resending = false, false
+}
+
 // note notes how an attempt stands, and returns the attempt. What is known already is not overwritten by what is older.
 func (m *Message) note(n Attempt) *Attempt {
 	a := m.Attempt(n.Instance)
@@ -192,7 +209,7 @@ func (m *Message) receive(a *Attempt, r providers.Receipt) (news, delivered bool
 const leastLife = 15 * time.Second
 
 // undelivered returns the attempt of which a receipt says that it failed, if the message has to be sent again because of that.
-// It hasn't if another attempt may still deliver it, if nobody will reach the number, or if the code is void or nearly expired.
+// It hasn't if another attempt may still deliver it, if nobody will reach the number, or if the code is no longer valid or expires soon.
 func (m *Message) undelivered(now Time) *Attempt {
 	if m.Contents == nil || m.AnsweredAt == 0 || m.Resending || m.ExpiresAt().Sub(now) < leastLife {
 		return nil

@@ -8,13 +8,16 @@ import (
 
 // Store keeps records where several replicas reach them. Each method is one exchange with the store, and waits for nothing else:
 // [Shared] waits, bounds the time, and decides when the store is away. All methods may be called concurrently. An error means that
-// the store could not be asked, or that nobody knows whether it has done what was asked; it is safe to log.
+// the store could not be asked, or that it isn't known whether the store has done what was asked; it is safe to log.
+// When ctx ends, a method returns at once; what it has asked for may still be done. Shared gives each exchange 2 s, and waits less
+// itself.
 type Store interface {
 	// Begin is as in [Ledger]. If another message has to end before the call can be answered, it returns the ID of that message.
-	// waitedFor is the ID of the message that the call has waited for before; it may be empty.
+	// waitedFor is the ID of the message that the call has waited for before; it may be empty. Shared repeats the exchange every
+	// 50 ms as long as the message has not ended, so it must be cheap. [ErrReplayed] is an answer; other errors are failures.
 	Begin(ctx context.Context, c Call, waitedFor string) (begun Begun, behind string, err error)
 
-	// These are as in [Ledger].
+	// These are as in [Ledger]. Attempt, End and Late may come twice: if the answer to the first was lost, or too late.
 	Attempt(ctx context.Context, id string, a Attempt) error
 	End(ctx context.Context, e Ended) (Result, News, error)
 	Late(ctx context.Context, id string, a Attempt) (accepted bool, news News, err error)
@@ -24,11 +27,16 @@ type Store interface {
 	// Message returns the record of a message.
 	Message(ctx context.Context, id string) (m Message, found bool, err error)
 
-	// Write notes messages that were decided without the store, unless the store has a record of them.
-	Write(ctx context.Context, messages []Written) error
+	// Write notes a message that was decided without the store: as if Begin had answered Go, whatever the limits say, and then
+	// End. Of a message that the store has a record of, Write notes the end alone. Such a record comes of a Begin whose answer was
+	// too late, or of another replica that was asked for the same message. Writing twice changes nothing more.
+	//
+	// Write takes one message, not several: like End it may learn of a message that has to be sent again.
+	Write(ctx context.Context, w Written) (News, error)
 }
 
-// Written is a message that was decided without the store.
+// Written is a message that was decided without the store. The contents of Call.Message are missing, except for the ID, if the code
+// has expired. The parts of Ended.Attempts have the states that receipts have reported already.
 type Written struct {
 	Call  Call
 	Ended Ended

@@ -166,6 +166,11 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 	m.counted("messages_forgotten_total", "Messages that were forgotten for lack of room: their receipts will be unknown.", forgotten)
 }
 
+// Store adds what the store counts for itself: operations that did not wait for it any longer.
+func (m *Metrics) Store(missed func() uint64) {
+	m.counted("store_missed_total", "Operations that went on without the store, which was too slow or failed.", missed)
+}
+
 // counted adds a counter that is kept elsewhere.
 func (m *Metrics) counted(name, help string, count func() uint64) {
 	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "smshook_" + name, Help: help},

@@ -29,6 +29,7 @@ func all() (*Metrics, func() string) {
 	m.ReceiptUnknown("twilio")
 	m.LateFallback("whatsapp", "channel", true)
 	m.Messages(func() uint64 { return 1 })
+	m.Store(func() uint64 { return 4 })
 	m.Panic()
 	return m, func() string {
 		w := httptest.NewRecorder()
@@ -80,7 +81,8 @@ smshook_receipts_total{country="GB",provider="twilio",state="delivered"} 1
 smshook_receipts_unknown_total{provider="twilio"} 1
 smshook_refusals_total{observed="false",rule="phone"} 1
 smshook_resends_total{provider="twilio"} 1
-smshook_segments_total{provider="twilio"} 2`), strings.Join(own, "\n"))
+smshook_segments_total{provider="twilio"} 2
+smshook_store_missed_total 4`), strings.Join(own, "\n"))
 	require.Regexp(t, `smshook_build_info\{go="go[^"]+",version="v1.2.3"\} 1`, shown())
 	require.Contains(t, shown(), "go_goroutines")
 	state = "open"

@@ -60,7 +60,7 @@ func (m *Memory) Take(_ context.Context, at time.Time, charges []Charge) (over i
 	// All calls lock in the order of the rules: there can be no deadlock.
 	var locked [rules]*shard // of each charge
 	for i, c := range charges {
-		locked[i] = m.shard(c)
+		locked[i] = m.shard(c.Rule, c.Key)
 		locked[i].mu.Lock()
 	}
 	defer func() {
@@ -87,8 +87,32 @@ func (m *Memory) Take(_ context.Context, at time.Time, charges []Charge) (over i
 	return -1, 0, nil
 }
 
-func (m *Memory) shard(c Charge) *shard {
-	return &m.tables[c.Rule][maphash.Comparable(m.seed, c.Key)%shards]
+// Until returns the time until which a key uses up some of its rule's limit; the zero time if it uses up none of it.
+func (m *Memory) Until(rule Rule, key uint64) time.Time {
+	s := m.shard(rule, key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.byKey[key]
+	if !ok {
+		return time.Time{}
+	}
+	return m.start.Add(s.entries[i].until)
+}
+
+// Restore notes what [Memory.Until] has returned before a restart. A time that is over is forgotten, and so is one that no limit can
+// have led to: the clock was wrong then, or is now.
+func (m *Memory) Restore(now time.Time, rule Rule, key uint64, until time.Time) {
+	if !until.After(now) || until.Sub(now) > maxPer {
+		return
+	}
+	s := m.shard(rule, key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(key, until.Sub(m.start), now.Sub(m.start), m.max)
+}
+
+func (m *Memory) shard(rule Rule, key uint64) *shard {
+	return &m.tables[rule][maphash.Comparable(m.seed, key)%shards]
 }
 
 // until returns the time until which the key uses up its limit after this charge.

@@ -203,7 +203,7 @@ func TestSlowButInTime(t *testing.T) {
 	})
 }
 
-// A body that is left open keeps its connection for ever.
+// A body that is left open keeps its connection forever.
 func TestAnswerIsClosed(t *testing.T) {
 	for _, size := range []int{0, 10, call.MaxAnswer, 2 * call.MaxAnswer} {
 		closed := 0

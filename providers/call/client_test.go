@@ -161,7 +161,7 @@ func TestClientBounds(t *testing.T) {
 	requireFailure(t, err, providers.Unknown, "response headers exceeded")
 }
 
-// An address that can't be called is the operator's to mend.
+// Only the operator can fix an address that can't be called.
 func TestUnusableAddress(t *testing.T) {
 	for _, address := range []string{"http://127.0.0.1:x/?api_key=" + token, "http://[::1/" + token, "http://a b/", "%zz" + token, "\x7f"} {
 		request := call.Get(address)

@@ -45,7 +45,7 @@ func TestAddressIsNotShown(t *testing.T) {
 			require.NotContains(t, err.Error(), "api_key")
 			require.NotContains(t, fmt.Sprintf("%+v %#v", err, errors.Unwrap(err)), "SECRET")
 			var u *url.Error
-			require.False(t, errors.As(err, &u), "it prints the address to whoever unwraps it")
+			require.False(t, errors.As(err, &u), "no caller can unwrap an error that prints the address")
 		})
 	}
 }

@@ -87,7 +87,7 @@ func TestNotWrittenWithoutHandshake(t *testing.T) {
 		cancel()
 		requireFailure(t, <-done, providers.Temporary, "not reached: context canceled")
 		require.False(t, w.Written())
-		time.Sleep(time.Minute) // the handshake has an end of its own, else the dial would stay for ever
+		time.Sleep(time.Minute) // the handshake has an end of its own, else the dial would stay forever
 	})
 }
 

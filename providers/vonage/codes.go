@@ -146,8 +146,8 @@ var messagesCodes = providers.Codes{
 	"2001": providers.Recipient, // fraud guard of the channel's provider
 }
 
-// whatsAppCodes are messagesCodes over WhatsApp. Whom WhatsApp doesn't reach may still get an SMS; what Fraud Defender stops is
-// stopped there too.
+// whatsAppCodes are messagesCodes over WhatsApp. A user without WhatsApp may still get an SMS. What Fraud Defender stops for
+// one channel must not be sent through another.
 var whatsAppCodes = asChannel(
 	"1040", // invalid message: unknown prefix
 	"1050", // number barred

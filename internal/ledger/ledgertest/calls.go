@@ -72,7 +72,7 @@ func firstAt(d *desk) {
 	require.Equal(d, first, begun.FirstAt)
 }
 
-// Auth makes a call for 5 s. Whoever makes it later has captured it.
+// Auth makes a call for 5 s. A caller that makes it later has captured it.
 func replayed(d *desk) {
 	d.fail(d.call("1"), d.failed("a", providers.Temporary))
 	d.clock.Move(Settings.CallerWaits)
@@ -110,7 +110,7 @@ func flowFailed(d *desk) {
 	require.Equal(d, sendIt, <-second)
 }
 
-// A message whose caller has left carries a void code: the next call of the flow needs a message of its own.
+// The code of a message is no longer valid if its caller has left: the next call of the flow needs a message of its own.
 func flowLeft(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
 	second := d.beginning(d.call("2"))
@@ -155,7 +155,8 @@ func secondTap(d *desk) {
 
 func crowded(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
-	errs := make(chan error, 40)
+	mayWait := 16 * d.replicas()
+	errs := make(chan error, mayWait+24)
 	ctx, cancel := context.WithCancel(d.Context())
 	for i := range cap(errs) {
 		go func() {
@@ -163,11 +164,11 @@ func crowded(d *desk) {
 			errs <- err
 		}()
 	}
-	for range cap(errs) - 16 {
+	for range cap(errs) - mayWait {
 		require.ErrorIs(d, <-errs, ledger.ErrCrowded)
 	}
 	cancel()
-	for range 16 {
+	for range mayWait {
 		require.ErrorIs(d, <-errs, context.Canceled)
 	}
 	require.True(d, d.begin(d.call("of another", otherFlow)).Go)

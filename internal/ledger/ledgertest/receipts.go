@@ -44,7 +44,7 @@ func receiptsInEveryOrder(d *desk) {
 	}
 }
 
-// Of a message in parts, all have to arrive, and one that fails is enough for a failure.
+// A message in parts is delivered when all parts are. One failed part is enough for a failure.
 func parts(d *desk) {
 	d.send(d.call("1"), "a", "p1", "p2")
 	require.False(d, d.report("a", "", "p1", providers.StateDelivered, 0).Reports[0].Delivered)

@@ -81,7 +81,7 @@ func Run(t *testing.T, open Open) {
 		{"a receipt from an instance that was not asked is ignored", notAsked},
 		{"a message that failed by a receipt is sent again once", resent},
 		{"a message is not sent again", notResent},
-		{"a newer code makes the older one void", superseded},
+		{"a newer code replaces the older one", superseded},
 		{"a delivered message stops its resending", deliveredStops},
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},

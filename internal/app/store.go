@@ -1,0 +1,180 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
+	"github.com/smshook/smshook/internal/ledger/sqlite"
+	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/providers"
+)
+
+// store is the ledger that the settings ask for.
+type store struct {
+	ledger.Ledger
+	sealer    *ledger.Sealer
+	forgotten func() uint64 // keys of limits
+	missed    func() uint64 // operations that went on without the store
+	close     func() error
+}
+
+// openStore opens the ledger that the settings ask for.
+func (a *App) openStore(c config.Config) (*store, error) {
+	s := &store{
+		sealer: ledger.NewSealer(c.StoreSecrets()...),
+		missed: func() uint64 { return 0 },
+		close:  func() error { return nil },
+	}
+	var err error
+	switch {
+	case c.Store.SQLite != "":
+		err = a.openSQLite(c, s)
+	case !c.Store.Postgres.Empty():
+		err = a.openPostgres(c, s)
+	default:
+		counter := policy.NewMemory()
+		s.Ledger, s.forgotten = ledger.NewMemory(ledgerSettings(c), counter, time.Now), counter.Forgotten
+	}
+	if err != nil {
+		return nil, storeProblem(err)
+	}
+	return s, nil
+}
+
+func storeProblem(err error) error {
+	return providers.Problem{Setting: config.Prefix + "STORE", Want: err.Error()}
+}
+
+func (a *App) openSQLite(c config.Config, s *store) error {
+	counter := policy.NewMemory()
+	file, err := sqlite.Open(sqlite.Options{
+		Path:     c.Store.SQLite,
+		Settings: ledgerSettings(c),
+		Keep:     c.Keep,
+		Sealer:   s.sealer,
+		Counter:  counter,
+		Clock:    time.Now,
+		Report: func(err error, since uint64) {
+			a.log.Error().Str("error", storeProblem(err).Error()).Uint64("operations", since).
+				Msg("the store can't be written: messages are sent all the same, but a restart would forget them")
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if file.Unopened > 0 {
+		a.log.Warn().Int("messages", file.Unopened).
+			Msg("contents in the store were sealed with a secret that is not in the settings any more: these messages won't be sent again")
+	}
+	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
+	s.Ledger, s.forgotten, s.missed, s.close = file, counter.Forgotten, file.Missed, file.Close
+	return nil
+}
+
+// openPostgres doesn't wait for the database: while it can't be reached, the memory decides.
+func (a *App) openPostgres(c config.Config, s *store) error {
+	database, err := postgres.Open(c.Store.Postgres.Reveal(), postgres.Settings{
+		Settings:    ledgerSettings(c),
+		Keep:        c.Keep,
+		Connections: c.StoreConns,
+		Clock:       time.Now,
+		Sealer:      s.sealer,
+	})
+	if err != nil {
+		return err
+	}
+	counter := policy.NewMemory()
+	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
+	watched, stop := context.WithCancel(context.Background())
+	go a.watchStore(watched, shared.Changes())
+	s.Ledger, s.forgotten = shared, counter.Forgotten
+	s.missed = func() uint64 { return shared.Counts().Skipped + shared.Counts().Errors }
+	s.close = func() error {
+		stop()
+		limited, cancel := context.WithTimeout(context.Background(), flushTime)
+		defer cancel()
+		err := shared.Flush(limited)
+		database.Close()
+		return err
+	}
+	return nil
+}
+
+// flushTime is how long the end of the program waits for what has to be written to the database.
+const flushTime = time.Second
+
+// watchStore logs when the database becomes unreachable, and when it can be reached again.
+func (a *App) watchStore(ctx context.Context, changes <-chan ledger.Change) {
+	for {
+		select {
+		case change := <-changes:
+			if change.Away {
+				a.log.Error().Str("error", storeProblem(change.Err).Error()).
+					Msg("the store can't be reached: messages are sent all the same, and limits, repeats and flows hold for each replica alone")
+				continue
+			}
+			a.log.Info().Msg("the store can be reached again")
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// CheckStore says how the store is that the settings name. The error is safe to print.
+func CheckStore(ctx context.Context, c config.Config) (found string, err error) {
+	switch {
+	case c.Store.SQLite != "":
+		exists, err := sqlite.Check(c.Store.SQLite)
+		switch {
+		case err != nil:
+			return "", storeProblem(err)
+		case exists:
+			return "sqlite: ok", nil
+		}
+		return "sqlite: there is no file yet; serve makes it", nil
+	case !c.Store.Postgres.Empty():
+		return checkPostgres(ctx, c)
+	}
+	return "memory: a restart forgets limits, repeats and what was sent", nil
+}
+
+// farAway is the round trip from which on a database is taken to be in another region.
+const farAway = 20 * time.Millisecond
+
+func checkPostgres(ctx context.Context, c config.Config) (found string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	facts, err := postgres.Check(ctx, c.Store.Postgres.Reveal())
+	if err != nil {
+		return "", storeProblem(err)
+	}
+	found = fmt.Sprintf("postgres %s: ok, schema %d, pooler: %s, round trip %s", facts.Server, facts.Version, facts.Pooler, facts.RoundTrip.Round(10*time.Microsecond))
+	for _, warning := range []struct {
+		given bool
+		text  string
+	}{
+		{facts.RoundTrip > farAway, "the database is far away: a call waits for two round trips, and for 150ms at most"},
+		{facts.Skew.Abs() > maxSkew, fmt.Sprintf("the clocks differ by %s", facts.Skew.Abs().Round(time.Second))},
+		{facts.Tables, fmt.Sprintf("the role %s can read the tables: it needs no more than the role smshook, which smshook migrate makes", facts.Role)},
+		{!facts.Encrypted && !c.Store.Local(), "the connection is not encrypted: add sslmode=verify-full to the address"},
+	} {
+		if warning.given {
+			found += "; " + warning.text
+		}
+	}
+	return found, nil
+}
+
+// maxSkew is how much the clocks of the database and of this machine may differ before check says so.
+const maxSkew = 2 * time.Second
+
+// Close writes what the store has not written yet. Nothing may be sent after it.
+func (a *App) Close() {
+	if err := a.store.close(); err != nil {
+		a.log.Error().Str("error", storeProblem(err).Error()).Msg("the store was not closed well")
+	}
+}

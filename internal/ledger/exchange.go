@@ -1,0 +1,115 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// mostWait is how long one call waits for the store, in all its exchanges together. A caller waits 5 s for the answer and a
+	// provider takes half a second, so no user notices this.
+	mostWait = 150 * time.Millisecond
+	// runsOn is how long an exchange may take at most. One that is given up is not cancelled, since a driver may have to close the
+	// connection for that. Its answer is noted when it comes.
+	runsOn = 2 * time.Second
+)
+
+var (
+	// ErrAway means that the store can't be reached, and that the answer can't be given without it.
+	ErrAway = errors.New("the store can't be reached")
+
+	errSlow    = errors.New("the store takes too long to answer")
+	errPanic   = errors.New("a bug: asking the store has panicked")
+	errGivenUp = errors.New("the exchange with the store was given up")
+)
+
+// box is how long a call may still wait for the store. It may be used concurrently.
+type box struct{ left atomic.Int64 }
+
+func newBox(d time.Duration) *box {
+	b := new(box)
+	b.left.Store(int64(d))
+	return b
+}
+
+func (b *box) spend(d time.Duration) { b.left.Add(-int64(d)) }
+
+// answered reports whether an error is an answer of the store, and not a failure.
+func answered(err error) bool {
+	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded)
+}
+
+// exchange asks the store once, and waits for the answer as long as the box allows and until ctx ends. It also returns how long
+// that took; the caller takes it out of the box. If the error is errGivenUp or that of ctx, late is called when the exchange has
+// ended; otherwise late is not called. Other errors are answers, or mean that the store can't be reached.
+func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Context) (T, error), late func(T, error)) (value T, took time.Duration, err error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	left := time.Duration(b.left.Load())
+	if left <= 0 {
+		s.counts.skipped.Add(1)
+		return value, 0, errSlow
+	}
+	number, allowed := s.breaker.allow()
+	if !allowed {
+		s.counts.skipped.Add(1)
+		return value, 0, ErrAway
+	}
+	answers, givenUp, slow := make(chan answer), make(chan struct{}), false
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), runsOn)
+	go func() {
+		defer cancel()
+		var a answer
+		a.value, a.err = guarded(asking, ask)
+		select {
+		case answers <- a:
+		case <-givenUp:
+			if !slow { // else the failure is noted already
+				s.note(number, a.err)
+			}
+			late(a.value, a.err)
+		}
+	}()
+	began := time.Now()
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case a := <-answers:
+		s.note(number, a.err)
+		return a.value, time.Since(began), a.err
+	case <-timer.C:
+		slow = true
+		s.note(number, errSlow)
+		err = errGivenUp
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	close(givenUp)
+	return value, time.Since(began), err
+}
+
+// guarded asks the store. A panic becomes an error: no bug of a driver may end the program, or keep a message from being sent.
+func guarded[T any](ctx context.Context, ask func(context.Context) (T, error)) (value T, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errPanic
+		}
+	}()
+	return ask(ctx)
+}
+
+// note notes for the breaker how an exchange has ended.
+func (s *Shared) note(number uint64, err error) {
+	if !answered(err) {
+		s.counts.errors.Add(1)
+		s.breaker.failed(number, err)
+		return
+	}
+	if s.breaker.succeeded(number) {
+		go s.write(context.Background())
+	}
+}

@@ -1,0 +1,56 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// MemoryStore is a store for replicas in one process.
+type MemoryStore struct{ memory *Memory }
+
+// NewMemoryStore returns a store that keeps its records in a memory.
+func NewMemoryStore(m *Memory) *MemoryStore { return &MemoryStore{m} }
+
+func (s *MemoryStore) Begin(ctx context.Context, c Call, waitedFor string) (Begun, string, error) {
+	s.memory.mu.Lock()
+	defer s.memory.mu.Unlock()
+	answer, other, err := s.memory.decide(ctx, c, s.memory.messages.get(waitedFor))
+	if other != nil {
+		return Begun{}, other.ID, nil
+	}
+	return answer, "", err
+}
+
+func (s *MemoryStore) Attempt(ctx context.Context, id string, a Attempt) error {
+	return s.memory.Attempt(ctx, id, a)
+}
+
+func (s *MemoryStore) End(ctx context.Context, e Ended) (Result, News, error) {
+	return s.memory.End(ctx, e)
+}
+
+func (s *MemoryStore) Late(ctx context.Context, id string, a Attempt) (bool, News, error) {
+	return s.memory.Late(ctx, id, a)
+}
+
+func (s *MemoryStore) Receipt(ctx context.Context, instance, id string, r providers.Receipt) (News, error) {
+	return s.memory.Receipt(ctx, instance, id, r)
+}
+
+func (s *MemoryStore) Sweep(ctx context.Context) (bool, News, error) { return s.memory.Sweep(ctx) }
+
+func (s *MemoryStore) Message(_ context.Context, id string) (Message, bool, error) {
+	m, found := s.memory.record(id)
+	return m, found, nil
+}
+
+func (s *MemoryStore) Write(ctx context.Context, w Written) (News, error) {
+	if _, found := s.memory.record(w.Call.Message.ID); !found {
+		s.memory.mirror(ctx, w.Call, Begun{Go: true, FirstAt: w.Call.ReceivedAt})
+	}
+	_, news, err := s.memory.End(ctx, w.Ended)
+	return news, err
+}
+
+var _ Store = (*MemoryStore)(nil)

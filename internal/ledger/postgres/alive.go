@@ -1,0 +1,78 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// lockClass is the first half of the advisory locks that replicas hold; the second is the replica.
+const lockClass = 20821
+
+// stayAlive shows the other replicas that this one is alive, until ctx ends: by a lease, and by a lock of the session on a connection
+// of its own. The lock is gone as soon as the process is; the lease also ends if the host is lost and the database hasn't noticed.
+func (s *Store) stayAlive(ctx context.Context, config *pgx.ConnConfig) {
+	defer close(s.stopped)
+	const most = 8 * time.Second // Supabase bans hosts that come with a wrong password again and again
+	pause := renewEvery
+	for ctx.Err() == nil {
+		if s.holdLock(ctx, config) {
+			pause = renewEvery
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, most)
+	}
+}
+
+// holdLock holds the lock, and renews the lease, as long as the connection lasts. It reports whether the lease was renewed.
+func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed bool) {
+	connecting, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(connecting, config)
+	if err != nil {
+		return false
+	}
+	defer closeSoon(ctx, conn)
+	if s.detectPooler(connecting, conn) != nil {
+		return false
+	}
+	locked := s.mode() != pgx.QueryExecModeExec || !s.pooled.Load() && config.Port != transactionPort
+	if locked {
+		if _, err := conn.Exec(connecting, "select pg_advisory_lock($1, $2)", pgx.QueryExecModeExec, lockClass, s.me); err != nil {
+			return false
+		}
+	}
+	for {
+		if s.renew(ctx, conn, locked) != nil {
+			return renewed
+		}
+		renewed = true
+		select {
+		case <-ctx.Done():
+			return renewed
+		case <-time.After(renewEvery):
+		}
+	}
+}
+
+type sign struct {
+	Me     int32 `json:"me"`
+	Lease  int64 `json:"lease"`
+	Locked bool  `json:"locked"`
+}
+
+func (s *Store) renew(ctx context.Context, conn *pgx.Conn, locked bool) error {
+	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked})
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "select smshook.renew($1::text::jsonb)", pgx.QueryExecModeExec, string(text))
+	return err
+}

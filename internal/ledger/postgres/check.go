@@ -1,0 +1,122 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Facts are what [Check] finds out about a database.
+type Facts struct {
+	Server    string        // the version of Postgres
+	Role      string        // that the program connects as
+	Version   int           // of the schema
+	Tables    bool          // the role can read the tables: it has more rights than it needs
+	Pooler    Pooler        // what is between the program and the database
+	RoundTrip time.Duration // of one question; the shortest of a few
+	Encrypted bool          // the connection is
+	Skew      time.Duration // how much the database's clock is ahead of this machine's
+}
+
+// Pooler is what is between a program and a database.
+type Pooler string
+
+// The kinds of poolers.
+const (
+	NoPooler          Pooler = "none"
+	SessionPooler     Pooler = "session"
+	TransactionPooler Pooler = "transaction"
+)
+
+// Check finds out whether a store could work with a database. An error says what to do, and is safe to log.
+func Check(ctx context.Context, address string) (f Facts, err error) {
+	address, _ = withoutPgbouncer(address)
+	config, err := parse(address)
+	if err != nil {
+		return f, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return f, explain(err)
+	}
+	defer closeSoon(ctx, conn)
+	_, f.Encrypted = conn.PgConn().Conn().(*tls.Conn)
+	var text string
+	err = conn.QueryRow(ctx, "select current_setting('server_version'), current_user::text, smshook.hello('{}')::text").Scan(&f.Server, &f.Role, &text)
+	if err != nil {
+		return f, explain(err)
+	}
+	var g greeting
+	if err := json.Unmarshal([]byte(text), &g); err != nil {
+		return f, err
+	}
+	f.Version = g.Version
+	if err := g.errVersion(); err != nil {
+		return f, err
+	}
+	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select')").Scan(&f.Tables)
+	if err != nil {
+		return f, explain(err)
+	}
+	for range 5 {
+		begun := time.Now()
+		var now float64
+		if err := conn.QueryRow(ctx, "select extract(epoch from clock_timestamp())::float8").Scan(&now); err != nil {
+			return f, explain(err)
+		}
+		took := time.Since(begun)
+		if f.RoundTrip == 0 || took < f.RoundTrip {
+			f.RoundTrip = took
+			f.Skew = time.UnixMicro(int64(now * 1e6)).Sub(begun.Add(took / 2))
+		}
+	}
+	f.Pooler, err = pooler(ctx, conn, config)
+	return f, err
+}
+
+// pooler finds out what is between. A session pooler keeps a session of the database for one connection; of a transaction pooler, two
+// connections that are idle in turn get the same one.
+func pooler(ctx context.Context, conn *pgx.Conn, config *pgx.ConnConfig) (Pooler, error) {
+	first, err := backend(ctx, conn)
+	if err != nil || first == conn.PgConn().PID() {
+		return NoPooler, err
+	}
+	if config.Port == transactionPort {
+		return TransactionPooler, nil
+	}
+	other, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return SessionPooler, explain(err)
+	}
+	defer closeSoon(ctx, other)
+	for range 5 {
+		second, err := backend(ctx, other)
+		if err != nil {
+			return SessionPooler, err
+		}
+		if second == first {
+			return TransactionPooler, nil
+		}
+	}
+	return SessionPooler, nil
+}
+
+// backend returns the process of the database that a connection has now.
+func backend(ctx context.Context, conn *pgx.Conn) (pid uint32, err error) {
+	err = conn.QueryRow(ctx, "select pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
+	if err != nil {
+		return 0, explain(err)
+	}
+	return pid, nil
+}
+
+// closeSoon closes a connection even if ctx has ended, and doesn't wait long for it.
+func closeSoon(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}

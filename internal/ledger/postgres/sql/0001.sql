@@ -1,0 +1,494 @@
+-- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
+--
+-- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
+-- are granted at the end, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
+-- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
+
+do $$ begin
+  if not exists (select from pg_roles where rolname = 'smshook_owner') then create role smshook_owner nologin noinherit; end if;
+  if not exists (select from pg_roles where rolname = 'smshook') then create role smshook login noinherit; end if;
+  execute format('grant smshook_owner to %I', current_user); -- since Postgres 16, creating a role doesn't allow to act as it
+end $$;
+
+create schema smshook authorization smshook_owner;
+set local role smshook_owner;
+alter default privileges revoke execute on functions from public;
+
+create table smshook.version (version int primary key, at timestamptz not null default now());
+
+-- The key of the hashes. It never changes, so that limits and flows outlive a change of the hook's secrets.
+create table smshook.hash_key (key bytea not null);
+insert into smshook.hash_key values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+
+-- One row for each message: see ledger.Message. Changes touch no indexed column, and find room on the page (HOT updates).
+create table smshook.message (
+  id          text collate "C" primary key,
+  version     int not null,              -- counts the changes: a change that was computed from an older row is refused
+  flow        bigint not null,
+  mfa         boolean not null,
+  user_key    bigint not null,
+  number_key  bigint not null,
+  sign_in     bigint not null,           -- marks: they are only compared
+  known       bigint not null,
+  number      text not null,             -- masked
+  country     text not null,
+  received_at bigint not null,           -- by the clock of the database
+  life        bigint not null,
+  answered_at bigint not null default 0,
+  sending     boolean not null default false,
+  owner       int not null,              -- the replica that sends it, or did
+  charged     boolean not null default false,
+  abandoned   boolean not null default false, -- ledger.Message.Left
+  resending   boolean not null default false,
+  delivered   boolean not null default false,
+  result      text not null default 'failed',
+  instance    text not null default '',
+  lost        text not null default '',
+  attempts    jsonb not null default '[]'
+) with (fillfactor = 60);
+create index message_received_at on smshook.message (received_at);
+create index message_user   on smshook.message (user_key, received_at);
+create index message_number on smshook.message (number_key, received_at);
+
+-- The sealed contents of messages whose code has not expired.
+create table smshook.content (
+  id         text collate "C" primary key,
+  expires_at bigint not null,
+  sealed     bytea not null
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500);
+create index content_expires_at on smshook.content (expires_at);
+
+-- A flow's message that is being sent, and the message whose code is the valid one, as far as is known.
+create table smshook.flow (
+  key     bigint primary key,
+  sending text collate "C",
+  newest  text collate "C"
+) with (fillfactor = 60);
+
+-- Rate limits: the time until which a key has used up its limit. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
+create table smshook.counter (
+  key   bigint primary key,
+  until bigint not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+
+-- The instances' names for messages, and the receipts that came before the message was known by the name.
+create table smshook.name (
+  key        bigint primary key,
+  message_id text collate "C",
+  at         bigint not null,
+  receipts   jsonb
+) with (fillfactor = 90);
+create index name_at    on smshook.name (at);
+create index name_early on smshook.name (at) where message_id is null;
+
+-- A replica lives as long as its lease, and if locked is true, only as long as its session holds the advisory lock (20821, id).
+create table smshook.replica (
+  id          int primary key,
+  lease_until bigint not null,
+  locked      boolean not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+
+-- The only clock. Tests replace it.
+create function smshook.clock() returns timestamptz language plpgsql volatile set search_path = '' as $$ begin return clock_timestamp(); end $$;
+
+create function smshook.micros() returns bigint language plpgsql volatile set search_path = '' as $$
+begin
+  return extract(epoch from smshook.clock()) * 1000000;
+end $$;
+
+create function smshook.renew(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now bigint := smshook.micros();
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into smshook.replica as r (id, lease_until, locked) values ((p->>'me')::int, now + (p->>'lease')::bigint, (p->>'locked')::boolean)
+  on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = excluded.locked;
+  delete from smshook.replica where lease_until < now - 3600000000;
+  return '{}';
+end $$;
+
+-- What a replica asks first. The key of the hashes is told to the role smshook alone: the hashes are computed by smshook, so that
+-- numbers never stand in a statement, nor in the database's log.
+create function smshook.hello(p jsonb) returns jsonb language sql security definer set search_path = '' as $$
+  select jsonb_build_object('version', (select max(version) from smshook.version), 'key', encode((select key from smshook.hash_key), 'base64'),
+    'now', smshook.micros(), 'pid', pg_backend_pid())
+$$;
+
+create function smshook.alive(who int, now bigint) returns boolean language plpgsql volatile set search_path = '' as $$
+declare
+  r smshook.replica;
+begin
+  select * into r from smshook.replica where id = who;
+  if not found or r.lease_until < now then return false; end if;
+  -- The lock is free once the session is gone. Those who look share it, so that none of them takes another for the owner.
+  return not r.locked or not pg_try_advisory_xact_lock_shared(20821, who);
+end $$;
+
+create function smshook.record(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'received_at', m.received_at, 'answered_at', m.answered_at,
+    'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned, 'resending', m.resending, 'result', m.result,
+    'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts, 'sealed', (select encode(c.sealed, 'base64') from smshook.content c where c.id = m.id))
+$$;
+
+-- Makes sure that a message isn't sent again. Returns its ID if it is being sent again now.
+create function smshook.void(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
+begin
+  delete from smshook.content where id = m.id;
+  return case when m.resending then array[m.id] else array[]::text[] end;
+end $$;
+
+-- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The other one is void.
+-- The flow is locked by the caller of this function.
+create function smshook.answered(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
+declare
+  newest smshook.message;
+begin
+  select x.* into newest from smshook.flow f join smshook.message x on x.id = f.newest where f.key = m.flow;
+  if newest.id = m.id then return array[]::text[]; end if;
+  if newest.id is not null and m.received_at < newest.received_at then return smshook.void(m); end if;
+  update smshook.flow set newest = m.id where key = m.flow;
+  if newest.id is null then return array[]::text[]; end if;
+  return smshook.void(newest);
+end $$;
+
+-- Makes all charges or none: returns the place of the charge that is over its limit and has to wait longest, and how long; -1 if none is.
+-- All lock in the order of the charges, which is that of the rules. Rows are looked up one by one: a plan for all of them at once, made while the
+-- table is small, would read the whole table later.
+create function smshook.charge(charges jsonb, now bigint, out over int, out after bigint) language plpgsql set search_path = '' as $$
+declare
+  e    jsonb;
+  used bigint;
+  wait bigint;
+begin
+  over := -1; after := 0;
+  -- A limit that is used up is found without a lock, and without writing: an attack costs reads alone.
+  for i in 0 .. jsonb_array_length(charges) - 1 loop
+    e := charges->i;
+    select c.until into used from smshook.counter c where c.key = (e->>'key')::bigint;
+    wait := greatest(now, used) - now - ((e->>'most')::bigint - 1) * (e->>'interval')::bigint;
+    if wait > after then over := i; after := wait; end if;
+  end loop;
+  if over >= 0 then return; end if;
+  for i in 0 .. jsonb_array_length(charges) - 1 loop
+    e := charges->i;
+    insert into smshook.counter as c (key, until) values ((e->>'key')::bigint, now + (e->>'interval')::bigint)
+    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now) returning c.until into used;
+    wait := used - now - (e->>'most')::bigint * (e->>'interval')::bigint;
+    if wait > after then over := i; after := wait; end if;
+  end loop;
+  if over < 0 then return; end if;
+  for i in 0 .. jsonb_array_length(charges) - 1 loop -- another call was faster: the rows are still locked
+    e := charges->i;
+    update smshook.counter c set until = c.until - (e->>'interval')::bigint where c.key = (e->>'key')::bigint;
+  end loop;
+end $$;
+
+-- Answers a call: see ledger.Ledger.Begin. The caller's clock is translated into that of the database. Locks are taken in this order everywhere:
+-- flow, message, name, counters.
+create function smshook.begin(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now      bigint := smshook.micros();
+  shift    bigint := now - (p->>'now')::bigint;
+  received bigint := (p->>'received_at')::bigint + shift;
+  me       int := (p->>'me')::int;
+  waited   text := p->>'waited_for';
+  m        smshook.message;
+  f        smshook.flow;
+  other    smshook.message;
+  newest   smshook.message;
+  known    boolean;
+  dead     boolean := false;
+  unused   boolean;
+  behind   text;
+  charged  record;
+  answer   jsonb;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + (p->>'lease')::bigint / 2) then
+    insert into smshook.replica as r (id, lease_until, locked) values (me, now + (p->>'lease')::bigint, false)
+    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until);
+  end if;
+
+  select * into f from smshook.flow where key = (p->>'flow')::bigint for update;
+  if not found then
+    insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key returning * into f;
+  end if;
+  select * into m from smshook.message where id = p->>'id' for update;
+  known := found;
+  if known then
+    dead := m.owner <> me and (m.sending or m.result = 'failed') and not smshook.alive(m.owner, now);
+    if m.sending and dead then
+      m.sending := false; m.abandoned := true;
+    end if;
+    if not m.sending and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
+      return '{"answer": "replayed"}';
+    end if;
+    if m.sending then
+      return jsonb_build_object('answer', 'behind', 'behind', m.id);
+    end if;
+    if m.result <> 'failed' or m.id = waited and not m.abandoned then
+      answer := jsonb_build_object('answer', 'repeat', 'result', m.result, 'first_at', m.received_at - shift, 'now', now);
+      if m.result = 'accepted' then
+        update smshook.message set answered_at = now, version = version + 1 where id = m.id returning * into m;
+        answer := answer || jsonb_build_object('void', smshook.answered(m));
+        answer := answer || jsonb_build_object('record', smshook.record(m));
+      end if;
+      return answer;
+    end if;
+  else
+    m.id := p->>'id'; m.version := 0; m.flow := f.key; m.mfa := (p->>'mfa')::boolean; m.user_key := (p->>'user')::bigint; m.number_key := (p->>'number_key')::bigint;
+    m.sign_in := (p->>'sign_in')::bigint; m.known := (p->>'known')::bigint; m.number := p->>'number'; m.country := p->>'country';
+    m.received_at := received; m.life := (p->>'life')::bigint; m.answered_at := 0; m.sending := false; m.charged := false; m.abandoned := false;
+    m.resending := false; m.delivered := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
+  end if;
+  m.owner := me;
+
+  if not m.mfa then
+    select * into newest from smshook.message where id = f.newest;
+    if waited is not null then
+      select * into other from smshook.message where id = waited;
+    end if;
+    if other.result = 'accepted' and not other.sending and not other.abandoned
+      or newest.id <> m.id and newest.known = m.known and m.received_at - newest.answered_at < (p->>'just_sent')::bigint then
+      m.result := 'just_sent';
+    elsif f.sending <> m.id then
+      select * into other from smshook.message where id = f.sending and sending for update;
+      if other.owner = me or smshook.alive(other.owner, now) then
+        behind := other.id;
+      else -- nobody sends it any more
+        update smshook.message set sending = false, abandoned = true, version = version + 1 where id = other.id;
+        f.sending := null;
+      end if;
+    end if;
+  end if;
+
+  answer := '{"over": -1, "after": 0}';
+  if behind is null and m.result = 'failed' and not m.charged then
+    charged := smshook.charge(p->'charges', now);
+    unused := not m.mfa and newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < m.life;
+    if charged.over >= 0 and not (p->>'observe')::boolean then
+      m.result := case when unused then 'just_sent' else 'too_many' end;
+    else
+      m.charged := true;
+    end if;
+    answer := jsonb_build_object('over', charged.over, 'after', charged.after);
+  end if;
+  if behind is null and m.result = 'failed' then
+    answer := answer || jsonb_build_object('first_at', m.received_at - shift, 'dead', dead, 'attempts', m.attempts);
+    m.sending := true; m.abandoned := false; m.lost := '';
+    if not m.mfa then
+      if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and not newest.delivered then
+        m.lost := newest.instance;
+      end if;
+      f.sending := m.id;
+    end if;
+  end if;
+  if not m.mfa then
+    update smshook.flow set sending = f.sending where key = f.key and sending is distinct from f.sending;
+  end if;
+
+  if known and behind is not null then -- it waits as before
+    return jsonb_build_object('answer', 'behind', 'behind', behind);
+  end if;
+  m.version := m.version + 1;
+  if known then
+    update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result where id = m.id;
+  else
+    insert into smshook.message select m.*;
+  end if;
+  if m.result <> 'failed' then
+    if known then delete from smshook.content where id = m.id; end if;
+  elsif p->>'sealed' is not null then
+    insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
+  end if;
+  return answer || jsonb_build_object('answer', case when behind is not null then 'behind' when m.sending then 'go' else 'refused' end, 'behind', behind,
+    'result', m.result, 'version', m.version, 'received_at', m.received_at, 'lost', m.lost, 'now', now);
+end $$;
+
+-- Returns the record of a message.
+create function smshook.message(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  m smshook.message;
+begin
+  select * into m from smshook.message where id = p->>'id';
+  return jsonb_build_object('now', smshook.micros(), 'record', case when found then smshook.record(m) end);
+end $$;
+
+-- Binds names to a message, and returns the receipts that waited for them. The name of another message stays that message's.
+create function smshook.bind(id text, names bigint[], now bigint) returns jsonb language plpgsql set search_path = '' as $$
+declare
+  k       bigint;
+  waiting jsonb;
+  early   jsonb := '[]';
+begin
+  foreach k in array names loop
+    insert into smshook.name as n (key, message_id, at) values (k, bind.id, bind.now)
+    on conflict (key) do update set message_id = excluded.message_id where n.message_id is null
+    returning n.receipts into waiting;
+    if found and waiting is not null then
+      early := early || (select jsonb_agg(r.value) from jsonb_each(waiting) r);
+    end if;
+  end loop;
+  return early;
+end $$;
+
+-- The names of a document, in the order in which they are locked.
+create function smshook.names(p jsonb) returns bigint[] language plpgsql immutable set search_path = '' as $$
+begin
+  return array(select k::bigint from jsonb_array_elements_text(p->'names') k order by 1);
+end $$;
+
+-- Stores a changed record, if the row is as it was when the change was computed; else returns the row as it is now.
+create function smshook.save(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now   bigint := smshook.micros();
+  m     smshook.message;
+  void  text[] := '{}';
+  names bigint[];
+  taken bigint[];
+  early jsonb := '[]';
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  if (p->>'ended')::boolean or (p->>'answered')::boolean then
+    perform from smshook.flow f where f.key = (select x.flow from smshook.message x where x.id = p->>'id') for update;
+  end if;
+  select * into m from smshook.message where id = p->>'id' for update;
+  if not found then
+    return '{"answer": "gone"}';
+  end if;
+  if m.version <> (p->>'version')::int then
+    return jsonb_build_object('answer', 'conflict', 'record', smshook.record(m), 'now', now);
+  end if;
+  if jsonb_array_length(p->'names') > 0 then
+    names := smshook.names(p);
+    taken := array(select n.key from smshook.name n where n.key = any(names) and n.message_id <> m.id);
+    if cardinality(taken) > 0 then
+      return jsonb_build_object('answer', 'taken', 'taken', taken, 'record', smshook.record(m), 'now', now);
+    end if;
+    early := smshook.bind(m.id, names, now);
+  end if;
+  update smshook.message set version = version + 1, sending = (p->>'sending')::boolean, abandoned = (p->>'left')::boolean, resending = (p->>'resending')::boolean,
+    delivered = (p->>'delivered')::boolean, result = p->>'result', instance = p->>'instance', attempts = p->'attempts',
+    answered_at = case when (p->>'answered')::boolean then now else answered_at end
+  where id = m.id returning * into m;
+  if (p->>'ended')::boolean then
+    update smshook.flow set sending = null where key = m.flow and sending = m.id;
+  end if;
+  if (p->>'answered')::boolean then
+    void := smshook.answered(m);
+  end if;
+  if (p->>'wiped')::boolean then
+    delete from smshook.content where id = m.id;
+  end if;
+  return jsonb_build_object('answer', 'saved', 'version', m.version, 'early', early, 'void', void);
+end $$;
+
+-- Finds the message of a receipt: by the instance's name for it, or else by its ID. Without either, the receipt waits for its message.
+create function smshook.receipt(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now bigint := smshook.micros();
+  m   smshook.message;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  for round in 1..2 loop
+    select x.* into m from smshook.name n join smshook.message x on x.id = n.message_id where n.key = (p->>'name')::bigint;
+    if not found and p->>'id' <> '' then
+      select * into m from smshook.message where id = p->>'id';
+    end if;
+    if m.id is not null then
+      return jsonb_build_object('answer', 'found', 'record', smshook.record(m), 'now', now);
+    end if;
+    if not exists (select from smshook.name where key = (p->>'name')::bigint) and (select count(*) from smshook.name where message_id is null) >= (p->>'most')::int then
+      return '{"answer": "full"}';
+    end if;
+    insert into smshook.name as n (key, at, receipts)
+    values ((p->>'name')::bigint, now, jsonb_build_object(p->'receipt'->>'state', p->'receipt'))
+    on conflict (key) do update set receipts = n.receipts || excluded.receipts where n.message_id is null;
+    if found then
+      return '{"answer": "kept"}';
+    end if;
+  end loop; -- the name has just become known
+  return '{"answer": "full"}'; -- its message is deleted
+end $$;
+
+-- Forgets what is over, a batch at a time. A row that somebody else has locked is left for the next time.
+create function smshook.sweep(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now     bigint := smshook.micros();
+  batch   int := (p->>'batch')::int;
+  oldest  bigint := now - (p->>'keep')::bigint;
+  void    text[];
+  reports jsonb;
+  ids     text[];
+  keys    bigint[];
+  more    boolean := false;
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  ids := array(select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked);
+  delete from smshook.content where id = any(ids);
+  void := array(select id from smshook.message where id = any(ids) and resending);
+  keys := array(select key from smshook.name where message_id is null and at <= now - (p->>'keep_early')::bigint order by at limit batch for update skip locked);
+  with gone as (delete from smshook.name where key = any(keys) returning receipts)
+  select jsonb_agg(r.value) into reports from gone, jsonb_each(gone.receipts) r;
+
+  if pg_try_advisory_xact_lock(20822, 1) then -- one replica at a time deletes what is old
+    ids := array(select id from smshook.message where received_at <= oldest order by received_at limit batch for update skip locked);
+    if cardinality(ids) > 0 then
+      more := cardinality(ids) = batch;
+      delete from smshook.content where id = any(ids);
+      with gone as (delete from smshook.message where id = any(ids) returning flow)
+      select array_agg(gone.flow) into keys from gone;
+      keys := array(select key from smshook.flow where key = any(keys) and (newest is null or newest = any(ids)) and (sending is null or sending = any(ids))
+        for update skip locked);
+      delete from smshook.flow where key = any(keys);
+    end if;
+    keys := array(select key from smshook.name where at <= oldest order by at limit batch for update skip locked);
+    delete from smshook.name where key = any(keys);
+    if random() < 0.03 then -- a counter has no index by time, since that would make each charge dearer
+      keys := array(select key from smshook.counter where until < now limit 5000 for update skip locked);
+      delete from smshook.counter where key = any(keys);
+    end if;
+  end if;
+  return jsonb_build_object('void', void, 'reports', coalesce(reports, '[]'),
+    'more', more or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
+end $$;
+
+-- Notes a message that was decided without the database, unless there is a record of it. Its charges are made even if they go over a limit.
+create function smshook.write(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now   bigint := smshook.micros();
+  shift bigint := now - (p->>'now')::bigint;
+  m     smshook.message;
+  void  text[] := '{}';
+  early jsonb := '[]';
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key;
+  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner, charged, abandoned, resending, delivered,
+    result, instance, lost, attempts, answered_at)
+  values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'number_key')::bigint, (p->>'sign_in')::bigint, (p->>'known')::bigint,
+    p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint, (p->>'me')::int, true, (p->>'left')::boolean, (p->>'resending')::boolean, (p->>'delivered')::boolean,
+    p->>'result', p->>'instance', '', p->'attempts', case when (p->>'answered')::boolean then now else 0 end)
+  on conflict (id) do nothing returning * into m;
+  if not found then
+    return '{"answer": "known"}';
+  end if;
+  early := smshook.bind(m.id, smshook.names(p), now);
+  if p->>'sealed' is not null and least(m.received_at, now) + m.life > now then
+    insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
+  end if;
+  if (p->>'answered')::boolean then
+    void := smshook.answered(m);
+  end if;
+  for i in 0 .. jsonb_array_length(p->'charges') - 1 loop
+    insert into smshook.counter as c (key, until) values ((p->'charges'->i->>'key')::bigint, now + (p->'charges'->i->>'interval')::bigint)
+    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
+  end loop;
+  return jsonb_build_object('answer', 'written', 'early', early, 'void', void);
+end $$;
+
+grant usage on schema smshook to smshook;
+grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
+  smshook.sweep(jsonb), smshook.write(jsonb) to smshook;
+insert into smshook.version values (1);
+reset role;

@@ -1,0 +1,226 @@
+// Package postgres is the ledger that several replicas share, in the Postgres database that every user of Supabase has. [Store] asks
+// it, [Migrate] makes its schema. Each question is one function of the schema, called with one JSON document: the decisions that need
+// several rows at once are made there, under locks; the transitions of one record are those of package ledger, computed here, and
+// stored if the row hasn't changed since it was read.
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/providers"
+)
+
+const (
+	// queryTime is how long a query may take. The caller waits less, see [ledger.Shared]: pgx closes a connection whose query is
+	// cancelled, and while the database is slow, new connections would make it slower.
+	queryTime = 2 * time.Second
+	// lease is how long a replica is taken for alive without a sign of it, and renewEvery how often it gives one.
+	lease      = 2 * time.Second
+	renewEvery = lease / 4
+
+	defaultConnections = 4
+	// transactionPort is where Supabase's pooler gives each transaction another session of the database:
+	// https://supabase.com/docs/guides/database/connecting-to-postgres
+	transactionPort = 6543
+)
+
+// Settings are what an operator decides about the store.
+type Settings struct {
+	ledger.Settings
+	Keep        time.Duration    // how long records are kept
+	Connections int              // to the database at once, beside one that shows that the replica is alive; 0 is 4
+	NoCache     bool             // statements are not prepared: for a pooler that can't. A pooler is also detected
+	Clock       func() time.Time // the replica's clock; it may differ from the database's
+	Sealer      Sealer
+}
+
+// Sealer encrypts the contents of messages, and decrypts those of the message with an ID.
+type Sealer interface {
+	Seal(m providers.Message) []byte
+	Open(id string, sealed []byte) (providers.Message, error)
+}
+
+// Store is a [ledger.Store] in Postgres. It may be used concurrently.
+type Store struct {
+	settings Settings
+	pool     *pgxpool.Pool
+	me       int32 // names this replica in the database; another one after each start
+	pooled   atomic.Bool
+	noCache  bool
+	hints    hints
+	stop     context.CancelFunc
+	stopped  chan struct{}
+
+	mu    sync.Mutex
+	ready bool
+	hash  hasher
+}
+
+var _ ledger.Store = (*Store)(nil)
+
+// Open returns a store. It connects when it is first used: an error means that the address can't be read. Close has to be called.
+func Open(address string, s Settings) (*Store, error) {
+	address, noCache := withoutPgbouncer(address)
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, errAddress
+	}
+	config.MaxConns = defaultConnections
+	if s.Connections > 0 {
+		config.MaxConns = int32(s.Connections)
+	}
+	config.MinConns = 0
+	config.MaxConnIdleTime = 5 * time.Minute
+	config.ConnConfig.ConnectTimeout = queryTime
+	store := &Store{
+		settings: s,
+		me:       rand.Int32(),
+		noCache:  s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
+		hints:    hints{byID: map[string]hint{}},
+		stopped:  make(chan struct{}),
+	}
+	// Each connection is asked who is behind it, and must do so before a statement is prepared.
+	config.AfterConnect = store.detectPooler
+	store.pool, err = pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		return nil, errAddress
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	store.stop = stop
+	go store.stayAlive(ctx, config.ConnConfig.Copy())
+	return store, nil
+}
+
+// withoutPgbouncer removes pgbouncer=true, which other programs want in the address of a transaction pooler. Postgres knows no such parameter.
+func withoutPgbouncer(address string) (without string, found bool) {
+	before, query, hasQuery := strings.Cut(address, "?")
+	if !hasQuery {
+		return address, false
+	}
+	var kept []string
+	for parameter := range strings.SplitSeq(query, "&") {
+		if name, value, _ := strings.Cut(parameter, "="); name == "pgbouncer" {
+			found = found || value == "true"
+			continue
+		}
+		kept = append(kept, parameter)
+	}
+	if len(kept) == 0 {
+		return before, found
+	}
+	return before + "?" + strings.Join(kept, "&"), found
+}
+
+// Close ends all connections. Messages that this replica is still sending can be taken over by others.
+func (s *Store) Close() {
+	s.stop()
+	<-s.stopped
+	s.pool.Close()
+}
+
+// detectPooler finds out whether a pooler is between: it then has told a process of its own. In a pooler's session, neither prepared
+// statements nor session locks can be relied on.
+func (s *Store) detectPooler(ctx context.Context, conn *pgx.Conn) error {
+	pid, err := backend(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if pid != conn.PgConn().PID() {
+		s.pooled.Store(true)
+	}
+	return nil
+}
+
+func (s *Store) mode() pgx.QueryExecMode {
+	if s.noCache || s.pooled.Load() {
+		return pgx.QueryExecModeExec
+	}
+	return pgx.QueryExecModeCacheStatement
+}
+
+// ask calls a function of the schema. If ctx ends, it returns at once; the query goes on, for [queryTime] at most. There are no more such
+// queries than connections, since each has one.
+func (s *Store) ask(ctx context.Context, function string, question, answer any) error {
+	text, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	answered := make(chan error, 1)
+	var reply string
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTime)
+		defer cancel()
+		defer conn.Release()
+		answered <- conn.QueryRow(ctx, "select smshook."+function+"($1::text::jsonb)::text", s.mode(), string(text)).Scan(&reply)
+	}()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return explain(err)
+		}
+		return json.Unmarshal([]byte(reply), answer)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// greeting is what the schema says of itself.
+type greeting struct {
+	Version int    `json:"version"`
+	Key     []byte `json:"key"`
+	Now     int64  `json:"now"`
+	PID     uint32 `json:"pid"`
+}
+
+// errVersion says what to do if the program can't work with the schema; nil if it can.
+func (g greeting) errVersion() error {
+	switch {
+	case g.Version < Version:
+		return fmt.Errorf("the schema smshook has version %d, and this program needs version %d: run `smshook migrate`", g.Version, Version)
+	case g.Version > Version+1:
+		return fmt.Errorf("the schema smshook has version %d, and this program works with %d and %d: use a newer smshook", g.Version, Version, Version+1)
+	}
+	return nil
+}
+
+// hasher returns the hashes of this database, once it is known that the program can work with it.
+func (s *Store) hasher(ctx context.Context) (hasher, error) {
+	s.mu.Lock()
+	ready, hash := s.ready, s.hash
+	s.mu.Unlock()
+	if ready {
+		return hash, nil
+	}
+	var g greeting
+	if err := s.ask(ctx, "hello", struct{}{}, &g); err != nil {
+		return nil, err
+	}
+	if err := g.errVersion(); err != nil {
+		return nil, err
+	}
+	if len(g.Key) < 16 {
+		return nil, errors.New("the schema smshook has lost the key of its hashes: restore the table smshook.hash_key from a backup")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ready, s.hash = true, g.Key
+	return s.hash, nil
+}
+
+func (s *Store) now() ledger.Time { return ledger.At(s.settings.Clock()) }

@@ -1,0 +1,90 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/providers"
+)
+
+// state is a message as its row has it. What has a column of its own, and the contents, are not in it. The names are the file's: a
+// field of the ledger may get another name, and these must stay. So must the numbers of results, states and kinds.
+type state struct {
+	Number     string        `json:"number,omitempty"` // masked
+	Country    string        `json:"country,omitempty"`
+	AnsweredAt ledger.Time   `json:"answered_at,omitempty"`
+	Life       time.Duration `json:"life,omitempty"` // in nanoseconds
+	Sending    bool          `json:"sending,omitempty"`
+	Charged    bool          `json:"charged,omitempty"`
+	Left       bool          `json:"left,omitempty"`
+	Resending  bool          `json:"resending,omitempty"`
+	Result     int           `json:"result,omitempty"`
+	Instance   string        `json:"instance,omitempty"`
+	Lost       string        `json:"lost,omitempty"`
+	Attempts   []attempt     `json:"attempts,omitempty"`
+}
+
+type attempt struct {
+	Instance string      `json:"instance"`
+	BegunAt  ledger.Time `json:"begun_at,omitempty"`
+	State    int         `json:"state,omitempty"`
+	Kind     int         `json:"kind,omitempty"`
+	Parts    []part      `json:"parts,omitempty"`
+}
+
+type part struct {
+	ID    string `json:"id"`
+	State int    `json:"state,omitempty"`
+}
+
+// encode returns the state of a message as JSON.
+func encode(m ledger.Message) (string, error) {
+	s := state{m.Number, m.Country, m.AnsweredAt, m.Life, m.Sending, m.Charged, m.Left, m.Resending, int(m.Result), m.Instance, m.Lost, nil}
+	for _, a := range m.Attempts {
+		n := attempt{a.Instance, a.BegunAt, int(a.State), int(a.Kind), nil}
+		for _, p := range a.Parts {
+			n.Parts = append(n.Parts, part{p.ID, int(p.State)})
+		}
+		s.Attempts = append(s.Attempts, n)
+	}
+	text, err := json.Marshal(s)
+	return string(text), err
+}
+
+// valid reports whether all numbers are ones that have a name.
+func (s state) valid() bool {
+	within := func(n, most int) bool { return n >= 0 && n <= most }
+	for _, a := range s.Attempts {
+		if !within(a.State, int(ledger.AttemptAccepted)) || !within(a.Kind, int(providers.Recipient)) {
+			return false
+		}
+		for _, p := range a.Parts {
+			if !within(p.State, int(providers.StateRead)) {
+				return false
+			}
+		}
+	}
+	return within(s.Result, int(ledger.TooMany))
+}
+
+// decode returns the message of a row, without its contents.
+func decode(id string, receivedAt ledger.Time, mfa bool, text string) (ledger.Message, error) {
+	var s state
+	if err := json.Unmarshal([]byte(text), &s); err != nil || !s.valid() {
+		return ledger.Message{}, errCorrupt
+	}
+	m := ledger.Message{
+		ID: id, Number: s.Number, Country: s.Country, ReceivedAt: receivedAt, AnsweredAt: s.AnsweredAt, Life: s.Life,
+		Sending: s.Sending, Charged: s.Charged, Left: s.Left, Resending: s.Resending, MFA: mfa,
+		Result: ledger.Result(s.Result), Instance: s.Instance, Lost: s.Lost,
+	}
+	for _, n := range s.Attempts {
+		a := ledger.Attempt{Instance: n.Instance, BegunAt: n.BegunAt, State: ledger.AttemptState(n.State), Kind: providers.Kind(n.Kind)}
+		for _, p := range n.Parts {
+			a.Parts = append(a.Parts, ledger.Part{ID: p.ID, State: providers.State(p.State)})
+		}
+		m.Attempts = append(m.Attempts, a)
+	}
+	return m, nil
+}

@@ -1,0 +1,181 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// tidyEvery is how often the file is searched for what has expired.
+	tidyEvery = time.Second
+	// truncateEvery is how long wiped contents, sealed as they are, can stay in the file's log.
+	truncateEvery = time.Minute
+	// retryAfter is how long the writer waits after a failure.
+	retryAfter  = time.Second
+	reportEvery = time.Minute
+	// closeFor is how long the end waits for a disk that fails.
+	closeFor = 2 * time.Second
+)
+
+// errClosed means that not everything was written before the end.
+var errClosed = errors.New("the last messages could not be written")
+
+// errSlow is reported where no write has failed.
+var errSlow = errors.New("the disk takes longer than 150 ms to write the file")
+
+// writer is the one goroutine that uses the file.
+type writer struct {
+	*Ledger
+	failed     error // of the last write
+	reported   time.Time
+	told       uint64 // operations that were missed up to the last report
+	wiped      bool   // contents were removed since the log was truncated
+	truncated  time.Time
+	quarantine time.Time // no write before
+}
+
+// write writes what waits, as much as there is in one transaction: the more wait, the less each of them costs.
+func (l *Ledger) write(ctx context.Context) {
+	w := &writer{Ledger: l, truncated: time.Now()}
+	tidy := time.NewTicker(tidyEvery)
+	defer tidy.Stop()
+	for {
+		select {
+		case <-l.queue.some:
+			w.flush(ctx)
+		case <-tidy.C:
+			w.tidy(ctx)
+		case <-l.closing:
+			l.closed <- w.end(ctx)
+			return
+		}
+	}
+}
+
+// flush writes the oldest items.
+func (w *writer) flush(ctx context.Context) {
+	if time.Now().Before(w.quarantine) {
+		return // tidy wakes the writer again
+	}
+	items := w.queue.take()
+	if len(items) == 0 {
+		return
+	}
+	err := w.rows.in(ctx, func() error {
+		for _, i := range items {
+			if err := w.item(ctx, i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	w.note(err)
+	w.queue.finish(items, err)
+	if err != nil {
+		w.quarantine = time.Now().Add(retryAfter)
+	}
+}
+
+func (w *writer) item(ctx context.Context, i *item) error {
+	if i.id == "" {
+		until := w.options.Counter.Until(i.rule, i.counter)
+		if until.IsZero() { // forgotten in the meantime
+			return nil
+		}
+		return w.rows.counter(ctx, i.rule, i.counter, until)
+	}
+	m, known := w.memory.Export(i.id)
+	if !known { // forgotten in the meantime, or never known
+		return nil
+	}
+	return w.rows.message(ctx, m, i.marks)
+}
+
+// note notes how a write went.
+func (w *writer) note(err error) {
+	if w.failed = err; err == nil {
+		w.behind.Store(false)
+	}
+}
+
+// tidy removes what has expired, and wakes the writer after a failure.
+func (w *writer) tidy(ctx context.Context) {
+	w.report()
+	if !w.queue.empty() {
+		w.queue.wake()
+	}
+	if time.Now().Before(w.quarantine) {
+		return
+	}
+	more := true
+	for range 10 { // and the rest a second later: others wait
+		if !more {
+			break
+		}
+		err := w.rows.in(ctx, func() (err error) {
+			var wiped int64
+			wiped, more, err = w.rows.removeExpired(ctx, w.options.Clock(), w.options.Keep)
+			w.wiped = w.wiped || wiped > 0
+			return err
+		})
+		if err != nil {
+			w.note(err)
+			return
+		}
+	}
+	if w.wiped && time.Since(w.truncated) >= truncateEvery {
+		w.truncate(ctx)
+	}
+}
+
+// truncate moves the log into the file, and empties the log.
+func (w *writer) truncate(ctx context.Context) {
+	w.truncated = time.Now()
+	var busy, frames, moved int
+	err := w.rows.conn.QueryRowContext(ctx, "pragma wal_checkpoint(truncate)").Scan(&busy, &frames, &moved)
+	w.note(err)
+	if err == nil && busy == 0 {
+		w.wiped = false
+	}
+}
+
+// report says now and then that the file could not be written.
+func (w *writer) report() {
+	missed := w.missed.Load()
+	if missed == w.told || time.Since(w.reported) < reportEvery {
+		return
+	}
+	err := errSlow
+	if w.failed != nil {
+		err = reason(w.failed)
+	}
+	w.options.Report(err, missed-w.told)
+	w.reported, w.told = time.Now(), missed
+}
+
+// end writes what waits and closes the file.
+func (w *writer) end(ctx context.Context) error {
+	var err error
+	for until := time.Now().Add(closeFor); !w.queue.empty(); {
+		if time.Now().After(until) {
+			err = errClosed
+			if w.failed != nil {
+				err = reason(w.failed)
+			}
+			break
+		}
+		w.quarantine = time.Time{}
+		if w.flush(ctx); w.failed != nil {
+			time.Sleep(retryAfter / 10)
+		}
+	}
+	w.truncate(ctx)
+	return errors.Join(err, w.rows.conn.Close(), w.db.Close())
+}
+
+// Close writes what waits and closes the file. No operation may come after it.
+func (l *Ledger) Close() error {
+	close(l.closing)
+	return <-l.closed
+}

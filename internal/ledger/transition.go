@@ -1,0 +1,159 @@
+package ledger
+
+import (
+	"time"
+
+	"github.com/smshook/smshook/providers"
+)
+
+// The methods below are the transitions of a record for a [Store]: they change the record alone, and say what else the store
+// has to change with it, in one step.
+
+// KeepEarly is how long a receipt waits for its message, and MaxEarly how many names receipts may wait for.
+const (
+	KeepEarly = keepEarly
+	MaxEarly  = maxEarly
+)
+
+// JustSentFor is how long after a message was accepted another call of its flow is refused that was made without knowing of it.
+const JustSentFor time.Duration = justSent
+
+// Transition is what a store has to change together with a record.
+type Transition struct {
+	Changed  bool   // the record
+	Names    []Name // that have to lead to the record from now on
+	Ended    bool   // the flow has no message that is being sent
+	Answered bool   // the message becomes the newest of its flow, unless a newer one is; of the two, the older is void
+	Wiped    bool   // the contents are to be deleted
+}
+
+// Name is an instance's name for a message.
+type Name struct{ Instance, ID string }
+
+// BeginAttempt notes that an instance is about to be called.
+func (m *Message) BeginAttempt(a Attempt) { m.begin(a) }
+
+// CopyAttempts returns a copy of the attempts that doesn't change with the record.
+func (m *Message) CopyAttempts() []Attempt { return m.attempts() }
+
+// End is [Ledger.End] for the record.
+func (m *Message) End(e Ended, now Time) (result Result, t Transition, news News) {
+	t.Changed = true
+	for _, a := range e.Attempts {
+		m.noteNamed(a, &t)
+	}
+	if e.Result == Accepted {
+		m.accept(e.Instance)
+	}
+	if e.Resend {
+		m.Resending = false
+		if len(e.Attempts) > 0 { // else it would be in vain again
+			m.Consider(now, &news)
+		}
+		return e.Result, t, news
+	}
+	if m.Result != Accepted { // by an attempt of an earlier race, in the meantime
+		m.Result = e.Result
+	}
+	m.Sending, m.Left, t.Ended = false, e.Left, true
+	switch {
+	case m.Result == Accepted && !e.Left:
+		m.AnsweredAt, t.Answered = now, true
+		m.Consider(now, &news)
+	case m.Result == BadNumber:
+		m.Contents, t.Wiped = nil, true
+	}
+	return m.Result, t, news
+}
+
+// Late is [Ledger.Late] for the record.
+func (m *Message) Late(a Attempt, now Time) (accepted bool, t Transition, news News) {
+	t.Changed = true
+	m.noteNamed(a, &t)
+	if a.State == AttemptAccepted && m.Result != Accepted {
+		m.accept(a.Instance)
+		accepted = true
+	}
+	m.Consider(now, &news)
+	return accepted, t, news
+}
+
+// Receipt is [Ledger.Receipt] for the record. It returns false if the receipt can't be about this message.
+func (m *Message) Receipt(instance string, r providers.Receipt, now Time) (t Transition, news News, about bool) {
+	a := m.Attempt(instance)
+	if a == nil {
+		return t, news, false
+	}
+	if !a.has(r.ID) {
+		if !a.unnamed() {
+			return t, news, false
+		}
+		if a.name(r.ID) {
+			t.Changed, t.Names = true, []Name{{instance, r.ID}}
+		}
+	}
+	isNews, delivered := m.receive(a, r)
+	if isNews {
+		t.Changed = true
+		news.Reports = append(news.Reports, Report{
+			ID:        m.ID,
+			Number:    m.Number,
+			Country:   m.Country,
+			Instance:  instance,
+			Receipt:   r,
+			Delivered: delivered,
+			After:     now.Sub(m.ReceivedAt),
+		})
+	}
+	if delivered {
+		m.Contents, t.Wiped = nil, true
+		if m.Resending {
+			news.Void = append(news.Void, m.ID)
+		}
+	}
+	t.Changed = m.Consider(now, &news) || t.Changed
+	return t, news, true
+}
+
+// Consider reports whether the message is to be sent again because of a receipt, and notes that it is.
+func (m *Message) Consider(now Time, news *News) bool {
+	failed := m.undelivered(now)
+	if failed == nil {
+		return false
+	}
+	m.Resending = true
+	news.Resend = &Resend{Message: *m.Contents, Lost: m.Lost, Tried: m.attempts(), Instance: failed.Instance, Kind: failed.Kind}
+	return true
+}
+
+// TakeOver takes the message over from a replica that is gone. The attempts that this replica had pending are never answered: what
+// became of them is unknown. It returns the attempts for the route of the next race. There they failed for a time: the message is sent again by an
+// instance that was not tried, or else by the same one. A second message is better than none.
+func (m *Message) TakeOver() (tried []Attempt) {
+	tried = m.attempts()
+	for i := range tried {
+		if tried[i].State == Pending {
+			tried[i].State, tried[i].Kind = AttemptFailed, providers.Temporary
+			m.Attempts[i].State, m.Attempts[i].Kind = AttemptFailed, providers.Unknown
+		}
+	}
+	return tried
+}
+
+// unnamed reports whether the instance has, or may have, the message without having told its name for it.
+func (a *Attempt) unnamed() bool {
+	return a.State == Pending || len(a.Parts) == 0 && (a.State == AttemptAccepted || a.Kind == providers.Unknown)
+}
+
+// noteNamed notes an attempt, and the names that are new.
+func (m *Message) noteNamed(n Attempt, t *Transition) {
+	a := m.note(n)
+	for _, part := range n.Parts {
+		if a.name(part.ID) {
+			t.Names = append(t.Names, Name{a.Instance, part.ID})
+		}
+		if known := a.part(part.ID); known != nil && part.State > known.State { // of a message that was decided without the store
+			known.State = part.State
+		}
+	}
+}
