@@ -31,8 +31,8 @@ type Receiver interface {
 	// with the query of the call. Nothing else in r may be trusted, such as r.Host. Receipts may be called concurrently.
 	//
 	// The error is [ErrForged] if the call doesn't come from the provider, [ErrUnsigned] if the provider must send it again
-	// with a signature, and any other error if it can't be read. No error text may quote the call: neither may the errors of parsers be passed
-	// on, which quote what they found.
+	// with a signature, and any other error if it can't be read. No error text may quote the call.
+	// The errors of parsers quote what they found, and must not be passed on.
 	Receipts(r *http.Request, body []byte) ([]Receipt, error)
 	// Setup says what the operator still has to do.
 	Setup() ReceiptSetup

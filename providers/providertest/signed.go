@@ -23,7 +23,7 @@ type Signed struct {
 	Method  string // POST if empty
 	Address string // that of [Opener.ReceiptAddress] if empty
 	Header  http.Header
-	Body    string
+	Body    string // a form or JSON
 
 	// Sign signs a call as the provider does, at the time of [time.Now]: it adds headers to r or changes r.URL, and returns the body,
 	// which it changes if the signature stands there. It is written from the provider's documentation, apart from the code that
