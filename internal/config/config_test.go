@@ -502,7 +502,7 @@ func TestDescribe(t *testing.T) {
 		{"PIGEON_REST", "2h", "how long it rests", false},
 		{"PIGEON_KIND", "", "its breed", false},
 		{"PIGEON_RING", "", "the number on its ring", false},
-		{"PIGEON_CODES", "", "your own kinds for the provider's codes: 21610=account, 30007=temporary", false},
+		{"PIGEON_CODES", "", "your own kinds for the provider's error codes, CODE=KIND with commas between them; a KIND is temporary, account, rejected, channel, recipient or unknown", false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")
