@@ -45,7 +45,7 @@ func (m *Memory) Restore(restored Restored) {
 	}
 	if r.AnsweredAt != 0 {
 		if older := m.newest[r.flow]; older != nil {
-			older.Contents = nil // its code is void
+			older.Contents = nil // its code is no longer valid
 		}
 		m.newest[r.flow] = r
 	}
