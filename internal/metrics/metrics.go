@@ -157,8 +157,8 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 
 // Limits adds the counters that the limits keep themselves. It must be called once at most.
 func (m *Metrics) Limits(noSource, forgotten func() uint64) {
-	m.counted("calls_without_source_total", "Calls to which the limit per IP did not apply: the address was missing, or not public.", noSource)
-	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and prefixes that the limits forgot, for lack of room.", forgotten)
+	m.counted("calls_without_source_total", "Calls that the rate limits by IP address did not count: the address was missing, or not public.", noSource)
+	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and the like that the rate limits forgot for lack of room.", forgotten)
 }
 
 // Messages adds the counter that the ledger keeps itself. It must be called once at most.
