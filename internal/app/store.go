@@ -158,7 +158,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 		given bool
 		text  string
 	}{
-		{facts.RoundTrip > farAway, "the database is far away: a call waits for two round trips, and for 150ms at most"},
+		{facts.RoundTrip > farAway, "the database is far away: a call with one attempt waits for three round trips, and for 150ms at most"},
 		{facts.Skew.Abs() > maxSkew, fmt.Sprintf("the clocks differ by %s", facts.Skew.Abs().Round(time.Second))},
 		{facts.Tables, fmt.Sprintf("the role %s can read the tables: it needs no more than the role smshook, which smshook migrate makes", facts.Role)},
 		{!facts.Encrypted && !c.Store.Local(), "the connection is not encrypted: add sslmode=verify-full to the address"},
