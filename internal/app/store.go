@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
@@ -45,8 +46,9 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	return s, nil
 }
 
+// storeProblem puts an error of a store in one line: those of pgx have several.
 func storeProblem(err error) error {
-	return providers.Problem{Setting: config.Prefix + "STORE", Want: err.Error()}
+	return providers.Problem{Setting: config.Prefix + "STORE", Want: strings.Join(strings.Fields(err.Error()), " ")}
 }
 
 func (a *App) openSQLite(c config.Config, s *store) error {
