@@ -28,8 +28,8 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings   config.Config    // as at the start
-	instances  config.Instances // as now
+	settings   config.Config // as at the start
+	reloaded   config.Config // as loaded last
 	deps       providers.Deps
 	log        zerolog.Logger
 	metrics    *metrics.Metrics
@@ -39,7 +39,7 @@ type App struct {
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, instances: c.Providers, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -66,22 +67,28 @@ func (b *buffer) String() string {
 
 type none struct{}
 
-// serving starts a program with one instance. end stops it and returns what Serve returned.
-func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buffer, end func(), ended chan error) {
+// newApp returns a program with one instance.
+func newApp(t *testing.T, p *gate, log io.Writer) *App {
 	driver := providers.NewDriver("gate", "Gate", func(none, providers.Deps) (*gate, error) { return p, nil })
 	settings, err := config.Load([]string{
 		"SMSHOOK_SECRETS=v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "SMSHOOK_PROVIDERS=gate",
 	}, []providers.Driver{driver}, false, nil)
 	require.NoError(t, err)
-	log = new(buffer)
 	a, err := New(settings, "v1", NewLog(settings, log), nil)
 	require.NoError(t, err)
+	return a
+}
+
+// serving starts a program with one instance. end stops it and returns what Serve returned.
+func serving(t *testing.T, p *gate) (url string, secrets hook.Secrets, log *buffer, end func(), ended chan error) {
+	log = new(buffer)
+	a := newApp(t, p, log)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended = make(chan error, 1)
 	go func() { ended <- a.Serve(ctx, listener, nil, 0) }()
-	return "http://" + listener.Addr().String(), settings.Secrets, log, cancel, ended
+	return "http://" + listener.Addr().String(), a.settings.Secrets, log, cancel, ended
 }
 
 func TestRunningCallsFinishAtShutdown(t *testing.T) {

@@ -27,7 +27,7 @@ func (a *App) checkCredentials(ctx context.Context, c config.Config, opened []pr
 	var wg sync.WaitGroup
 	for i, instance := range c.Providers {
 		checker, ok := providers.As[providers.Checker](opened[i])
-		if !ok || instance.Same(a.instances[i]) {
+		if !ok || instance.Same(a.reloaded.Providers[i]) {
 			continue
 		}
 		wg.Go(func() {

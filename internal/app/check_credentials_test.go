@@ -106,8 +106,37 @@ func TestReloadKeepsTheOldSecret(t *testing.T) {
 	a, err := New(load(old), "v1", zerolog.Nop(), nil)
 	require.NoError(t, err)
 	require.EqualError(t, a.Reload(t.Context(), load(fresh[:41])),
-		"SMSHOOK_SECRETS: secret 1: is shorter than the old secrets, as if its file were half written; if the secret is complete, restart to use it")
+		"SMSHOOK_SECRETS: secret 1: is shorter than the old secrets, or the beginning of one, as if its file were half written; if it is complete, restart to use it")
 	require.Len(t, a.Server.Keys.Load().Hook, 1)
 	require.NoError(t, a.Reload(t.Context(), load(fresh)))
 	require.Len(t, a.Server.Keys.Load().Hook, 2)
+}
+
+// A reload keeps addresses by the receipts' old secret beside the new ones: messages under way carry them. A half-written secret is refused,
+// and so is a half-written key of the store.
+func TestReloadKeepsTheOldReceiptAddresses(t *testing.T) {
+	const half = ": secret 1: is shorter than the old secrets, or the beginning of one, as if its file were half written; if it is complete, restart to use it"
+	drivers := []providers.Driver{providers.NewDriver("gate", "Gate", func(none, providers.Deps) (*gate, error) { return new(gate), nil })}
+	hookSecret, old, fresh := hook.NewSecret(), hook.NewSecret(), hook.NewSecret()
+	load := func(receipts, store string) config.Config {
+		c, err := config.Load([]string{"SMSHOOK_SECRETS=" + hookSecret, "SMSHOOK_PROVIDERS=gate", "SMSHOOK_PUBLIC_URL=https://sms.example.com",
+			"SMSHOOK_RECEIPT_SECRET=" + receipts, "SMSHOOK_STORE_KEY=" + store}, drivers, false, nil)
+		require.NoError(t, err)
+		return c
+	}
+	a, err := New(load(old, old), "v1", zerolog.Nop(), nil)
+	require.NoError(t, err)
+	before := a.Server.Keys.Load()
+	require.EqualError(t, a.Reload(t.Context(), load(old[:40], old)), "SMSHOOK_RECEIPT_SECRET"+half)
+	require.EqualError(t, a.Reload(t.Context(), load(old, fresh[:40])), "SMSHOOK_STORE_KEY"+half)
+	require.Same(t, before, a.Server.Keys.Load())
+
+	require.NoError(t, a.Reload(t.Context(), load(fresh, fresh)))
+	require.EqualError(t, a.Reload(t.Context(), load(fresh, fresh[:40])), "SMSHOOK_STORE_KEY"+half, "compared with what was loaded last")
+	addresses := a.Server.Keys.Load().Receipts
+	require.NotEqual(t, before.Receipts.Of("gate"), addresses.Of("gate"))
+	for _, carried := range []providers.Callback{before.Receipts.Of("gate"), addresses.Of("gate")} {
+		_, ok := addresses.Called("gate", carried.Token().Reveal(), "")
+		require.True(t, ok)
+	}
 }

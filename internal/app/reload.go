@@ -15,8 +15,9 @@ import (
 )
 
 // Reload applies what may change while the program runs: secrets, instances' credentials and texts. Running calls keep the old ones. If
-// there is an error, nothing changes. The hook's old secrets stay valid for as long as a signature is. New credentials are checked with
-// their providers, which takes up to five seconds. It must not be called concurrently.
+// there is an error, nothing changes. The hook's old secrets stay valid for as long as a signature is, and the old addresses for receipts
+// for as long as receipts come. New credentials are checked with their providers, which takes up to five seconds. It must not be called
+// concurrently.
 func (a *App) Reload(ctx context.Context, c config.Config) error {
 	same := slices.EqualFunc(c.Providers, a.Dispatcher.Instances, func(i config.Instance, instance *race.Instance) bool { return i.Name == instance.Name })
 	if !same {
@@ -25,9 +26,9 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	if c.Addresses().On() != a.settings.Addresses().On() { // the routes are made at the start
 		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off; restart to apply that"}
 	}
-	secrets, err := c.Secrets.Replacing(a.Server.Keys.Load().Hook, time.Now())
+	keys, err := a.newKeys(c)
 	if err != nil {
-		return providers.Problem{Setting: config.Prefix + "SECRETS", Want: err.Error()}
+		return err
 	}
 	opened, err := a.open(c)
 	if err != nil {
@@ -36,15 +37,32 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	if err := a.checkCredentials(ctx, c, opened); err != nil {
 		return err
 	}
-	a.instances = c.Providers
+	a.reloaded = c
 	for i, instance := range a.Dispatcher.Instances {
 		instance.Replace(opened[i])
 	}
 	a.Dispatcher.SetTexts(c.Texts)
 	a.store.sealer.Replace(c.StoreSecrets()...)
-	a.Server.Keys.Store(&server.Keys{Hook: secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	a.Server.Keys.Store(keys)
 	a.warnOfUnsigned(c)
 	return nil
+}
+
+// newKeys returns the keys of new settings, with those that they replace. The error names a secret that may be half written.
+func (a *App) newKeys(c config.Config) (*server.Keys, error) {
+	now, old := time.Now(), a.Server.Keys.Load()
+	secrets, err := c.Secrets.Replacing(old.Hook, now)
+	if err != nil {
+		return nil, providers.Problem{Setting: config.Prefix + "SECRETS", Want: err.Error()}
+	}
+	addresses, err := c.Addresses().Replacing(old.Receipts, now)
+	if err != nil {
+		return nil, providers.Problem{Setting: config.Prefix + "RECEIPT_SECRET", Want: err.Error()}
+	}
+	if err := c.StoreKey.Complete(a.reloaded.StoreKey); err != nil {
+		return nil, providers.Problem{Setting: config.Prefix + "STORE_KEY", Want: err.Error()}
+	}
+	return &server.Keys{Hook: secrets, Receipts: addresses, UnsignedReceipts: c.UnsignedReceipts}, nil
 }
 
 // ReloadOn loads the settings again at each signal, until ctx ends. Secrets in files and texts in a folder then change without a restart.

@@ -182,7 +182,7 @@ func TestProblems(t *testing.T) {
 			"SMSHOOK_ROUTES: at character 32: want a name that is in SMSHOOK_PROVIDERS",
 		}},
 		{"no such file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing), []string{"PIGEON_TOKEN_FILE: " + missing + ": no such file or directory"}},
-		{"no such file, nor its folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing+"/token"), []string{"PIGEON_TOKEN_FILE: " + missing + "/token: no such file or directory"}},
+		{"no such file, nor its folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing+"/token"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file: no such file or directory"}},
 		{"a folder", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+filepath.Dir(missing)), []string{"PIGEON_TOKEN_FILE: " + filepath.Dir(missing) + ": not a regular file"}},
 		{"a path that may be a secret", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE=hunter2"), []string{"PIGEON_TOKEN_FILE: want the path of a readable file: no such file or directory"}},
 		{"one problem for a file", good("PIGEON_TOKEN=", "PIGEON_TOKEN_FILE="+missing, "PIGEON_FROM=nowhere"), []string{
@@ -196,6 +196,12 @@ func TestProblems(t *testing.T) {
 		}},
 		{"a path in quotes", good("PIGEON_TOKEN=", `PIGEON_TOKEN_FILE="/run/token"`), []string{
 			"PIGEON_TOKEN_FILE: starts and ends with a quote, and quotes would be part of the value: write it without them",
+		}},
+		{"a quote at one end", good(`SMSHOOK_APP=Acme"`, "PIGEON_FROM='tower", `PIGEON_TOKEN="f00`, "SMSHOOK_MESSAGE_DE=`\"{{ .Code }}\""), []string{
+			"SMSHOOK_MESSAGE_DE: has a quote at one end only, and the quote would be part of the value: write it without quotes",
+			"SMSHOOK_APP: has a quote at one end only, and the quote would be part of the value: write it without quotes",
+			"PIGEON_TOKEN: has a quote at one end only, and the quote would be part of the value: write it without quotes",
+			"PIGEON_FROM: has a quote at one end only, and the quote would be part of the value: write it without quotes",
 		}},
 		{"blanks alone", good("PIGEON_TOKEN= \t"), []string{"PIGEON_TOKEN: has only blanks"}},
 		{"placeholders of an example", good("PIGEON_TOKEN=replace_me", "SMSHOOK_SECRETS=v1,whsec_replace_me", "PIGEON_FROM=https://Replace-Me.example.com"), []string{
@@ -229,7 +235,8 @@ func TestNoProblemQuotesAValue(t *testing.T) {
 	}
 	require.Greater(t, len(names), 15)
 	for _, name := range names {
-		for _, value := range []string{misplaced, "{{ " + misplaced + " }}", misplaced + "=" + misplaced, "v1,whsec_" + misplaced} {
+		for _, value := range []string{misplaced, "{{ " + misplaced + " }}", misplaced + "=" + misplaced, "v1,whsec_" + misplaced,
+			"/" + misplaced, "//" + misplaced, "./" + misplaced, "/" + misplaced + "/" + misplaced, misplaced + "/" + misplaced, "'" + misplaced} {
 			_, err := Load(good(name+"="+value, name+"_FILE="), drivers(), false, nil)
 			if err != nil {
 				require.NotContains(t, err.Error(), "hunter2", name)
@@ -256,6 +263,15 @@ func TestFiles(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("'"+secret+"'\n"), 0o600))
 	_, err = Load(good("SMSHOOK_SECRETS=", "SMSHOOK_SECRETS_FILE="+path), drivers(), false, nil)
 	require.EqualError(t, err, "SMSHOOK_SECRETS_FILE: starts and ends with a quote, and quotes would be part of the value: write it without them")
+}
+
+// A text may have quotes in it, and a quoted word at its end.
+func TestQuotesInsideValuesAreKept(t *testing.T) {
+	for _, text := range []string{`Your code is "{{ .Code }}"`, `"Acme": {{ .Code }}`, `{{ .Code }} is Acme's code`, `It's "{{ .Code }}"`} {
+		c, err := Load(good("SMSHOOK_MESSAGE="+text), drivers(), false, nil)
+		require.NoError(t, err)
+		require.Equal(t, strings.Replace(text, "{{ .Code }}", "1", 1), c.Texts.Render("", providers.NewSecret("1")).Text.Reveal())
+	}
 }
 
 // Blanks around a value are removed: they come from copied tokens, files and tables of dashboards.
@@ -354,7 +370,7 @@ func TestEmptyVariables(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"RECEIPT_SECRET", "COUNTRIES", "BLOCKED_COUNTRIES", "BLOCKED_PREFIXES", "BLOCKED_TYPES"} {
+	for _, name := range []string{"RECEIPT_SECRET", "PHONE_CHECK", "COUNTRIES", "BLOCKED_COUNTRIES", "BLOCKED_PREFIXES", "BLOCKED_TYPES"} {
 		require.Contains(t, refused, name)
 		require.Contains(t, refused, name+fileSuffix)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/providers"
@@ -33,11 +34,11 @@ func settingOf(field reflect.StructField, prefix string) (setting, bool) {
 	}, ok
 }
 
-// protects reports whether a setting is of a type that protects something: a secret, a list of numbers, a rate limit. An empty value would
+// protects reports whether a setting is of a type that protects something: a secret, a list or a check of numbers, a rate limit. An empty value would
 // end the protection without a warning. It is therefore an error. For all other types, an empty value counts as unset.
 func (s setting) protects(field reflect.Value) bool {
 	switch field.Interface().(type) {
-	case providers.Secret, hook.Secrets, receipt.Secrets, Store, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
+	case providers.Secret, hook.Secrets, receipt.Secrets, Store, phone.Check, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
 		return true
 	}
 	return false

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,13 +16,17 @@ const maxReplaced = 16
 //
 // A file that is read while it is written may hold only the beginning of a secret. Such a text is rarely Base64. If it is, it was cut
 // after a multiple of four characters: it is shorter than the old secrets, and it lacks the "=" at the end of a key of 32 or 64 bytes.
-// A new secret that has both properties is an error, although it may be a whole key of 24 bytes.
+// A new secret that has both properties is an error, although it may be a whole key of 24 bytes. So is the beginning of an old secret,
+// and a text that ends with "|", if the old one didn't.
 func (s Secrets) Replacing(old Secrets, now time.Time) (Secrets, error) {
+	if s.endWithBar() && !old.endWithBar() {
+		return nil, errors.New("nothing follows the last |, as if the file were half written; if there is no other secret, remove the |")
+	}
 	shortest := old.shortest()
 	for i, one := range s {
 		key := one.text.Reveal()
-		if !old.has(one) && len(key) < shortest && !strings.HasSuffix(key, "=") {
-			return nil, fmt.Errorf("secret %d: is shorter than the old secrets, as if its file were half written; if the secret is complete, restart to use it", i+1)
+		if !old.has(one) && !strings.HasSuffix(key, "=") && (len(key) < shortest || old.anyStartsWith(key)) {
+			return nil, fmt.Errorf("secret %d: is shorter than the old secrets, or the beginning of one, as if its file were half written; if it is complete, restart to use it", i+1)
 		}
 	}
 	var replaced Secrets
@@ -41,6 +46,16 @@ func (s Secrets) Replacing(old Secrets, now time.Time) (Secrets, error) {
 
 func (s Secrets) has(other secret) bool {
 	return slices.ContainsFunc(s, func(one secret) bool { return one.text.Reveal() == other.text.Reveal() })
+}
+
+// anyStartsWith reports whether a text is the beginning of a secret that isn't replaced.
+func (s Secrets) anyStartsWith(text string) bool {
+	return slices.ContainsFunc(s, func(one secret) bool { return one.until.IsZero() && strings.HasPrefix(one.text.Reveal(), text) })
+}
+
+// endWithBar reports whether "|" followed the last secret in the text, and nothing else did.
+func (s Secrets) endWithBar() bool {
+	return slices.ContainsFunc(s, func(one secret) bool { return one.until.IsZero() && one.bar })
 }
 
 // shortest is the length of the shortest secret that isn't replaced, in characters.

@@ -65,7 +65,21 @@ func TestHalfWrittenSecretsAreRefused(t *testing.T) {
 		require.Error(t, err, length)
 	}
 	_, err := parsed(t, whole[:41]).Replacing(old, time.Now())
-	require.EqualError(t, err, "secret 1: is shorter than the old secrets, as if its file were half written; if the secret is complete, restart to use it")
+	require.EqualError(t, err, "secret 1: is shorter than the old secrets, or the beginning of one, as if its file were half written; if it is complete, restart to use it")
+
+	two := parsed(t, whole+"|"+key("s", 24))
+	for _, cut := range []string{whole[:49], whole[:41] + "|" + key("s", 24)} { // longer than the short secret
+		var half Secrets
+		err := half.UnmarshalText([]byte(cut))
+		if err == nil {
+			_, err = half.Replacing(two, time.Now())
+		}
+		require.Error(t, err, cut)
+	}
+	_, err = parsed(t, whole+"|").Replacing(old, time.Now())
+	require.EqualError(t, err, "nothing follows the last |, as if the file were half written; if there is no other secret, remove the |")
+	_, err = parsed(t, whole+"|").Replacing(parsed(t, key("o", 32)+"|"), time.Now())
+	require.NoError(t, err, "the old text ended like this too, and was complete")
 
 	both, err := parsed(t, whole+"|"+key("s", 24)).Replacing(append(old, parsed(t, key("s", 24))...), time.Now())
 	require.NoError(t, err, "an old short secret is complete")

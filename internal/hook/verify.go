@@ -25,6 +25,7 @@ type secret struct {
 	webhook *standardwebhooks.Webhook
 	text    providers.Secret // the key, in Base64
 	until   time.Time        // when it expires; zero if it isn't replaced
+	bar     bool             // it is the last one, and "|" follows it
 }
 
 // The length of a key in bytes, by Auth's own ^v1,whsec_[A-Za-z0-9+/=]{32,88}$. The library accepts any key, even an empty one.
@@ -46,7 +47,8 @@ func NewSecret() string {
 // UnmarshalText reads the value of Auth's own setting: "v1,whsec_…", or several, joined by "|".
 func (s *Secrets) UnmarshalText(text []byte) error {
 	var secrets Secrets
-	for i, entry := range strings.Split(string(text), "|") {
+	entries := strings.Split(string(text), "|")
+	for i, entry := range entries {
 		entry = strings.TrimSpace(entry)
 		if entry == "" {
 			continue // Auth skips empty ones too
@@ -60,6 +62,7 @@ func (s *Secrets) UnmarshalText(text []byte) error {
 	if len(secrets) == 0 {
 		return errors.New("want v1,whsec_… as in Auth's own setting")
 	}
+	secrets[len(secrets)-1].bar = strings.TrimSpace(entries[len(entries)-1]) == ""
 	*s = secrets
 	return nil
 }

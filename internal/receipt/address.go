@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/smshook/smshook/providers"
@@ -73,8 +74,9 @@ func (s *Secrets) UnmarshalText(text []byte) error {
 // Addresses are the addresses of all instances. The zero value has none: receipts are off. It is not changed after it is made, and may be
 // used concurrently.
 type Addresses struct {
-	site    Site
-	secrets Secrets
+	site     Site
+	secrets  Secrets
+	replaced []replaced // the newest first
 }
 
 // NewAddresses returns the addresses at a site. Without a site or without secrets, receipts are off.
@@ -82,7 +84,7 @@ func NewAddresses(site Site, secrets Secrets) Addresses {
 	if site.base == "" || len(secrets) == 0 {
 		return Addresses{}
 	}
-	return Addresses{site, secrets}
+	return Addresses{site: site, secrets: secrets}
 }
 
 // On reports whether receipts are on.
@@ -101,6 +103,12 @@ func (a Addresses) Of(instance string) providers.Callback {
 func (a Addresses) Called(instance, given, query string) (address string, ok bool) {
 	for _, secret := range a.secrets { // all of them: the time must not depend on which one matches
 		if hmac.Equal([]byte(token(secret, instance)), []byte(given)) {
+			ok = true
+		}
+	}
+	now := time.Now()
+	for _, old := range a.replaced {
+		if hmac.Equal([]byte(token(old.secret, instance)), []byte(given)) && !now.After(old.until) {
 			ok = true
 		}
 	}

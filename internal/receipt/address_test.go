@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -96,4 +98,76 @@ func TestOldSecretStaysValidUntilItIsRemoved(t *testing.T) {
 	require.True(t, ok)
 	_, ok = fresh.Called("twilio", old.Of("twilio").Token().Reveal(), "")
 	require.False(t, ok)
+}
+
+// A secret that is replaced is valid for ten more minutes, whatever is loaded in these.
+func TestReplacedSecretsExpireAfterTenMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const site = "https://example.com"
+		a, b, c := strings.Repeat("a", 43), strings.Repeat("b", 43), strings.Repeat("c", 43)
+		now := addresses(t, site, a)
+		load := func(secrets string) {
+			replaced, err := addresses(t, site, secrets).Replacing(now, time.Now())
+			require.NoError(t, err)
+			now = replaced
+		}
+		valid := func() (list []bool) {
+			for _, secret := range []string{a, b, c} {
+				_, ok := now.Called("twilio", addresses(t, site, secret).Of("twilio").Token().Reveal(), "")
+				list = append(list, ok)
+			}
+			return list
+		}
+		load(b)
+		require.Equal(t, addresses(t, site, b).Of("twilio"), now.Of("twilio"), "new messages get the new address")
+		require.Equal(t, []bool{true, true, false}, valid())
+		time.Sleep(6 * time.Minute)
+		load(b)
+		load(c + "|" + b)
+		require.Equal(t, []bool{true, true, true}, valid())
+		time.Sleep(4 * time.Minute)
+		require.Equal(t, []bool{true, true, true}, valid())
+		time.Sleep(time.Second)
+		require.Equal(t, []bool{false, true, true}, valid(), "ten minutes after it was replaced, not after the last load")
+		load(c)
+		require.Len(t, now.replaced, 1, "expired secrets are dropped")
+		load(b)
+		time.Sleep(time.Hour)
+		require.Equal(t, []bool{false, true, false}, valid(), "a secret that is loaded again doesn't expire")
+		for i := range 10 * maxReplaced {
+			load(fmt.Sprintf("%043d", i))
+		}
+		require.Len(t, now.replaced, maxReplaced)
+		load(b)
+		require.Equal(t, []bool{false, true, false}, valid())
+	})
+}
+
+// A text that a file can hold while a secret is written is refused, if it can be told from a complete secret.
+func TestHalfWrittenSecretsAreRefused(t *testing.T) {
+	const short = "is shorter than the old secrets, or the beginning of one, as if its file were half written; if it is complete, restart to use it"
+	long, other, brief := strings.Repeat("a", 43), strings.Repeat("b", 43), strings.Repeat("c", 30)
+	for _, tt := range []struct{ old, fresh, want string }{
+		{long, long, ""},
+		{long, other, ""},
+		{long, strings.Repeat("b", 64), ""},
+		{long, other + "|" + long, ""},
+		{long + "|" + brief, other + "|" + brief, ""},
+		{long + "|" + brief, brief, ""},
+		{long, long[:30], "secret 1: " + short},
+		{long, other[:42], "secret 1: " + short},
+		{long, other + "|" + long[:42], "secret 2: " + short},
+		{long + "|" + brief, long[:42], "secret 1: " + short},
+	} {
+		var old, fresh Secrets
+		require.NoError(t, old.UnmarshalText([]byte(tt.old)))
+		require.NoError(t, fresh.UnmarshalText([]byte(tt.fresh)))
+		got := ""
+		if err := fresh.Complete(old); err != nil {
+			got = err.Error()
+		}
+		require.Equal(t, tt.want, got, "%s after %s", tt.fresh, tt.old)
+		_, err := NewAddresses(Site{"https://example.com"}, fresh).Replacing(NewAddresses(Site{"https://example.com"}, old), time.Now())
+		require.Equal(t, tt.want != "", err != nil)
+	}
 }

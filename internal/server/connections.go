@@ -29,14 +29,16 @@ func (c *connections) add(conn net.Conn) {
 	c.elements[conn] = c.byAge.PushBack(conn)
 }
 
-// remove removes a connection, and leaves it open. It does nothing if the connection is not in the list.
-func (c *connections) remove(conn net.Conn) {
+// remove removes a connection, and leaves it open. It reports whether the connection was in the list.
+func (c *connections) remove(conn net.Conn) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if element, ok := c.elements[conn]; ok {
+	element, ok := c.elements[conn]
+	if ok {
 		c.byAge.Remove(element)
 		delete(c.elements, conn)
 	}
+	return ok
 }
 
 // closeOldest removes and closes the oldest connection, if there is one.
@@ -44,6 +46,15 @@ func (c *connections) closeOldest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.closeOldestLocked()
+}
+
+// closeAll removes and closes all connections.
+func (c *connections) closeAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.byAge.Len() > 0 {
+		c.closeOldestLocked()
+	}
 }
 
 // closeOldestLocked requires c.mu.

@@ -40,8 +40,8 @@ func TestSlowConnectionsAreClosed(t *testing.T) {
 			listener.conns <- theirs
 			return ours
 		}
-		call := func(conn net.Conn) {
-			request := signed(s, newCall)
+		call := func(conn net.Conn, body string) {
+			request := signed(s, body)
 			request.Host = "hook.example"
 			go request.Write(conn)
 			response, err := http.ReadResponse(bufio.NewReader(conn), request)
@@ -51,7 +51,7 @@ func TestSlowConnectionsAreClosed(t *testing.T) {
 			require.Equal(t, http.StatusOK, response.StatusCode)
 		}
 		auth := dial()
-		call(auth)
+		call(auth, newCall)
 		var slow []chan bool
 		for range 10 * most {
 			conn := dial()
@@ -62,10 +62,23 @@ func TestSlowConnectionsAreClosed(t *testing.T) {
 		for i, ended := range slow {
 			require.Equal(t, i < 9*most, len(ended) == 1, i)
 		}
-		call(auth)
+		call(auth, newCall)
 		another := dial()
-		call(another)
+		call(another, strings.NewReplacer("17b0fe8e", "27b0fe8e", "15555550100", "15555550101").Replace(newCall))
 		require.Equal(t, most-1, unauthenticated.connections.byAge.Len(), "the last connection closed one more, and has authenticated")
+
+		var captured []chan bool
+		for range 2 * most {
+			conn := dial()
+			call(conn, newCall)
+			captured = append(captured, closed(conn))
+		}
+		synctest.Wait()
+		for i, ended := range captured {
+			require.Equal(t, i < most, len(ended) == 1, "a captured call, %d", i)
+		}
+		require.Equal(t, most, unauthenticated.connections.byAge.Len())
+		call(auth, newCall)
 
 		close(listener.conns)
 		require.NoError(t, server.Close())
@@ -75,24 +88,34 @@ func TestSlowConnectionsAreClosed(t *testing.T) {
 	})
 }
 
-// A signed call, or a receipt with the right token, authenticates a connection.
+// A call that leads to an attempt, or a receipt with the right token, authenticates a connection. While a signed call runs, its
+// connection is authenticated in any case.
 func TestWhatAuthenticatesAConnection(t *testing.T) {
-	s, _, _, path := newReceiver(t)
+	s, _ := newServer(t, accepts)
+	receiver, _, _, path := newReceiver(t)
+	otherNumber := strings.NewReplacer("17b0fe8e", "27b0fe8e", "15555550100", "0")
 	for _, tt := range []struct {
 		name    string
+		server  *Server
 		request *http.Request
-		want    bool
+		want    string
 	}{
-		{"a signed call", signed(s, newCall), true},
-		{"an unsigned call", httptest.NewRequest("POST", HookPath, strings.NewReader(newCall)), false},
-		{"a receipt", httptest.NewRequest("POST", path("a"), strings.NewReader("good")), true},
-		{"a receipt with another instance's token", httptest.NewRequest("POST", path("d"), strings.NewReader("good")), false},
-		{"a probe", httptest.NewRequest("GET", "/healthz", nil), false},
+		{"a signed call", s, signed(s, newCall), "authenticated"},
+		{"a repeat, or a captured call", s, signed(s, newCall), "authenticated, undone"},
+		{"a signed call to a wrong number", s, signed(s, otherNumber.Replace(newCall)), "authenticated, undone"},
+		{"a signed call that can't be read", s, signed(s, "{"), "authenticated, undone"},
+		{"an unsigned call", s, httptest.NewRequest("POST", HookPath, strings.NewReader(newCall)), ""},
+		{"a receipt", receiver, httptest.NewRequest("POST", path("a"), strings.NewReader("good")), "authenticated"},
+		{"a receipt with another instance's token", receiver, httptest.NewRequest("POST", path("d"), strings.NewReader("good")), ""},
+		{"a probe", s, httptest.NewRequest("GET", "/healthz", nil), ""},
 	} {
-		authenticated := false
-		ctx := context.WithValue(t.Context(), authenticatedKey{}, func() { authenticated = true })
-		s.Handler().ServeHTTP(httptest.NewRecorder(), tt.request.WithContext(ctx))
-		require.Equal(t, tt.want, authenticated, tt.name)
+		got := ""
+		ctx := context.WithValue(t.Context(), authenticatedKey{}, func() func() {
+			got += "authenticated"
+			return func() { got += ", undone" }
+		})
+		tt.server.Handler().ServeHTTP(httptest.NewRecorder(), tt.request.WithContext(ctx))
+		require.Equal(t, tt.want, got, tt.name)
 	}
 }
 
