@@ -97,9 +97,12 @@ var (
 	prepared  = map[string]error{}
 )
 
-// New returns a new copy of a template, which is dropped at the end of the test.
+// New returns a new copy of a template, which is dropped at the end of the test. With -short, the test is skipped.
 func New(tb testing.TB, template Template) *Database {
 	tb.Helper()
+	if testing.Short() {
+		tb.Skip("it needs a Postgres server, which takes seconds")
+	}
 	d, err := create(template)
 	switch {
 	case errors.Is(err, errMissing) && os.Getenv("CI") != "true":
