@@ -81,6 +81,7 @@ func TestClean(t *testing.T) {
 		{`code \x34\x38\x32\x39\x31\x33`, escaped},
 		{"code %2534%2538%2532%2539%2531%2533", escaped},
 		{"code %252534%252538%252532%252539%252531%252533", escaped},
+		{"to %2537%2537%2530%2530%2539%2530%2530%2531%2532%2533", escaped},
 		{"code 482913.0", "code [secret].0"},
 		{"code 4.82913e+05", "code [code]e+05"},
 		{"code " + reversed(base64.StdEncoding.EncodeToString([]byte("482913"))), "code [secret]"},
