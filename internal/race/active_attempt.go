@@ -106,11 +106,11 @@ func (a *activeAttempt) pending(m providers.Message) Attempt {
 	}
 }
 
-// cancelUnsent cancels the attempt if its request has not been sent. The end of a cancelled attempt says nothing about the
-// instance. But if the instance was already overdue, it may be unreachable. The next instance may have started early, so that
-// is decided when the configured patience is over.
+// cancelUnsent cancels the attempt if its request has not been sent. After that nothing is sent. The end of a cancelled attempt
+// says nothing about the instance. But if the instance was already overdue, it may be unreachable. The next instance may have
+// started early, so that is decided when the configured patience is over.
 func (a *activeAttempt) cancelUnsent() {
-	if a.watched.Written() {
+	if !a.watched.Stop() {
 		return
 	}
 	a.countedLater.Store(a.overdue)

@@ -34,13 +34,13 @@ func (a *Answer) Decode(v any) error {
 }
 
 // Accepted returns what Send returns for an accepted message with the given name, which must match a pattern. A provider may repeat the
-// message where its name should be, and names are logged. Therefore another name is left out. What says what is missing if the
+// message where its name should be, or within its name, and names are logged. Therefore such a name is left out. What says what is missing if the
 // name is empty: then nothing proves that the message was accepted, and the error is of Kind [providers.Unknown].
 func (a *Answer) Accepted(what, name string, pattern *regexp.Regexp) (providers.Sent, error) {
 	if name == "" {
 		return providers.Sent{}, a.Fail(providers.Unknown, "", "no "+what+" in the answer")
 	}
-	if !pattern.MatchString(name) {
+	if !pattern.MatchString(name) || a.Echoes(name) {
 		return providers.Sent{}, nil
 	}
 	return providers.Sent{IDs: []string{name}}, nil

@@ -48,7 +48,7 @@ func (c *Caller) Do(ctx context.Context, m providers.Message, r Request) (*Answe
 		return nil, &providers.Error{Kind: kind, Err: hide.error(err)}
 	}
 	ctx, watched := Watch(ctx)
-	watched.written.Store(false) // an earlier request of the same attempt may have been written
+	watched.clear() // an earlier request of the same attempt may have been written
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, strings.NewReader(r.Body))
 	if err = cmp.Or(r.err, err); err != nil {
 		return fail(providers.Account, fmt.Errorf("making the request: %w", bare(err)))

@@ -20,7 +20,8 @@ var (
 )
 
 // maskEncoded masks what holds a secret once it is decoded. The secret may be a part of what was encoded, such as the token in
-// user:token. The encoded text may follow other letters without a gap, and therefore may begin at any of them.
+// user:token. The encoded text may follow other letters without a gap, and therefore may begin at any of them. It may be written
+// backwards.
 func (m mask) maskEncoded(text string) string {
 	text = hexRun.ReplaceAllStringFunc(text, func(run string) string {
 		digits := withoutMarks.Replace(run)
@@ -34,9 +35,11 @@ func (m mask) maskEncoded(text string) string {
 	})
 	return base64Run.ReplaceAllStringFunc(text, func(run string) string {
 		digits := standardAlphabet.Replace(run)
-		for start := range min(4, len(digits)) {
-			if m.tells(decodeBase64(digits[start:])) {
-				return "[secret]"
+		for _, digits := range []string{digits, reversed(digits)} {
+			for start := range min(4, len(digits)) {
+				if m.tells(decodeBase64(digits[start:])) {
+					return "[secret]"
+				}
 			}
 		}
 		return run

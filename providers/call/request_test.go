@@ -93,6 +93,10 @@ func TestAccepted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, providers.Sent{}, sent)
 
+	sent, err = answer.Accepted("id", "id-00447700900123", shape)
+	require.NoError(t, err)
+	require.Equal(t, providers.Sent{}, sent, "a name of the right form that repeats the number")
+
 	sent, err = answer.Accepted("id", "", shape)
 	providertest.RequireFailure(t, err, providers.Unknown, "", "answer 200: no id in the answer")
 	require.Equal(t, providers.Sent{}, sent)

@@ -53,6 +53,9 @@ func (s scrubber) clean(text string) string { return s.newMask().clean(text) }
 
 const escapedSecret = "[a text that repeats the message, escaped]"
 
+// maxEscapes is how often an escaped text may have been escaped again: %2534 is %34, and that is 4.
+const maxEscapes = 3
+
 // clean returns text without secrets, and at most maxText bytes of it. Only the beginning of a long text is searched, because a
 // search takes 2 µs a byte.
 func (m mask) clean(text string) string {
@@ -62,8 +65,15 @@ func (m mask) clean(text string) string {
 	text = plain(text)
 	searched, more := cut(text, maxSearched+m.reach())
 	masked := m.apply(searched)
-	if decoded := plain(unescape(masked)); m.apply(decoded) != decoded {
-		return escapedSecret
+	decoded := masked
+	for range maxEscapes {
+		before := decoded
+		if decoded = plain(unescape(before)); m.apply(decoded) != decoded {
+			return escapedSecret
+		}
+		if decoded == before {
+			break
+		}
 	}
 	if more {
 		// A secret that ends behind what was searched isn't found. But it begins in the last m.reach() bytes. What is masked in
@@ -132,8 +142,8 @@ func printableASCII(text string) bool {
 	return true
 }
 
-// escape is one character in the notation of JSON, of a URL, or of HTML.
-var escape = regexp.MustCompile(`\\u([0-9a-fA-F]{4})|%([0-9a-fA-F]{2})|&#[xX]([0-9a-fA-F]{1,6});|&#([0-9]{1,7});`)
+// escape is one character in the notation of JSON, of a program, of a URL, or of HTML.
+var escape = regexp.MustCompile(`\\u([0-9a-fA-F]{4})|(?:[\\0]x|%)([0-9a-fA-F]{2})|&#[xX]([0-9a-fA-F]{1,6});|&#([0-9]{1,7});`)
 
 func unescape(text string) string {
 	return escape.ReplaceAllStringFunc(text, func(found string) string {
@@ -175,6 +185,9 @@ func (s scrubber) newMask() mask {
 func (m mask) apply(text string) string {
 	text = m.forms.Replace(text)
 	text = digitRun.ReplaceAllStringFunc(text, m.cleanDigits)
+	if code := plain(m.message.Code.Reveal()); strings.HasPrefix(code, "0") || strings.HasSuffix(code, "0") {
+		text = float.ReplaceAllStringFunc(text, m.cleanFloat)
+	}
 	return m.maskEncoded(text)
 }
 
@@ -187,7 +200,7 @@ func forms(text string) []string {
 		return nil
 	}
 	quoted, _ := json.Marshal(text) // a string always marshals
-	return []string{
+	forms := []string{
 		text,
 		url.QueryEscape(text),
 		url.PathEscape(text),
@@ -199,6 +212,10 @@ func forms(text string) []string {
 		strings.ToUpper(hex.EncodeToString([]byte(text))),
 		reversed(text),
 	}
+	if _, err := hex.DecodeString(text); err == nil { // a token whose letters mean the same in both cases
+		forms = append(forms, strings.ToUpper(text), strings.ToLower(text))
+	}
+	return forms
 }
 
 // digitRun is a number as people and machines write it: digits, and up to 4 characters between two of them that are no letters.
@@ -222,6 +239,19 @@ func (s scrubber) cleanDigits(run string) string {
 		}
 	}
 	return run
+}
+
+// float is a number as a program writes it that takes every number for a float: 28687.0, or 2.8687e+04.
+var float = regexp.MustCompile(`\d+(?:\.\d+)?[eE]\+?\d{1,2}|\d+\.0+`)
+
+// cleanFloat masks a float that is the code. It is only needed for a code with a zero at one of its ends, which the float's digits
+// alone don't show.
+func (s scrubber) cleanFloat(text string) string {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || value >= 1e15 || !s.tellsCode(strconv.FormatFloat(value, 'f', -1, 64)) {
+		return text
+	}
+	return "[code]"
 }
 
 func (s scrubber) tellsCode(digits string) bool {

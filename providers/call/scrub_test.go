@@ -76,6 +76,16 @@ func TestClean(t *testing.T) {
 		{"code 343832393133", "code [secret]"},
 		{"code 34:38:32:39:31:33", "co[secret]"},
 		{"code 0x34 38 32 39 31 33!", "code 0x[secret]!"},
+		{"code 0x34 0x38 0x32 0x39 0x31 0x33!", escaped},
+		{"code [0x34, 0x38, 0x32, 0x39, 0x31, 0x33]", escaped},
+		{`code \x34\x38\x32\x39\x31\x33`, escaped},
+		{"code %2534%2538%2532%2539%2531%2533", escaped},
+		{"code %252534%252538%252532%252539%252531%252533", escaped},
+		{"to %2537%2537%2530%2530%2539%2530%2530%2531%2532%2533", escaped},
+		{"code 482913.0", "code [secret].0"},
+		{"code 4.82913e+05", "code [code]e+05"},
+		{"code " + reversed(base64.StdEncoding.EncodeToString([]byte("482913"))), "code [secret]"},
+		{"to " + reversed(base64.StdEncoding.EncodeToString([]byte("to=07700900123"))), "to =[secret]"},
 		{"to 30373730303930303132330a", "to [secret]"},
 		{"x" + base64.StdEncoding.EncodeToString([]byte("to=07700900123")), "[secret]="},
 		{"abc" + base64.StdEncoding.EncodeToString([]byte("code 482913.")) + "x", "[secret]"},
@@ -247,7 +257,19 @@ func TestScrubbersAreApart(t *testing.T) {
 // As a number, a code comes back without the zeros that it begins with.
 func TestCleanCodeAsNumber(t *testing.T) {
 	s := scrubber{message: providers.Message{Code: providers.NewSecret("028687")}}
-	require.Equal(t, "bad value [code] (code 21211)", s.clean("bad value 28687 (code 21211)"))
+	for value, want := range map[string]string{
+		"28687": "[code]", "28687.0": "[code]", "28687.00": "[code]", "2.8687e+04": "[code]e+04", "2.86870E4": "[code]",
+	} {
+		require.Equal(t, "bad value "+want+" (code 21211)", s.clean("bad value "+value+" (code 21211)"))
+	}
+	s = scrubber{message: providers.Message{Code: providers.NewSecret("480000")}}
+	require.Equal(t, "bad value [code] (code 4.8e+04)", s.clean("bad value 4.8e+05 (code 4.8e+04)"))
+}
+
+// A token of hexadecimal digits means the same in capitals.
+func TestCleanHexInCapitals(t *testing.T) {
+	s := scrubber{credentials: []providers.Secret{providers.NewSecret("8f14e45fceea167a"), providers.NewSecret("C9F0F895FB98AB91")}}
+	require.Equal(t, "keys [secret] [secret] [secret]", s.clean("keys 8F14E45FCEEA167A c9f0f895fb98ab91 8f14e45fceea167a"))
 }
 
 // Of each script the ten digits stand in a row, which Unicode promises and a table may not show.

@@ -34,9 +34,7 @@ func Message() providers.Message {
 // written returns the ways in which a provider or net/http writes a text.
 func written(text string) []string {
 	quoted, _ := json.Marshal(text) // a string always marshals
-	backwards := []rune(text)
-	slices.Reverse(backwards)
-	return []string{
+	forms := []string{
 		text,
 		url.QueryEscape(text),
 		url.PathEscape(text),
@@ -46,8 +44,32 @@ func written(text string) []string {
 		base64.RawURLEncoding.EncodeToString([]byte(text)),
 		hex.EncodeToString([]byte(text)),
 		strings.ToUpper(hex.EncodeToString([]byte(text))),
-		string(backwards),
+		backwards(text),
+		backwards(base64.RawStdEncoding.EncodeToString([]byte(text))),
 	}
+	if _, err := hex.DecodeString(text); err == nil && strings.ToUpper(text) != text {
+		forms = append(forms, strings.ToUpper(text))
+	}
+	return forms
+}
+
+func backwards(text string) string {
+	runes := []rune(text)
+	slices.Reverse(runes)
+	return string(runes)
+}
+
+// escapedBytes returns the ways in which a program writes every byte of a text by its value.
+func escapedBytes(text string) []string {
+	var forms []string
+	for _, before := range []string{"%25", `\x`, " 0x"} { // %25 is a percent sign that was escaped again
+		var form strings.Builder
+		for _, b := range []byte(text) {
+			form.WriteString(before + hex.EncodeToString([]byte{b}))
+		}
+		forms = append(forms, form.String())
+	}
+	return forms
 }
 
 // inScripts returns a text with its digits in Arabic, Devanagari and full-width writing, and in one beyond 16 bits.
@@ -81,6 +103,8 @@ func Echoes(secrets []string) []string {
 		"482 913",
 		"482-913",
 		"00482913",
+		"482913.0",
+		"4.82913e+05",
 	}
 	for _, within := range []string{national, "to=" + national, "x" + m.Code.Reveal(), "xy" + m.Code.Reveal() + "z"} {
 		echoes = append(echoes, base64.StdEncoding.EncodeToString([]byte(within)), hex.EncodeToString([]byte(within)))
@@ -88,6 +112,7 @@ func Echoes(secrets []string) []string {
 	for _, digits := range []string{national, m.To.Reveal(), m.Code.Reveal()} {
 		echoes = append(echoes, inScripts(digits)...)
 	}
+	echoes = append(echoes, escapedBytes(m.Code.Reveal())...) // of one secret only: each echo is eight calls
 	echoes = append(echoes, written(m.To.Reveal())...)
 	echoes = append(echoes, written(m.Text.Reveal())...)
 	echoes = append(echoes, written(m.Code.Reveal())...)
@@ -117,8 +142,8 @@ func AssertClean(t testing.TB, text string, secrets ...string) {
 	}
 	digits := separators.ReplaceAllString(text, "")
 	for _, part := range []string{national[1:], m.Code.Reveal()} {
-		for _, form := range append(written(part), inScripts(part)...) {
-			if strings.Contains(digits, form) {
+		for _, form := range slices.Concat(written(part), inScripts(part), escapedBytes(part)) {
+			if strings.Contains(digits, form) || strings.Contains(text, form) {
 				t.Errorf("%q holds the digits %s", text, form)
 			}
 		}
