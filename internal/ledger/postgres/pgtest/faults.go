@@ -59,7 +59,7 @@ func (c *cluster) processes() (list string, err error) {
 		return "", err
 	}
 	defer func() { _ = conn.Close(ctx) }()
-	err = conn.QueryRow(ctx, `select split_part(pg_read_file('postmaster.pid'), E'\\n', 1) || ' ' || string_agg(pid::text, ' ')
+	err = conn.QueryRow(ctx, `select split_part(pg_read_file('postmaster.pid'), E'\n', 1) || ' ' || string_agg(pid::text, ' ')
 		from pg_stat_activity where pid <> pg_backend_pid()`).Scan(&list)
 	return list, err
 }
