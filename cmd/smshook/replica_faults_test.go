@@ -97,8 +97,9 @@ func TestTheDatabaseStops(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReplicas(t)
 			l := r.steady(t)
+			time.Sleep(time.Second) // the first calls wait for connections to the database
 			begun := time.Now()
-			time.Sleep(2 * time.Second)
+			time.Sleep(time.Second)
 			stopped := time.Now()
 			heal := fault(r.database, t)
 			time.Sleep(3 * time.Second)
@@ -120,7 +121,7 @@ func TestTheDatabaseStops(t *testing.T) {
 					repeat := *c
 					r.call(t, &repeat, (n+1)%2) // the replica that the call did not come to first
 				})
-				time.Sleep(10 * time.Millisecond)
+				time.Sleep(4 * time.Millisecond)
 			}
 			repeats.Wait()
 			r.stop(t)

@@ -79,7 +79,6 @@ func TestAStoreThatCantBeOpened(t *testing.T) {
 	for store, want := range map[string]string{
 		"sqlite:" + foreign:                        "SMSHOOK_STORE: the file is not one of smshook's; nothing in it was changed: name another file, or none that exists",
 		"sqlite:" + folder + "/missing/smshook.db": "SMSHOOK_STORE: the folder of the file doesn't exist, or smshook may not write to it: mount a volume there that its user (65532 in the image) may write to",
-		"postgres://smshook:s3cret@127.0.0.1:1/x":  "SMSHOOK_STORE: this version of smshook has no store in Postgres; set memory or sqlite:/data/smshook.db",
 	} {
 		env := serveEnv("http://127.0.0.1:1", "SMSHOOK_STORE="+store)
 		r := smshook(t, "", env, "serve")
