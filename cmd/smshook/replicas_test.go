@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -134,11 +135,16 @@ func (i inTurn) CloseIdleConnections() { i.RoundTripper.(*http.Transport).CloseI
 
 // Each call comes to both replicas at once, and again afterwards: one message, and one answer.
 func TestRepeatsAtTheOtherReplica(t *testing.T) {
-	const calls = 200
+	const every = 5 * time.Millisecond
+	lasts, err := time.ParseDuration(os.Getenv(soakTime))
+	if err != nil {
+		lasts = time.Second
+	}
+	calls := int(lasts / every)
 	r := newReplicas(t)
 	var all sync.WaitGroup
 	for n := range calls {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(every)
 		all.Go(func() {
 			c := r.signIn("")
 			var answers [4]string

@@ -98,6 +98,9 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		limited, cancel := context.WithTimeout(context.Background(), flushTime)
 		defer cancel()
 		err := shared.Flush(limited)
+		if err != nil {
+			err = fmt.Errorf("%w; of the messages that were sent without it, %d could not be written to it", err, shared.Counts().Owed)
+		}
 		database.Close()
 		return err
 	}
