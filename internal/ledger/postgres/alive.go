@@ -27,8 +27,8 @@ func (s *Store) stayAlive(ctx context.Context, config *pgx.ConnConfig) {
 		case <-time.After(pause):
 		}
 		most := renewEvery
-		if refused(err) {
-			most = 8 * time.Second // Supabase bans hosts that come with a wrong password again and again
+		if refused(err, "28", "3D", "3F", "42") { // the password, the database, the schema or a grant has to be put right
+			most = refusedFor
 		}
 		pause = min(2*pause, most)
 	}
@@ -37,10 +37,14 @@ func (s *Store) stayAlive(ctx context.Context, config *pgx.ConnConfig) {
 // holdLock holds the lock, and renews the lease, as long as the connection lasts. It reports whether the lease was renewed. The error is why the
 // connection has ended, or could not be made; nil if ctx has ended.
 func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed bool, err error) {
+	if err := s.refusal.recent(); err != nil {
+		return false, err
+	}
 	connecting, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connecting, config)
 	if err != nil {
+		s.refusal.note(err)
 		return false, err
 	}
 	defer closeSoon(ctx, conn)

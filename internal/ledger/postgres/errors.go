@@ -3,7 +3,6 @@ package postgres
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -38,11 +37,4 @@ func explain(err error) error {
 		return fmt.Errorf("the role may not use the schema of smshook (%s): let SMSHOOK_STORE name the role smshook, or run `smshook migrate`", refused.Message)
 	}
 	return fmt.Errorf("postgres: %s (%s)", refused.Message, refused.Code)
-}
-
-// refused reports whether the database answers that something has to be put right before it can be used: the password, the name of the
-// database, the schema or a grant. These are the classes of the codes.
-func refused(err error) bool {
-	var answer *pgconn.PgError
-	return errors.As(err, &answer) && len(answer.Code) == 5 && slices.Contains([]string{"28", "3D", "3F", "42"}, answer.Code[:2])
 }

@@ -60,6 +60,7 @@ type Store struct {
 	pooled   atomic.Bool
 	noCache  bool
 	hints    hints
+	refusal  refusal
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
@@ -93,6 +94,7 @@ func Open(address string, s Settings) (*Store, error) {
 	}
 	// Each connection is asked who is behind it, and must do so before a statement is prepared.
 	config.AfterConnect = store.detectPooler
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return store.refusal.recent() }
 	store.pool, err = pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, errAddress
@@ -159,6 +161,7 @@ func (s *Store) ask(ctx context.Context, function string, question, answer any) 
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
+		s.refusal.note(err)
 		return explain(err)
 	}
 	answered := make(chan error, 1)
