@@ -105,6 +105,28 @@ func Open(address string, s Settings) (*Store, error) {
 	return store, nil
 }
 
+// Warm makes all connections, and finds out whether the program can work with the schema. Without it, the first calls wait for that. It
+// returns when that is done, when it fails, or when ctx ends.
+func (s *Store) Warm(ctx context.Context) error {
+	if _, err := s.hasher(ctx); err != nil {
+		return err
+	}
+	var held []*pgxpool.Conn // so that the next one is another
+	defer func() {
+		for _, conn := range held {
+			conn.Release()
+		}
+	}()
+	for range s.pool.Config().MaxConns {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return explain(err)
+		}
+		held = append(held, conn)
+	}
+	return nil
+}
+
 // withoutPgbouncer removes pgbouncer=true, which other programs want in the address of a transaction pooler. Postgres knows no such parameter.
 func withoutPgbouncer(address string) (without string, found bool) {
 	before, query, hasQuery := strings.Cut(address, "?")
