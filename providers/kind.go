@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -67,16 +68,22 @@ func (c *Codes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// OfReceipt returns the Kind of a failure that a receipt reports, and otherwise for a code that isn't in c, or is empty.
+// OfReceipt returns the Code and the Kind of a failure that a receipt reports with a code. The Kind is otherwise if the code isn't in c.
+//
+// The field of the code may hold anything, such as the number, and codes are logged. Therefore the Code is empty if the code is
+// neither in c nor of the given form, which is [ErrorCode] for most providers.
 //
 // Otherwise is [Temporary] where the message has failed on its way: another provider may reach the number. It is [Recipient] where
 // the provider itself has refused the message: the reason may be its fraud guard, and a second message would move the fraud to the
 // next provider.
-func (c Codes) OfReceipt(code string, otherwise Kind) Kind {
+func (c Codes) OfReceipt(code string, form *regexp.Regexp, otherwise Kind) (string, Kind) {
 	if kind, known := c[code]; known {
-		return kind
+		return code, kind
 	}
-	return otherwise
+	if form.MatchString(code) {
+		return code, otherwise
+	}
+	return "", otherwise
 }
 
 // Error is a failed attempt.

@@ -85,10 +85,24 @@ func TestCodesUnreadable(t *testing.T) {
 }
 
 func TestOfReceipt(t *testing.T) {
-	codes := providers.Codes{"50": providers.Rejected, "0": providers.Unknown}
+	codes := providers.Codes{"50": providers.Rejected, "0": providers.Unknown, "131026": providers.Channel}
 	for _, otherwise := range []providers.Kind{providers.Temporary, providers.Recipient} {
-		for code, want := range map[string]providers.Kind{"50": providers.Rejected, "0": providers.Unknown, "51": otherwise, "": otherwise} {
-			require.Equal(t, want, codes.OfReceipt(code, otherwise), code)
+		for _, test := range []struct {
+			given, code string
+			kind        providers.Kind
+		}{
+			{"50", "50", providers.Rejected},
+			{"0", "0", providers.Unknown},
+			{"131026", "131026", providers.Channel}, // of another form, and in the table
+			{"51", "51", otherwise},
+			{"482913", "", otherwise},
+			{"+447700900123", "", otherwise},
+			{"50\n", "", otherwise},
+			{"", "", otherwise},
+		} {
+			code, kind := codes.OfReceipt(test.given, providers.ErrorCode, otherwise)
+			require.Equal(t, test.code, code, test.given)
+			require.Equal(t, test.kind, kind, test.given)
 		}
 	}
 }

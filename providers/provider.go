@@ -32,6 +32,7 @@ type Receiver interface {
 	//
 	// The error is [ErrForged] if the call doesn't come from the provider, [ErrUnsigned] if the provider must send it again
 	// with a signature, and any other error if it can't be read. No error text may quote the call.
+	// The errors of parsers quote what they found, and must not be passed on.
 	Receipts(r *http.Request, body []byte) ([]Receipt, error)
 	// Setup says what the operator still has to do.
 	Setup() ReceiptSetup
@@ -104,10 +105,10 @@ func Parts(count int) int {
 
 // Receipt is one report about one message.
 type Receipt struct {
-	ID    string // one of [Sent.IDs]
+	ID    string // one of [Sent.IDs], and of the same form: it is logged
 	State State
 	Kind  Kind      // why it failed; not used in other states
-	Code  string    // the provider's own code, if any
+	Code  string    // the provider's own code, if any; it is logged, see [Codes.OfReceipt]
 	At    time.Time // by the provider's clock; zero if unknown
 }
 

@@ -7,6 +7,9 @@ import (
 
 // Wants collects the settings that can't be used, for a Validate method. The zero value has none. The settings are named as in
 // their env tags; given says whether a setting has a value.
+//
+// A setting that is always needed has the tag required:"true", and Validate doesn't repeat it: the loader says that the setting is
+// missing, and drops what Validate says about it. Either and Both are for settings that are needed only together or in place of others.
 type Wants struct{ problems []error }
 
 // That adds a problem if ok is false. Want says what the setting should be, and never quotes its value.
@@ -15,9 +18,6 @@ func (w *Wants) That(ok bool, setting, want string) {
 		w.problems = append(w.problems, Problem{Setting: setting, Want: want})
 	}
 }
-
-// Given wants a setting.
-func (w *Wants) Given(setting string, given bool) { w.That(given, setting, "is missing") }
 
 // Either wants at least one of two settings.
 func (w *Wants) Either(setting string, given bool, other string, otherGiven bool) {

@@ -20,8 +20,6 @@ func TestWants(t *testing.T) {
 		{"nothing wanted", func(*providers.Wants) {}, nil},
 		{"true", func(w *providers.Wants) { w.That(true, "A", "want x") }, nil},
 		{"false", func(w *providers.Wants) { w.That(false, "A", "want x") }, []string{"A: want x"}},
-		{"given", func(w *providers.Wants) { w.Given("A", true) }, nil},
-		{"not given", func(w *providers.Wants) { w.Given("A", false) }, []string{"A: is missing"}},
 		{"either, first", func(w *providers.Wants) { w.Either("A", true, "B", false) }, nil},
 		{"either, second", func(w *providers.Wants) { w.Either("A", false, "B", true) }, nil},
 		{"either, both", func(w *providers.Wants) { w.Either("A", true, "B", true) }, nil},
@@ -34,10 +32,10 @@ func TestWants(t *testing.T) {
 		{"match, empty", func(w *providers.Wants) { w.Match("A", "", digits, "want digits") }, nil},
 		{"no match", func(w *providers.Wants) { w.Match("A", "x", digits, "want digits") }, []string{"A: want digits"}},
 		{"several, in their order", func(w *providers.Wants) {
-			w.Given("B", false)
-			w.Given("A", false)
-			w.Given("B", false)
-		}, []string{"B: is missing", "A: is missing", "B: is missing"}},
+			w.That(false, "B", "want x")
+			w.That(false, "A", "want y")
+			w.That(false, "B", "want z")
+		}, []string{"B: want x", "A: want y", "B: want z"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var w providers.Wants

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -20,12 +24,26 @@ numbers   only in GB, IE
 numbers   not in CU
 numbers   not with +4470
 numbers   not of type voip
-limit     one number: off (only observed)
-limit     one account: 10 at once, then one every 6m (only observed)
-limit     one IP address: off (only observed)
-limit     one prefix: 10 at once, then one every 2h24m (only observed)
-limit     one country: off (only observed)
-limit     all messages but those to confirmed numbers: 1000 at once, then one every 3.6s (only observed)
-limit     all messages: 3000 at once, then one every 1.2s (only observed)
-`)
+`+limitLines(policy.Limits{
+		User:   policy.Limit{Most: 10, Per: time.Hour},
+		Prefix: policy.Limit{Most: 10, Per: 24 * time.Hour},
+		Total:  policy.Limit{Most: 1000, Per: time.Hour},
+		All:    policy.Limit{Most: 3000, Per: time.Hour},
+	}, " (only observed)")+"route     ")
+	require.Contains(t, r.stdout, "\nlimit     one number: off (only observed)\n")
+	require.Contains(t, r.stdout, "\nlimit     one prefix: 10 at once, then one every 2h24m (only observed)\n")
+}
+
+// limitLines returns the lines of smshook check about all limits.
+func limitLines(limits policy.Limits, note string) string {
+	var b strings.Builder
+	for _, l := range limits.List() {
+		fmt.Fprintf(&b, "limit     %s: %s%s\n", l.Rule.Counts(), l.Limit.Words(), note)
+	}
+	return b.String()
+}
+
+// defaultLimitLines returns the lines of smshook check about all limits, where no setting changes any.
+func defaultLimitLines() string {
+	return limitLines(policy.Limits{Phone: policy.Limit{Most: 5, Per: 10 * time.Minute}, User: policy.Limit{Most: 10, Per: time.Hour}}, "")
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -91,4 +92,32 @@ func TestAStoreThatCantBeOpened(t *testing.T) {
 	left, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	require.Len(t, left, 1, "check makes no file")
+}
+
+// A database that can't be reached keeps serve from nothing: messages are sent, and the log and the metrics say why it is missing.
+func TestServeWithoutItsDatabase(t *testing.T) {
+	t.Parallel()
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 201, Body: accepted})
+	addr, admin := freeAddr(t), freeAddr(t)
+	env := serveEnv(twilio.URL, "SMSHOOK_ADDR="+addr, "SMSHOOK_ADMIN_ADDR="+admin, "SMSHOOK_STORE=postgres://smshook:s3cret@127.0.0.1:1/x")
+	r := smshook(t, "", env, "check")
+	require.Equal(t, exitFail, r.code)
+	require.Regexp(t, `(?s)store     SMSHOOK_STORE: .*connection refused`, r.stdout)
+	require.NotContains(t, r.stdout, "s3cret")
+
+	startProcess(t, env...)
+	caller := auth(t, hookSecret)
+	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"15555550100"}}`, hook.NewUUID())
+	seen, err := caller.Call(t.Context(), "http://"+addr+server.HookPath, body)
+	require.NoError(t, err)
+	require.Equal(t, "sees a success", userLine(seen))
+	response, err := caller.HTTP.Get("http://" + admin + "/metrics")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	metrics, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	for _, line := range []string{"smshook_store_away 1", "smshook_store_written_afterwards_total 0", "smshook_store_dropped_total 0"} {
+		require.Contains(t, string(metrics), "\n"+line+"\n")
+	}
+	require.Regexp(t, `(?m)^smshook_store_missed_total [1-9]`, string(metrics))
 }

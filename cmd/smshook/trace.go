@@ -32,8 +32,8 @@ func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip 
 	}
 	fmt.Fprintf(sh.stdout, "number    %v, calling code +%d, country %s, type %s\n", number, number.CallingCode(),
 		cmp.Or(number.Country(), "unknown"), cmp.Or(number.Type(), "unknown"))
-	if settings.LimitIP != (policy.Limit{}) && !policy.Public(from) {
-		fmt.Fprintln(sh.stdout, "ip        not a public address: LIMIT_IP doesn't count it")
+	for _, rule := range settings.PolicySettings().Limits.Uncounted(from) {
+		fmt.Fprintf(sh.stdout, "ip        not a public address: %s doesn't count it\n", strings.ToUpper(rule.String()))
 	}
 	_, verdict := a.Dispatcher.Policy.Ask(policy.Subject{Number: number, IP: from})
 	if !verdict.Allow {

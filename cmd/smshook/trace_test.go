@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -75,36 +77,35 @@ func TestCheckPrintsTheAnswerOfServe(t *testing.T) {
 // Each rule refuses what its setting says, in the whole program.
 func TestPolicySettingsTakeEffect(t *testing.T) {
 	const number, neighbour, other = "447400120001", "447400120002", "447400990001"
-	for _, tt := range []struct {
+	type test struct {
 		settings      []string
 		first, second string
 		user          string // who makes the second request; a makes the first
 		want          string
-	}{
+	}
+	tests := []test{
 		{nil, number, neighbour, "b", "sees a success"},
-		{[]string{"SMSHOOK_LIMIT_PHONE=1/1h"}, number, number, "b", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_USER=1/1h"}, number, other, "a", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_IP=1/1h"}, number, other, "b", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_PREFIX=1/1h"}, number, neighbour, "b", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_COUNTRY=1/1h"}, number, other, "b", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h"}, number, "919876543210", "b", "sees 429 later"},
-		{[]string{"SMSHOOK_LIMIT_ALL=1/1h"}, number, "919876543210", "b", "sees 429 later"},
+		{nil, number, number, "a", "sees a success"},
 		{[]string{"SMSHOOK_LIMIT_TOTAL=1/1h", "SMSHOOK_POLICY=observe"}, number, other, "b", "sees a success"},
 		{[]string{"SMSHOOK_COUNTRIES=GB"}, number, "919876543210", "b", "sees 422 no number"},
 		{[]string{"SMSHOOK_BLOCKED_COUNTRIES=IN", "SMSHOOK_POLICY=observe"}, number, "919876543210", "b", "sees 422 no number"},
 		{[]string{"SMSHOOK_BLOCKED_PREFIXES=4474009"}, number, other, "b", "sees 422 no number"},
 		{[]string{"SMSHOOK_BLOCKED_TYPES=premium_rate"}, number, "449098790000", "b", "sees 422 no number"},
 		{[]string{"SMSHOOK_PHONE_CHECK=valid"}, number, "447700900123", "b", "sees 422 no number"},
-	} {
+	}
+	for _, l := range (policy.Limits{}).List() { // each counts two messages of one account to one number
+		tests = append(tests, test{[]string{"SMSHOOK_" + strings.ToUpper(l.Rule.String()) + "=1/1h"}, number, number, "a", "sees 429 later"})
+	}
+	for _, tt := range tests {
 		t.Run(strings.Join(tt.settings, " "), func(t *testing.T) {
 			t.Parallel()
 			twilio := providertest.NewFake(t)
-			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, append(tt.settings, "SMSHOOK_TEXT_TOO_MANY=later", "SMSHOOK_TEXT_NUMBER=no number")...)...)
+			p := starting(t, []string{"serve"}, serveEnv(twilio.URL, append(tt.settings, "SMSHOOK_TEXT_TOO_MANY=later", "SMSHOOK_TEXT_JUST_SENT=later", "SMSHOOK_TEXT_NUMBER=no number")...)...)
 			caller := auth(t, hookSecret)
 			call := func(user, phone string) string {
 				twilio.Answer(providertest.Answer{Status: 201, Body: accepted})
-				body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","ip_address":"203.0.113.7"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"%s"}}`,
-					hook.NewUUID(), user, phone)
+				body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","ip_address":"203.0.113.7"},"user":{"id":"%s","confirmation_sent_at":"%s"},"sms":{"otp":"028687","phone":"%s"}}`,
+					hook.NewUUID(), user, time.Now().Format(time.RFC3339Nano), phone) // without the time, no second code is sent to one user
 				seen, err := caller.Call(t.Context(), p.url, body)
 				require.NoError(t, err)
 				return userLine(seen)

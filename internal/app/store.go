@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
@@ -45,8 +46,9 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	return s, nil
 }
 
+// storeProblem puts an error of a store in one line: those of pgx have several.
 func storeProblem(err error) error {
-	return providers.Problem{Setting: config.Prefix + "STORE", Want: err.Error()}
+	return providers.Problem{Setting: config.Prefix + "STORE", Want: strings.Join(strings.Fields(err.Error()), " ")}
 }
 
 func (a *App) openSQLite(c config.Config, s *store) error {
@@ -98,7 +100,8 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	watched, stop := context.WithCancel(context.Background())
 	go a.watchStore(watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
-	s.missed = func() uint64 { return shared.Counts().Skipped + shared.Counts().Errors }
+	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }
+	a.metrics.Replica(shared.Away, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {
 		stop()
 		limited, cancel := context.WithTimeout(context.Background(), flushTime)
@@ -166,7 +169,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 		given bool
 		text  string
 	}{
-		{facts.RoundTrip > farAway, "the database is far away: a call waits for two round trips, and for 150ms at most"},
+		{facts.RoundTrip > farAway, "the database is far away: a call with one attempt waits for three round trips, and for 150ms at most"},
 		{facts.Skew.Abs() > maxSkew, fmt.Sprintf("the clocks differ by %s", facts.Skew.Abs().Round(time.Second))},
 		{facts.Tables, fmt.Sprintf("the role %s can read the tables: it needs no more than the role smshook, which smshook migrate makes", facts.Role)},
 		{!facts.Encrypted && !c.Store.Local(), "the connection is not encrypted: add sslmode=verify-full to the address"},

@@ -57,9 +57,9 @@ type Config struct {
 	BlockedTypes     policy.Types     `env:"BLOCKED_TYPES" help:"types of numbers that get no messages: fixed_line, toll_free, premium_rate, shared_cost, voip, personal_number, pager, uan, voicemail"`
 	LimitPhone       policy.Limit     `env:"LIMIT_PHONE" default:"5/10m" help:"rate limit for one number: 5/10m is 5 messages at once, then one every 2 minutes; messages that an account asks for to its own confirmed number are counted apart; off: no limit"`
 	LimitUser        policy.Limit     `env:"LIMIT_USER" default:"10/1h" help:"rate limit for one account, over all numbers, its own confirmed number included"`
-	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"rate limit for one IPv4 address, or one /64 of IPv6; this limit and the next three don't count messages that an account asks for to its own confirmed number"`
-	LimitPrefix      policy.Limit     `env:"LIMIT_PREFIX" default:"off" help:"rate limit for the numbers that differ only in their last four digits"`
-	LimitCountry     policy.Limit     `env:"LIMIT_COUNTRY" default:"off" help:"rate limit for one country"`
+	LimitIP          policy.Limit     `env:"LIMIT_IP" default:"off" help:"rate limit for one IPv4 address, or one /64 of IPv6, except messages that an account asks for to its own confirmed number"`
+	LimitPrefix      policy.Limit     `env:"LIMIT_PREFIX" default:"off" help:"rate limit for the numbers that differ only in their last four digits, except messages to confirmed numbers"`
+	LimitCountry     policy.Limit     `env:"LIMIT_COUNTRY" default:"off" help:"rate limit for one country, except messages to confirmed numbers"`
 	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"rate limit for all messages, except those to confirmed numbers"`
 	LimitAll         policy.Limit     `env:"LIMIT_ALL" default:"off" help:"rate limit for all messages, those to confirmed numbers included: while it is reached, no user gets a code"`
 	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: rate limits refuse nothing, and the log says what they would have refused; COUNTRIES and BLOCKED_… refuse in both cases"`
@@ -71,7 +71,7 @@ type Config struct {
 
 	Store      Store           `env:"STORE" default:"memory" help:"where to keep what has to be remembered: memory (a restart forgets it), sqlite:/data/smshook.db (a file that one replica has for itself) or postgres://user:password@host:5432/database"`
 	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
-	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres there are at most"`
+	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres each replica has at most, beside one that shows that it runs"`
 	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long the store keeps what became of a message, without its text, code and whole number"`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the lowest level that is logged"`

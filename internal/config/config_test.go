@@ -316,6 +316,27 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	}
 }
 
+// Each rate limit has a setting of its own, and the setting changes that limit alone.
+func TestEveryRateLimitHasItsSetting(t *testing.T) {
+	defaults, err := Load(good(), drivers(), false, nil)
+	require.NoError(t, err)
+	for i, l := range defaults.PolicySettings().Limits.List() {
+		name := Prefix + strings.ToUpper(l.Rule.String())
+		c, err := Load(good(name+"=7/30m"), drivers(), false, nil)
+		require.NoError(t, err, "want a field of Config for it")
+		want := defaults.PolicySettings().Limits.List()
+		want[i].Limit = policy.Limit{Most: 7, Per: 30 * time.Minute}
+		require.Equal(t, want, c.PolicySettings().Limits.List(), "%s: want a line in PolicySettings", name)
+	}
+	settings := 0
+	for field := range reflect.TypeFor[Config]().Fields() {
+		if field.Type == reflect.TypeFor[policy.Limit]() {
+			settings++
+		}
+	}
+	require.Len(t, policy.Limits{}.List(), settings, "each setting has a limit")
+}
+
 // An empty variable is an error if its setting protects something, and otherwise counts as unset.
 func TestEmptyVariables(t *testing.T) {
 	own := reflect.TypeFor[Config]()
@@ -333,7 +354,12 @@ func TestEmptyVariables(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"RECEIPT_SECRET", "COUNTRIES", "BLOCKED_COUNTRIES", "BLOCKED_PREFIXES", "BLOCKED_TYPES", "LIMIT_PHONE", "LIMIT_IP", "LIMIT_PREFIX", "LIMIT_COUNTRY", "LIMIT_TOTAL"} {
+	for _, name := range []string{"RECEIPT_SECRET", "COUNTRIES", "BLOCKED_COUNTRIES", "BLOCKED_PREFIXES", "BLOCKED_TYPES"} {
+		require.Contains(t, refused, name)
+		require.Contains(t, refused, name+fileSuffix)
+	}
+	for _, l := range (policy.Limits{}).List() {
+		name := strings.ToUpper(l.Rule.String())
 		require.Contains(t, refused, name)
 		require.Contains(t, refused, name+fileSuffix)
 	}
@@ -476,7 +502,7 @@ func TestDescribe(t *testing.T) {
 		{"PIGEON_REST", "2h", "how long it rests", false},
 		{"PIGEON_KIND", "", "its breed", false},
 		{"PIGEON_RING", "", "the number on its ring", false},
-		{"PIGEON_CODES", "", "your own kinds for the provider's codes: 21610=account, 30007=temporary", false},
+		{"PIGEON_CODES", "", "your own kinds for the provider's error codes, CODE=KIND with commas between them; a KIND is temporary, account, rejected, channel, recipient or unknown", false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")

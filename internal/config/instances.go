@@ -54,7 +54,7 @@ func (i Instance) Prefix() string { return strings.ToUpper(i.Name) + "_" }
 
 // common has the settings that every provider has.
 type common struct {
-	Codes providers.Codes `env:"CODES" help:"your own kinds for the provider's codes: 21610=account, 30007=temporary"`
+	Codes providers.Codes `env:"CODES" help:"your own kinds for the provider's error codes, CODE=KIND with commas between them; a KIND is temporary, account, rejected, channel, recipient or unknown"`
 }
 
 func (i *Instance) load(env *environment, drivers []providers.Driver, dev bool) []error {

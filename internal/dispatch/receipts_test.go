@@ -654,3 +654,58 @@ func phoneOf(t *testing.T, r Request) phone.Number {
 	require.NoError(t, err)
 	return number
 }
+
+// The second instance reports a failure before it has answered. The end of the first late fallback doesn't cancel the second one, which
+// it has just started.
+func TestSecondLateFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(func(posts []*post, _ *setup) { posts[1].silent = time.Second }, "sms", "sms", "sms")
+		require.Equal(t, Accepted, s.ask("1"))
+		s.report("a", "1", providers.StateUndelivered, providers.Temporary)
+		time.Sleep(500 * time.Millisecond)
+		require.Contains(t, s.happened(), "b sends code-1")
+		s.reportAs("b", "1", "1b0", providers.StateUndelivered, providers.Temporary)
+		time.Sleep(10 * time.Second)
+		require.Contains(t, s.happened(), "c sends code-1 to 1")
+		require.NoError(t, s.Drain(t.Context()))
+	})
+}
+
+// slowNews is a ledger whose news of a message to send again reaches the dispatcher late.
+type slowNews struct {
+	ledger.Ledger
+	meanwhile func()
+}
+
+func (l *slowNews) Receipt(ctx context.Context, instance, id string, r providers.Receipt) (ledger.News, error) {
+	news, err := l.Ledger.Receipt(ctx, instance, id, r)
+	if meanwhile := l.meanwhile; news.Resend != nil && meanwhile != nil {
+		l.meanwhile = nil
+		meanwhile()
+	}
+	return news, err
+}
+
+// A message that must not be sent again isn't, also if that is known before its late fallback has begun.
+func TestLateFallbackThatIsStoppedBeforeItBegins(t *testing.T) {
+	for name, meanwhile := range map[string]func(s *stage){
+		"delivered after all": func(s *stage) { s.report("a", "1", providers.StateDelivered, 0) },
+		"the user asks again": func(s *stage) { s.ask("2") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(nil, "sms", "sms")
+				l := &slowNews{Ledger: s.ledger}
+				s.ledger = l
+				require.Equal(t, Accepted, s.ask("1"))
+				time.Sleep(2 * time.Second)
+				l.meanwhile = func() { meanwhile(s) }
+				s.report("a", "1", providers.StateUndelivered, providers.Temporary)
+				time.Sleep(10 * time.Second)
+				require.NotContains(t, s.happened(), "b sends code-1 to 1")
+				require.Empty(t, s.resends.byID)
+				require.NoError(t, s.Drain(t.Context()))
+			})
+		})
+	}
+}

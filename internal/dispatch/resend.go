@@ -29,9 +29,8 @@ func (d *Dispatcher) resend(r *ledger.Resend) {
 		d.resent(r.Message.ID, race.Outcome{})
 		return
 	}
-	ctx, end := d.resends.begin(r.Message.ID)
+	ctx := d.resends.begin(r.Message.ID)
 	d.runner.Go(func() {
-		defer end()
 		f := Fallback{MessageID: r.Message.ID, Instance: r.Instance, Kind: r.Kind}
 		select {
 		case d.slots <- struct{}{}:
@@ -60,33 +59,72 @@ func (d *Dispatcher) resent(id string, raced race.Outcome) {
 		e.Attempts = append(e.Attempts, noted(a))
 	}
 	_, news, _ := d.ledger.End(context.Background(), e)
+	d.resends.end(id, news.Resend != nil)
 	d.tell(news)
 }
 
 // resends are the messages that are being sent again, by their ID.
 type resends struct {
-	mu      sync.Mutex
-	cancels map[string]context.CancelFunc
+	mu   sync.Mutex
+	byID map[string]*resending
 }
 
-// begin returns a context that ends when the message is not to be sent again any more. The caller must call end.
-func (rs *resends) begin(id string) (ctx context.Context, end func()) {
+// maxResends bounds what is remembered of messages that another replica sends again.
+const maxResends = 1 << 12
+
+// resending is the sending of one message again. It may be stopped before it begins: the ledger may say so to another goroutine.
+type resending struct {
+	cancel  context.CancelFunc // nil before it begins
+	stopped bool
+}
+
+// begin returns a context that ends when the message must not be sent again any more. The caller must call end.
+func (rs *resends) begin(id string) context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if rs.cancels == nil {
-		rs.cancels = map[string]context.CancelFunc{}
+	r := rs.of(id)
+	r.cancel = cancel
+	if r.stopped {
+		cancel()
 	}
-	rs.cancels[id] = cancel
-	return ctx, func() { rs.stop(id) }
+	return ctx
 }
 
-// stop ends the sending of a message, if it is under way.
+// stop ends the sending of a message, which is under way or about to begin.
 func (rs *resends) stop(id string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if cancel := rs.cancels[id]; cancel != nil {
-		cancel()
-		delete(rs.cancels, id)
+	if rs.byID[id] == nil && len(rs.byID) >= maxResends {
+		return
 	}
+	r := rs.of(id)
+	r.stopped = true
+	if r.cancel != nil {
+		r.cancel()
+	}
+}
+
+// end notes that the sending has ended, and whether the message is to be sent again once more.
+func (rs *resends) end(id string, again bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r := rs.of(id); r.cancel != nil {
+		r.cancel()
+		r.cancel = nil
+	}
+	if !again {
+		delete(rs.byID, id)
+	}
+}
+
+// of returns what is known of a message. rs.mu is held.
+func (rs *resends) of(id string) *resending {
+	if rs.byID == nil {
+		rs.byID = map[string]*resending{}
+	}
+	if rs.byID[id] == nil {
+		rs.byID[id] = &resending{}
+	}
+	return rs.byID[id]
 }

@@ -75,7 +75,7 @@ func (m *Memory) forget(r *record) {
 	r.Contents = nil
 	for i := range r.Attempts {
 		for _, part := range r.Attempts[i].Parts {
-			delete(m.names, m.hash(name{r.Attempts[i].Instance, part.ID}))
+			delete(m.names, m.hash(Name{r.Attempts[i].Instance, part.ID}))
 		}
 	}
 	if m.sending[r.flow] == r {
@@ -95,7 +95,7 @@ func (m *Memory) Sweep(context.Context) (more bool, news News, err error) {
 	m.trim(now)
 	expired, more := m.messages.expired(now)
 	for _, r := range expired {
-		m.void(r, &news)
+		r.wipe(&news)
 	}
 	news.Reports = append(news.Reports, m.early.old(now)...)
 	m.resume(&news)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/smshook/smshook/internal/policy"
-	"github.com/smshook/smshook/providers"
 )
 
 const (
@@ -81,7 +80,7 @@ func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memo
 		sending:  map[uint64]*record{},
 		newest:   map[uint64]*record{},
 		names:    map[uint64]*record{},
-		early:    earlyReceipts{byName: map[name]*early{}},
+		early:    earlyReceipts{byName: map[Name]*early{}},
 		changing: map[*record]*change{},
 		waiting:  make(chan struct{}, s.MaxWaiting),
 	}
@@ -151,6 +150,8 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	switch {
 	case r.Sending:
 		other = r
+	case m.overtaken(r):
+		return r.refuse(JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
 	case c.Flow.MFA:
@@ -246,6 +247,16 @@ func (r *record) refuse(result Result) Begun {
 // accepted reports whether the message was accepted, and somebody was there to hear it: then its code is the valid one.
 func (r *record) accepted() bool { return r.Result == Accepted && !r.Sending && !r.Left }
 
+// overtaken reports whether a newer message of the flow was answered before a caller has heard of this one: then the newer code is
+// stored, and stays the valid one if this call is refused.
+func (m *Memory) overtaken(r *record) bool {
+	if r.MFA || r.AnsweredAt != 0 || r.Result != Accepted && r.Result != Failed {
+		return false
+	}
+	newest := m.newest[r.flow]
+	return newest != nil && newest != r && newest.AnsweredAt != 0 && newest.ReceivedAt > r.ReceivedAt
+}
+
 // secondTap reports whether a call comes just after a message of its flow was accepted, and was made before the caller had stored
 // that message.
 func (m *Memory) secondTap(r *record) bool {
@@ -310,100 +321,6 @@ func (m *Memory) Attempt(_ context.Context, id string, a Attempt) error {
 	return nil
 }
 
-// End is described at [Ledger].
-func (m *Memory) End(_ context.Context, e Ended) (result Result, news News, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.messages.get(e.ID)
-	if r == nil {
-		return e.Result, news, nil
-	}
-	for _, a := range e.Attempts {
-		m.note(r, a, &news)
-	}
-	if e.Result == Accepted {
-		r.accept(e.Instance)
-	}
-	if e.Resend {
-		r.Resending = false
-		if len(e.Attempts) > 0 { // else a further one would send nothing either
-			m.consider(r, &news)
-		}
-		return e.Result, news, nil
-	}
-	if r.Result != Accepted { // by an attempt of an earlier race, in the meantime
-		r.Result = e.Result
-	}
-	r.Sending, r.Left = false, e.Left
-	if m.sending[r.flow] == r {
-		delete(m.sending, r.flow)
-	}
-	m.changed(r)
-	switch {
-	case r.Result == Accepted && !e.Left:
-		m.answered(r, &news)
-	case r.Result == BadNumber:
-		r.Contents = nil
-	}
-	return r.Result, news, nil
-}
-
-// note notes an attempt, and the receipts that came before its end.
-func (m *Memory) note(r *record, n Attempt, news *News) {
-	a := r.note(n)
-	for _, part := range n.Parts {
-		m.bind(r, a, part.ID)
-		if part.State != 0 { // what receipts have said before is no news
-			r.receive(a, providers.Receipt{ID: part.ID, State: part.State, Kind: n.Kind})
-		}
-		for _, receipt := range m.early.take(name{a.Instance, part.ID}) {
-			m.apply(r, a, receipt, news)
-		}
-	}
-}
-
-// answered notes that a caller has heard that the message was accepted. From here on, the codes of earlier messages of the flow
-// are no longer valid.
-func (m *Memory) answered(r *record, news *News) {
-	r.AnsweredAt = m.now()
-	switch newest := m.newest[r.flow]; {
-	case newest == nil || newest == r:
-		m.newest[r.flow] = r
-	case r.ReceivedAt < newest.ReceivedAt: // a late repeat
-		m.void(r, news)
-	default:
-		m.void(newest, news)
-		m.newest[r.flow] = r
-	}
-	m.consider(r, news)
-}
-
-// void makes sure that a message isn't sent again.
-func (m *Memory) void(r *record, news *News) {
-	r.Contents = nil
-	if r.Resending {
-		news.Void = append(news.Void, r.ID)
-	}
-}
-
-// Late is described at [Ledger].
-func (m *Memory) Late(_ context.Context, id string, a Attempt) (accepted bool, news News, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.messages.get(id)
-	if r == nil {
-		return false, news, nil
-	}
-	m.note(r, a, &news)
-	if a.State == AttemptAccepted && r.Result != Accepted {
-		r.accept(a.Instance)
-		accepted = true
-	}
-	m.changed(r)
-	m.consider(r, &news)
-	return accepted, news, nil
-}
-
 // Decided is described at [Ledger].
 func (m *Memory) Decided(ctx context.Context, id string) (Message, error) {
 	for {
@@ -429,16 +346,6 @@ func (m *Memory) Decided(ctx context.Context, id string) (Message, error) {
 			return undecided, ctx.Err()
 		}
 	}
-}
-
-// consider says that a message is to be sent again if a receipt has made that necessary, and it still makes sense.
-func (m *Memory) consider(r *record, news *News) {
-	failed := r.undelivered(m.now())
-	if failed == nil {
-		return
-	}
-	r.Resending = true
-	news.Resend = &Resend{Message: *r.Contents, Lost: r.Lost, Tried: r.attempts(), Instance: failed.Instance, Kind: failed.Kind}
 }
 
 // Forgotten is described at [Ledger].

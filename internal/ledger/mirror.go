@@ -35,7 +35,9 @@ func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (void []string
 		r.ReceivedAt = begun.FirstAt
 	}
 	for _, a := range begun.Tried {
-		m.note(r, a, new(News))
+		var t Transition
+		r.noteNamed(a, &t)
+		m.follow(r, t, News{}, new(News))
 	}
 	r.Sending, r.Left, r.Lost, r.Result = true, false, begun.Lost, Failed
 	if !c.Flow.MFA {
@@ -69,7 +71,7 @@ func (m *Memory) resending(id string) {
 func (m *Memory) about(instance, id, name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r, _ := m.receiver(instance, id, name); r != nil {
+	if r := m.receiver(instance, id, name); r != nil {
 		return r.ID
 	}
 	return ""
@@ -79,21 +81,14 @@ func (m *Memory) about(instance, id, name string) string {
 func (m *Memory) hear(instance, id string, receipt providers.Receipt) (void []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r, a := m.receiver(instance, id, receipt.ID)
+	r := m.receiver(instance, id, receipt.ID)
 	if r == nil {
 		return nil
 	}
-	m.bind(r, a, receipt.ID)
+	t, heard, _ := r.hear(instance, receipt, m.now())
 	var news News
-	m.apply(r, a, receipt, &news)
+	m.follow(r, t, heard, &news)
 	return news.Void
-}
-
-func (m *Memory) receiver(instance, id, name string) (*record, *Attempt) {
-	if r, a := m.named(instance, name); r != nil {
-		return r, a
-	}
-	return m.unnamed(instance, id)
 }
 
 // record returns the record of a message.

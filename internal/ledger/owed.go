@@ -143,13 +143,13 @@ func (s *Shared) write(ctx context.Context) {
 		if o == nil {
 			return
 		}
-		answer, _, err := exchange(ctx, s, newBox(runsOn), func(ctx context.Context) (e ending, err error) {
+		answer, _, err := exchange(ctx, s, newBox(runsOn), func(ctx context.Context) (e endAnswer, err error) {
 			if w == nil {
 				return o.report(ctx, s.store)
 			}
 			e.news, err = s.store.Write(ctx, *w)
 			return e, err
-		}, func(ending, error) {}) // it is written again, which changes nothing
+		}, func(endAnswer, error) {}) // it is written again, which changes nothing
 		if !answered(err) {
 			s.again(o, err)
 			return
@@ -160,7 +160,7 @@ func (s *Shared) write(ctx context.Context) {
 }
 
 // report notes an end, or a late attempt, in the store.
-func (o *owed) report(ctx context.Context, store Store) (e ending, err error) {
+func (o *owed) report(ctx context.Context, store Store) (e endAnswer, err error) {
 	if o.late != nil {
 		e.accepted, e.news, err = store.Late(ctx, o.ended.ID, *o.late)
 		return e, err

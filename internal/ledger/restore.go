@@ -40,12 +40,12 @@ func (m *Memory) Restore(restored Restored) {
 	m.messages.add(r)
 	for _, a := range r.Attempts {
 		for _, part := range a.Parts {
-			m.names[m.hash(name{a.Instance, part.ID})] = r
+			m.names[m.hash(Name{a.Instance, part.ID})] = r
 		}
 	}
 	if r.AnsweredAt != 0 {
 		if older := m.newest[r.flow]; older != nil {
-			older.Contents = nil // its code is void
+			older.Contents = nil // its code is no longer valid
 		}
 		m.newest[r.flow] = r
 	}
@@ -66,7 +66,7 @@ func (m *Memory) resume(news *News) {
 		id := m.interrupted[0]
 		m.interrupted = m.interrupted[1:]
 		if r := m.messages.get(id); r != nil {
-			m.consider(r, news)
+			r.Consider(m.now(), news)
 		}
 	}
 }

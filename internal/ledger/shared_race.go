@@ -22,8 +22,8 @@ func (s *Shared) Attempt(ctx context.Context, id string, a Attempt) error {
 	return nil
 }
 
-// ending is what a store answers to the end of a race, or of an attempt.
-type ending struct {
+// endAnswer is what a store answers to the end of a race, or of an attempt.
+type endAnswer struct {
 	result   Result
 	accepted bool
 	news     News
@@ -54,10 +54,10 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 }
 
 // report notes an end in the store, now or later.
-func (s *Shared) report(ctx context.Context, b *box, o *owed) (ending, error) {
-	answer, took, err := exchange(context.WithoutCancel(ctx), s, b, func(ctx context.Context) (ending, error) {
+func (s *Shared) report(ctx context.Context, b *box, o *owed) (endAnswer, error) {
+	answer, took, err := exchange(context.WithoutCancel(ctx), s, b, func(ctx context.Context) (endAnswer, error) {
 		return o.report(ctx, s.store)
-	}, func(late ending, err error) {
+	}, func(late endAnswer, err error) {
 		if !answered(err) {
 			s.owe(o)
 			return
@@ -74,7 +74,7 @@ func (s *Shared) report(ctx context.Context, b *box, o *owed) (ending, error) {
 	case !errors.Is(err, errGivenUp):
 		s.owe(o)
 	}
-	return ending{}, err
+	return endAnswer{}, err
 }
 
 // ended lets calls go on that wait here for the end of a race.

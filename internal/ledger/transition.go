@@ -6,8 +6,8 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// The methods below are the transitions of a record for a [Store]: they change the record alone, and say what else the store
-// has to change with it, in one step.
+// The methods below are the transitions of a record. They change the record alone, and say what else a [Memory] or a [Store] has to
+// change with it, in one step.
 
 // KeepEarly is how long a receipt waits for its message, and MaxEarly how many names receipts may wait for.
 const (
@@ -47,7 +47,7 @@ func (m *Message) End(e Ended, now Time) (result Result, t Transition, news News
 	}
 	if e.Resend {
 		m.Resending = false
-		if len(e.Attempts) > 0 { // else it would be in vain again
+		if len(e.Attempts) > 0 { // else there is no instance left
 			m.Consider(now, &news)
 		}
 		return e.Result, t, news
@@ -80,39 +80,49 @@ func (m *Message) Late(a Attempt, now Time) (accepted bool, t Transition, news N
 
 // Receipt is [Ledger.Receipt] for the record. It returns false if the receipt can't be about this message.
 func (m *Message) Receipt(instance string, r providers.Receipt, now Time) (t Transition, news News, about bool) {
+	t, news, about = m.hear(instance, r, now)
+	if about {
+		t.Changed = m.Consider(now, &news) || t.Changed
+	}
+	return t, news, about
+}
+
+// hear notes a receipt, and leaves it to others whether the message is sent again.
+func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transition, news News, about bool) {
 	a := m.Attempt(instance)
-	if a == nil {
+	if a == nil || !a.has(r.ID) && !a.unnamed() {
 		return t, news, false
 	}
-	if !a.has(r.ID) {
-		if !a.unnamed() {
-			return t, news, false
-		}
-		if a.name(r.ID) {
-			t.Changed, t.Names = true, []Name{{instance, r.ID}}
-		}
+	if a.name(r.ID) {
+		t.Changed, t.Names = true, []Name{{instance, r.ID}}
 	}
 	isNews, delivered := m.receive(a, r)
-	if isNews {
-		t.Changed = true
-		news.Reports = append(news.Reports, Report{
-			ID:        m.ID,
-			Number:    m.Number,
-			Country:   m.Country,
-			Instance:  instance,
-			Receipt:   r,
-			Delivered: delivered,
-			After:     now.Sub(m.ReceivedAt),
-		})
+	if !isNews {
+		return t, news, true
 	}
+	t.Changed = true
+	news.Reports = []Report{{
+		ID:        m.ID,
+		Number:    m.Number,
+		Country:   m.Country,
+		Instance:  instance,
+		Receipt:   r,
+		Delivered: delivered,
+		After:     now.Sub(m.ReceivedAt),
+	}}
 	if delivered {
-		m.Contents, t.Wiped = nil, true
-		if m.Resending {
-			news.Void = append(news.Void, m.ID)
-		}
+		t.Wiped = true
+		m.wipe(&news)
 	}
-	t.Changed = m.Consider(now, &news) || t.Changed
 	return t, news, true
+}
+
+// wipe makes sure that the message isn't sent again.
+func (m *Message) wipe(news *News) {
+	m.Contents = nil
+	if m.Resending {
+		news.Void = append(news.Void, m.ID)
+	}
 }
 
 // Consider reports whether the message is to be sent again because of a receipt, and notes that it is.

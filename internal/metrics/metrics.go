@@ -157,8 +157,8 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 
 // Limits adds the counters that the limits keep themselves. It must be called once at most.
 func (m *Metrics) Limits(noSource, forgotten func() uint64) {
-	m.counted("calls_without_source_total", "Calls to which the limit per IP did not apply: the address was missing, or not public.", noSource)
-	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and prefixes that the limits forgot, for lack of room.", forgotten)
+	m.counted("calls_without_source_total", "Calls that the rate limits by IP address did not count: the address was missing, or not public.", noSource)
+	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and the like that the rate limits forgot for lack of room.", forgotten)
 }
 
 // Messages adds the counter that the ledger keeps itself. It must be called once at most.
@@ -168,7 +168,14 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 
 // Store adds what the store counts for itself: operations that did not wait for it any longer.
 func (m *Metrics) Store(missed func() uint64) {
-	m.counted("store_missed_total", "Operations that went on without the store, which was too slow or failed.", missed)
+	m.counted("store_missed_total", "Operations that went on without the store (a file or a database), which was too slow or failed.", missed)
+}
+
+// Replica adds what the ledger of one of several replicas keeps itself. away is called at each scrape. It must be called once at most.
+func (m *Metrics) Replica(away func() bool, written, dropped func() uint64) {
+	m.gauge("store_away", "1 while the database can't be reached: limits, repeats and flows then hold for each replica alone.", nil, away)
+	m.counted("store_written_afterwards_total", "What was decided without the database and was written to it afterwards.", written)
+	m.counted("store_dropped_total", "What was decided without the database and was never written to it: too much had to wait, or the database refused it.", dropped)
 }
 
 // counted adds a counter that is kept elsewhere.
@@ -179,10 +186,13 @@ func (m *Metrics) counted(name, help string, count func() uint64) {
 
 // BreakerState adds one state of an instance's circuit breaker. in is called at each scrape.
 func (m *Metrics) BreakerState(instance, state string, in func() bool) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "smshook_circuit_breaker_state", Help: "1 for the state of an instance's circuit breaker (closed, half-open or open), 0 for the others.",
-		ConstLabels: prometheus.Labels{instanceLabel: instance, "state": state},
-	}, func() float64 {
+	m.gauge("circuit_breaker_state", "1 for the state of an instance's circuit breaker (closed, half-open or open), 0 for the others.",
+		prometheus.Labels{instanceLabel: instance, "state": state}, in)
+}
+
+// gauge adds a gauge that is 1 while in returns true, and 0 otherwise.
+func (m *Metrics) gauge(name, help string, labels prometheus.Labels, in func() bool) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "smshook_" + name, Help: help, ConstLabels: labels}, func() float64 {
 		if in() {
 			return 1
 		}

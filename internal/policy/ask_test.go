@@ -9,26 +9,31 @@ import (
 )
 
 func TestAskReturnsTheChargesInTheOrderOfTheRules(t *testing.T) {
-	limit := func(most int) Limit { return Limit{most, time.Hour} }
-	settings := Settings{Limits: Limits{Phone: limit(1), User: limit(2), IP: limit(3), Prefix: limit(4), Country: limit(5), Total: limit(6), All: limit(7)}}
+	settings := Settings{Limits: everyLimit()}
 	p := New(settings)
 	s := Subject{Number: number(t, "+447400123456"), User: "a", IP: netip.MustParseAddr("203.0.113.7")}
-	summary := func(charges []Charge) (list []Rule) {
+	var all, proven []Limited
+	for i, l := range settings.Limits.List() {
+		all = append(all, l)
+		if !rateLimits[i].unproven {
+			proven = append(proven, l)
+		}
+	}
+	summary := func(charges []Charge) (list []Limited) {
 		for _, c := range charges {
-			require.Equal(t, limit(1+int(c.Rule-PerPhone)), c.Limit)
-			list = append(list, c.Rule)
+			list = append(list, Limited{c.Rule, c.Limit})
 		}
 		return list
 	}
 	charges, verdict := p.Ask(s)
 	require.Equal(t, Verdict{Allow: true}, verdict)
-	require.Equal(t, []Rule{PerPhone, PerUser, PerIP, PerPrefix, PerCountry, InTotal, InAll}, summary(charges))
+	require.Equal(t, all, summary(charges))
 	again, _ := p.Ask(s)
 	require.Equal(t, charges, again, "the same message has the same keys")
 
 	s.Proven = true
 	charges, _ = p.Ask(s)
-	require.Equal(t, []Rule{PerPhone, PerUser, InAll}, summary(charges))
+	require.Equal(t, proven, summary(charges))
 
 	charges, verdict = New(Settings{}).Ask(s)
 	require.Equal(t, Verdict{Allow: true}, verdict)

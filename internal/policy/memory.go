@@ -26,7 +26,7 @@ type Memory struct {
 	start     time.Time
 	seed      maphash.Seed // random, because with a known seed an attacker could fill one shard
 	max       int          // keys in a shard
-	tables    [rules][shards]shard
+	tables    [len(rateLimits)][shards]shard
 	forgotten atomic.Uint64
 }
 
@@ -58,7 +58,7 @@ func (m *Memory) Forgotten() uint64 { return m.forgotten.Load() }
 func (m *Memory) Take(_ context.Context, at time.Time, charges []Charge) (over int, after time.Duration, err error) {
 	now := at.Sub(m.start)
 	// All calls lock in the order of the rules: there can be no deadlock.
-	var locked [rules]*shard // of each charge
+	var locked [len(rateLimits)]*shard // of each charge
 	for i, c := range charges {
 		locked[i] = m.shard(c.Rule, c.Key)
 		locked[i].mu.Lock()
@@ -112,7 +112,7 @@ func (m *Memory) Restore(now time.Time, rule Rule, key uint64, until time.Time) 
 }
 
 func (m *Memory) shard(rule Rule, key uint64) *shard {
-	return &m.tables[rule][maphash.Comparable(m.seed, key)%shards]
+	return &m.tables[rule-firstLimit][maphash.Comparable(m.seed, key)%shards]
 }
 
 // until returns the time until which the key uses up its limit after this charge.

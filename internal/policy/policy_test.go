@@ -365,23 +365,6 @@ func TestReasons(t *testing.T) {
 	require.NoError(t, Verdict{Allow: true}.Reason())
 }
 
-func TestEveryRuleHasItsNames(t *testing.T) {
-	list := Limits{}.List()
-	for rule := None; int(rule) < rules; rule++ {
-		require.NotEmpty(t, rule.String())
-		require.Equal(t, rule.limit(), rule.Counts() != "")
-		if rule.limit() {
-			require.Equal(t, rule, list[rule-PerPhone].Rule)
-		}
-	}
-	require.Len(t, list, maxCharges)
-	limit := func(most int) Limit { return Limit{most, time.Hour} }
-	limits := Limits{Phone: limit(1), User: limit(2), IP: limit(3), Prefix: limit(4), Country: limit(5), Total: limit(6), All: limit(7)}
-	for i, l := range limits.List() {
-		require.Equal(t, limit(i+1), l.Limit)
-	}
-}
-
 func FuzzLists(f *testing.F) {
 	for _, s := range []string{"GB, IE", "+4470,882", "premium_rate", "", ",", "off", "５", "+44"} {
 		f.Add(s, "+447400123456")
@@ -466,9 +449,12 @@ func FuzzSource(f *testing.F) {
 
 func BenchmarkJudge(b *testing.B) {
 	wide := Limit{1_000_000, time.Hour}
-	on := Limits{Phone: wide, User: wide, IP: wide, Prefix: wide, Total: wide, All: wide}
-	country := on
-	country.Country = wide
+	var country Limits
+	for _, row := range rateLimits {
+		*row.limit(&country) = wide
+	}
+	on := country
+	on.Country = Limit{}
 	for _, bm := range []struct {
 		name     string
 		settings Settings

@@ -27,17 +27,16 @@ type starting struct {
 func startingValues(t testing.TB) starting {
 	block := marked(t, "starting values")
 	var s starting
-	fields := map[string]encoding.TextUnmarshaler{
-		"PHONE_CHECK": &s.check,
-		"LIMIT_PHONE": &s.limits.Phone, "LIMIT_USER": &s.limits.User, "LIMIT_IP": &s.limits.IP, "LIMIT_PREFIX": &s.limits.Prefix,
-		"LIMIT_COUNTRY": &s.limits.Country, "LIMIT_TOTAL": &s.limits.Total, "LIMIT_ALL": &s.limits.All,
+	fields := map[string]encoding.TextUnmarshaler{"PHONE_CHECK": &s.check}
+	for _, row := range rateLimits {
+		fields[strings.ToUpper(row.setting)] = row.limit(&s.limits)
 	}
 	for _, set := range regexp.MustCompile(`(?m)^SMSHOOK_(\w+)=(\S+)$`).FindAllStringSubmatch(block, -1) {
 		require.Contains(t, fields, set[1])
 		require.NoError(t, fields[set[1]].UnmarshalText([]byte(set[2])))
 		delete(fields, set[1])
 	}
-	require.Empty(t, fields, "every limit has a starting value")
+	require.Empty(t, fields, "README, Who may be texted: every limit has a starting value, or SMSHOOK_…=off")
 	return s
 }
 
@@ -74,7 +73,7 @@ type figures struct {
 	confirmed, outside, inside tally // people: those who are known, and new ones outside and inside the attacked prefixes
 	noCode                     int   // new ones outside who got no code
 	byCheck                    int   // requests of the attack that PHONE_CHECK refuses
-	byRule, byRuleOfPeople     [rules]int
+	byRule, byRuleOfPeople     map[Rule]int
 	sent                       int // in the two hours, to people and to the attack
 }
 
@@ -90,7 +89,7 @@ func (a attack) run(t testing.TB, s starting) figures {
 	for _, r := range people {
 		confirmed[r.number] = r.person.confirmed
 	}
-	var f figures
+	f := figures{byRule: map[Rule]int{}, byRuleOfPeople: map[Rule]int{}}
 	start := time.Date(2026, 1, 1, 18, 0, 0, 0, time.UTC)
 	for _, r := range all {
 		number, err := s.check.Parse(r.number)
@@ -149,8 +148,8 @@ func (f figures) String() string {
 	fmt.Fprintf(&b, "new, in other prefixes:   %v; without a code %d\n", f.outside, f.noCode)
 	fmt.Fprintf(&b, "new, in attacked ones:    %v\n", f.inside)
 	fmt.Fprintf(&b, "refused by the check      %6d of the attack\n", f.byCheck)
-	for rule := PerPhone; int(rule) < rules; rule++ {
-		fmt.Fprintf(&b, "refused by %-14v %6d of the attack, %4d of users\n", rule, f.byRule[rule], f.byRuleOfPeople[rule])
+	for _, l := range (Limits{}).List() {
+		fmt.Fprintf(&b, "refused by %-14v %6d of the attack, %4d of users\n", l.Rule, f.byRule[l.Rule], f.byRuleOfPeople[l.Rule])
 	}
 	return b.String()
 }

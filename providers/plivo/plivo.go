@@ -32,7 +32,6 @@ type Settings struct {
 var (
 	// A main account or a subaccount: https://github.com/plivo/plivo-python/blob/master/plivo/utils/validators.py
 	authID = regexp.MustCompile(`^[MS]A[0-9A-Z]{18}$`)
-	uuid   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 	// Plivo removes all characters of a sender but letters and digits. The rest may be a number of at most 14 digits, or a
 	// name of at most 11 letters and digits.
@@ -47,13 +46,12 @@ var (
 func (s Settings) Validate() error {
 	var w providers.Wants
 	w.That(authID.MatchString(s.AuthID), "AUTH_ID", "want MA or SA and 18 capital letters and digits")
-	w.Given("AUTH_TOKEN", !s.AuthToken.Empty())
 	w.Either("FROM", s.From != "", "POWERPACK_UUID", s.PowerpackUUID != "")
 	w.That(s.From == "" || s.PowerpackUUID == "", "FROM", "want either a sender or a Powerpack (POWERPACK_UUID), not both")
 	w.That(s.From == "" || sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM",
 		"want a number of at most 14 digits, or a name of at most 11 letters and digits")
 	w.That(!national.MatchString(s.From) || !sender.MatchString(stripped.ReplaceAllString(s.From, "")), "FROM", "want a number with its plus and calling code, such as +15555550100")
-	w.Match("POWERPACK_UUID", s.PowerpackUUID, uuid, "want a UUID")
+	w.Match("POWERPACK_UUID", s.PowerpackUUID, providers.UUID, "want a UUID")
 	return w.Err()
 }
 
@@ -96,7 +94,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	accepted := false
 	for _, id := range queued.MessageUUID {
 		accepted = accepted || id != ""
-		if uuid.MatchString(string(id)) { // anything else may repeat the message, and names are logged
+		if providers.UUID.MatchString(string(id)) { // anything else may repeat the message, and names are logged
 			sent.IDs = append(sent.IDs, string(id))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/smshook/smshook/providers"
@@ -24,9 +23,6 @@ var states = map[string]providers.State{
 
 // rejected is the status of a message that Plivo or the mobile network refuses.
 const rejected = "rejected"
-
-// errorCode is the form of Plivo's codes. Codes are logged, and therefore nothing else may pass as one.
-var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
 
 // Receipts reads a status callback, a form or, from a GET, a query:
 // https://www.plivo.com/docs/messaging/api/message/message-status-callbacks
@@ -51,14 +47,11 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	}
 	receipt := providers.Receipt{ID: id, State: state}
 	if state.Failed() {
-		if code := fields.Get("ErrorCode"); errorCode.MatchString(code) {
-			receipt.Code = code
-		}
 		otherwise := providers.Temporary
 		if status == rejected {
 			otherwise = providers.Recipient
 		}
-		receipt.Kind = codes.OfReceipt(receipt.Code, otherwise)
+		receipt.Code, receipt.Kind = codes.OfReceipt(fields.Get("ErrorCode"), providers.ErrorCode, otherwise)
 	}
 	return []providers.Receipt{receipt}, nil
 }
@@ -67,7 +60,7 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 // name in another field. Today both names are the same.
 func messageUUID(fields url.Values) string {
 	for _, name := range []string{"ParentMessageUUID", "MessageUUID"} {
-		if id := fields.Get(name); uuid.MatchString(id) {
+		if id := fields.Get(name); providers.UUID.MatchString(id) {
 			return id
 		}
 	}

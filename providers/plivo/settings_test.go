@@ -7,14 +7,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
 func TestValidate(t *testing.T) {
 	const (
 		noAccount   = "AUTH_ID: want MA or SA and 18 capital letters and digits"
-		noToken     = "AUTH_TOKEN: is missing"
 		noSender    = "FROM: is missing, and so is POWERPACK_UUID"
 		twoSenders  = "FROM: want either a sender or a Powerpack (POWERPACK_UUID), not both"
 		badSender   = "FROM: want a number of at most 14 digits, or a name of at most 11 letters and digits"
@@ -47,7 +45,6 @@ func TestValidate(t *testing.T) {
 		{"account in small letters", func(s *Settings) { s.AuthID = strings.ToLower(testAccount) }, []string{noAccount}},
 		{"account in a path", func(s *Settings) { s.AuthID = "MA/../0123456789ABCD" }, []string{noAccount}},
 		{"account and a line feed", func(s *Settings) { s.AuthID = testAccount + "\n" }, []string{noAccount}},
-		{"no token", func(s *Settings) { s.AuthToken = providers.Secret{} }, []string{noToken}},
 		{"no sender", from(""), []string{noSender}},
 		{"two senders", func(s *Settings) { s.PowerpackUUID = testPowerpack }, []string{twoSenders}},
 		{"number of 15 digits", from("+155555501001234"), []string{badSender}},
@@ -57,10 +54,10 @@ func TestValidate(t *testing.T) {
 		{"sender of marks alone", from("+-"), []string{badSender}},
 		{"WhatsApp", from("whatsapp:+15555550100"), []string{badSender}},
 		{"powerpack by name", func(s *Settings) { s.From, s.PowerpackUUID = "", "my powerpack" }, []string{noPowerpack}},
-		{"nothing", func(s *Settings) { *s = Settings{} }, []string{noAccount, noToken, noSender}},
+		{"nothing", func(s *Settings) { *s = Settings{} }, []string{noAccount, noSender}},
 		{"all wrong", func(s *Settings) {
 			*s = Settings{AuthID: "x", From: "-", PowerpackUUID: "x"}
-		}, []string{noAccount, noToken, twoSenders, badSender, noPowerpack}},
+		}, []string{noAccount, twoSenders, badSender, noPowerpack}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := basic()

@@ -69,6 +69,7 @@ func Run(t *testing.T, c Provider) {
 		{"the end of the context", endOfContext},
 		{"a context that is over", contextOver},
 		{"echoes", echoes},
+		{"echoes where a name should be", echoedNames},
 		{"concurrent use", concurrentUse},
 		{"check", check},
 	} {

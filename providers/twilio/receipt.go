@@ -2,7 +2,6 @@ package twilio
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/smshook/smshook/providers"
@@ -29,9 +28,6 @@ func stateOf(status string) (state providers.State, known bool) {
 	return state, known
 }
 
-// errorCode is the form of Twilio's codes. Codes are logged, and therefore nothing else may pass as one.
-var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
-
 // Receipts reads a status callback, https://www.twilio.com/docs/messaging/guides/track-outbound-message-status.
 //
 // A receipt has no time: RawDlrDoneDate has only minutes, and its time zone is not documented.
@@ -56,10 +52,7 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	}
 	receipt := providers.Receipt{ID: id, State: state}
 	if state.Failed() {
-		if code := said.fields.Get("ErrorCode"); errorCode.MatchString(code) {
-			receipt.Code = code
-		}
-		receipt.Kind = codes.OfReceipt(receipt.Code, providers.Temporary)
+		receipt.Code, receipt.Kind = codes.OfReceipt(said.fields.Get("ErrorCode"), providers.ErrorCode, providers.Temporary)
 	}
 	return []providers.Receipt{receipt}, nil
 }

@@ -162,7 +162,7 @@ func FuzzReceipts(f *testing.F) {
 		require.True(t, err == nil || receipts == nil)
 		for _, receipt := range receipts {
 			require.Regexp(t, messageSID, receipt.ID)
-			require.Regexp(t, `^[0-9]{0,6}$`, receipt.Code)
+			require.Regexp(t, `^[0-9]{0,5}$`, receipt.Code)
 		}
 	})
 }

@@ -38,7 +38,7 @@ func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (provid
 	if err := answer.Decode(&submitted); err != nil {
 		return providers.Sent{}, err
 	}
-	return answer.Accepted("message_uuid", string(submitted.ID), uuid)
+	return answer.Accepted("message_uuid", string(submitted.ID), providers.UUID)
 }
 
 // body is the body of a request. Vonage finds out itself whether a text needs Unicode.
@@ -103,7 +103,7 @@ func (p *Provider) refused(answer *call.Answer) error {
 }
 
 func (r refusal) code() string {
-	if codeShape.MatchString(string(r.Title)) {
+	if providers.WhatsAppCode.MatchString(string(r.Title)) {
 		return string(r.Title)
 	}
 	if i := strings.LastIndex(string(r.Type), "#"); i >= 0 {

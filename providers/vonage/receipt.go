@@ -3,7 +3,6 @@ package vonage
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
 
 	"github.com/smshook/smshook/providers"
@@ -17,8 +16,6 @@ import (
 const (
 	smsRepeats      = 72 * time.Hour
 	messagesRepeats = 24 * time.Hour
-
-	clockError = 5 * time.Minute // how much Vonage's clock and ours may differ
 )
 
 // Receipts reads a receipt in the form of the API that sends.
@@ -49,8 +46,7 @@ func forged(why string) error { return fmt.Errorf("%w: %s", providers.ErrForged,
 
 // checkTime returns an error if a receipt was signed too long ago, or in the future.
 func checkTime(signed time.Time, repeats time.Duration) error {
-	age := time.Since(signed)
-	if age < -clockError || age > repeats+clockError {
+	if !providers.InTime(signed, repeats) {
 		return forged("its time is too far from ours")
 	}
 	return nil
@@ -58,6 +54,3 @@ func checkTime(signed time.Time, repeats time.Duration) error {
 
 // rejected is the status, in both APIs, of a message that Vonage or the mobile network has refused.
 const rejected = "rejected"
-
-// codeShape is the form of the codes in receipts. Codes are logged, and therefore nothing else may pass as one.
-var codeShape = regexp.MustCompile(`^[0-9]{1,6}$`)

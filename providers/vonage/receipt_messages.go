@@ -42,30 +42,29 @@ func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Rec
 	var why refusal
 	_ = json.Unmarshal(status.Error, &why) // what can't be read is left empty
 	state, known := messageStates[string(status.Status)]
-	if !known || !uuid.MatchString(string(status.ID)) || state.Failed() && noFailure[why.code()] {
+	if !known || !providers.UUID.MatchString(string(status.ID)) || state.Failed() && noFailure[why.code()] {
 		return nil, nil
 	}
 	receipt := providers.Receipt{ID: string(status.ID), State: state}
 	receipt.At, _ = time.Parse(time.RFC3339, string(status.Time))
-	if state.Failed() && codeShape.MatchString(why.code()) {
-		receipt.Code = why.code()
-	}
 	if state.Failed() {
-		receipt.Kind = p.whyUndelivered(string(status.Status), why)
+		receipt.Code, receipt.Kind = p.whyUndelivered(string(status.Status), why)
 	}
 	return []providers.Receipt{receipt}, nil
 }
 
-// whyUndelivered returns the Kind of a failure. The status decides if the code is unknown. What WhatsApp refuses may be sent by SMS.
-func (p *Provider) whyUndelivered(status string, why refusal) providers.Kind {
-	if why.aboutRecipient() {
-		return p.badRecipient()
-	}
+// whyUndelivered returns the Code and the Kind of a failure. The status decides if the code is unknown. What WhatsApp refuses may be sent
+// by SMS.
+func (p *Provider) whyUndelivered(status string, why refusal) (string, providers.Kind) {
 	otherwise := providers.Temporary
 	if status == rejected {
 		otherwise = p.badRecipient()
 	}
-	return p.messagesCodes().OfReceipt(why.code(), otherwise)
+	code, kind := p.messagesCodes().OfReceipt(why.code(), providers.WhatsAppCode, otherwise)
+	if why.aboutRecipient() {
+		kind = p.badRecipient()
+	}
+	return code, kind
 }
 
 // webhookClaims are those of the token that comes with a receipt. The token has no expiry.

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,9 @@ var smsStates = map[string]providers.State{
 	rejected:    providers.StateUndelivered,
 	"expired":   providers.StateUndelivered,
 }
+
+// errCode is the form of the codes in receiptCodes.
+var errCode = regexp.MustCompile(`^err-[0-9]{1,5}$`)
 
 // fields are those of a receipt. The SMS API has no nested ones.
 type fields map[string]string
@@ -51,15 +55,12 @@ func (p *Provider) smsReceipt(r *http.Request, body []byte) ([]providers.Receipt
 	}
 	receipt := providers.Receipt{ID: said["messageId"], State: state}
 	receipt.At, _ = time.Parse(time.DateTime, said["message-timestamp"]) // in UTC, as the field timestamp shows
-	if state.Failed() && codeShape.MatchString(said["err-code"]) {
-		receipt.Code = "err-" + said["err-code"]
-	}
 	if state.Failed() {
 		otherwise := providers.Temporary
 		if said["status"] == rejected {
 			otherwise = providers.Recipient
 		}
-		receipt.Kind = receiptCodes.OfReceipt(receipt.Code, otherwise)
+		receipt.Code, receipt.Kind = receiptCodes.OfReceipt("err-"+said["err-code"], errCode, otherwise)
 	}
 	return []providers.Receipt{receipt}, nil
 }

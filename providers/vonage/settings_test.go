@@ -29,7 +29,6 @@ func TestValidate(t *testing.T) {
 		badPrivateKey = "PRIVATE_KEY: want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line"
 		which         = "API: want sms or messages: the credentials of both are set"
 		badSignature  = "SIGNATURE_SECRET: want the account's signature secret, without spaces or line breaks"
-		noSender      = "FROM: is missing"
 		badSender     = "FROM: want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it"
 		noTemplateYet = "TEMPLATE: is for CHANNEL=whatsapp alone"
 		noLanguageYet = "LANGUAGE: is for CHANNEL=whatsapp alone"
@@ -70,7 +69,7 @@ func TestValidate(t *testing.T) {
 		{"a number in quotes", both(withKey, from(`"15555550100"`)), "sms", []string{badSender}},
 		{"a name and spaces", both(withApplication, from("Acme and Sons")), "messages", nil},
 		{"a name too long", both(withApplication, from("Acme and Daughters")), "messages", []string{badSender}},
-		{"nothing", func(s *Settings) { *s = Settings{} }, "sms", []string{nothing, noSender}},
+		{"nothing", func(s *Settings) { *s = Settings{} }, "sms", []string{nothing, badSender}},
 		{"both, and no API", both(withApplication, alsoKey), "", []string{which}},
 		{"SMS API without key", both(withApplication, viaSMS), "sms", []string{smsNeedsKey}},
 		{"key without secret", both(withKey, func(s *Settings) { s.APISecret = providers.Secret{} }), "sms", []string{noSecret}},
@@ -86,7 +85,7 @@ func TestValidate(t *testing.T) {
 			"messages", []string{badPrivateKey}},
 		{"the path of a private key", both(withApplication, func(s *Settings) { s.PrivateKey = providers.NewSecret("/run/secrets/vonage") }),
 			"messages", []string{badPrivateKey}},
-		{"no sender", both(withKey, func(s *Settings) { s.From = "" }), "sms", []string{noSender}},
+		{"no sender", both(withKey, func(s *Settings) { s.From = "" }), "sms", []string{badSender}},
 		{"template by SMS", both(withApplication, func(s *Settings) { s.Template = "x" }), "messages", []string{noTemplateYet}},
 		{"language by SMS", both(withKey, func(s *Settings) { s.Language = "en" }), "sms", []string{noLanguageYet}},
 		{"WhatsApp by the SMS API", both(withKey, overWhatsApp), "sms", []string{noWhatsApp}},
@@ -95,7 +94,7 @@ func TestValidate(t *testing.T) {
 		{"WhatsApp without language", both(withWhatsApp, func(s *Settings) { s.Language = "" }), "messages", []string{noLanguage}},
 		{"WhatsApp with another kind of language", both(withWhatsApp, func(s *Settings) { s.Language = "pt-BR" }), "messages", []string{noLanguage}},
 		{"WhatsApp from a name", both(withWhatsApp, func(s *Settings) { s.From = "My Shop" }), "messages", []string{notANumber}},
-		{"WhatsApp from nobody", both(withWhatsApp, func(s *Settings) { s.From = "" }), "messages", []string{noSender}},
+		{"WhatsApp from nobody", both(withWhatsApp, func(s *Settings) { s.From = "" }), "messages", []string{notANumber}},
 		{"all wrong", func(s *Settings) {
 			*s = Settings{APIKey: "x", ApplicationID: "x", Channel: "whatsapp", From: "x"}
 		}, "", []string{badKey, noSecret, noApplication, badPrivateKey, which, notANumber, noTemplate, noLanguage}},

@@ -55,19 +55,19 @@ func TestSignedReceipts(t *testing.T) {
 	t.Run("SMS API", func(t *testing.T) {
 		providertest.RunSigned(t, providertest.Signed{
 			Opener: with(withKey, withSignature(testFieldsSecret)),
-			Body:   "messageId=" + testReport + "&status=delivered&err-code=0&msisdn=447700900123",
+			Body:   "messageId=" + testReport + "&status=failed&err-code=3&msisdn=447700900123",
 			Sign:   signFields,
-			Want:   []providers.Receipt{{ID: testReport, State: providers.StateDelivered}},
-			Lasts:  smsRepeats + clockError,
+			Want:   []providers.Receipt{{ID: testReport, State: providers.StateUndelivered, Kind: providers.Recipient, Code: "err-3"}},
+			Lasts:  smsRepeats + providers.ClockError,
 		})
 	})
 	t.Run("Messages API", func(t *testing.T) {
 		providertest.RunSigned(t, providertest.Signed{
 			Opener: with(withApplication, withSignature(testTokenSecret)),
-			Body:   `{"message_uuid":"` + testReport + `","status":"delivered","to":"447700900123","channel":"sms"}`,
+			Body:   `{"message_uuid":"` + testReport + `","status":"rejected","to":"447700900123","channel":"sms","error":{"title":"1240","detail":"blocked"}}`,
 			Sign:   signToken,
-			Want:   []providers.Receipt{{ID: testReport, State: providers.StateDelivered}},
-			Lasts:  messagesRepeats + clockError,
+			Want:   []providers.Receipt{{ID: testReport, State: providers.StateUndelivered, Kind: providers.Recipient, Code: "1240"}},
+			Lasts:  messagesRepeats + providers.ClockError,
 		})
 	})
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // smsID is the form of the SMS API's ids: 0A0000000123ABCD1, or recently a UUID.
-var smsID = regexp.MustCompile(`^[0-9A-Fa-f]{16,20}$|` + uuid.String())
+var smsID = regexp.MustCompile(`^[0-9A-Fa-f]{16,20}$|` + providers.UUID.String())
 
 // part is one part of a message in the SMS API's answer. Each part has its own id and gets its own receipt.
 type part struct {

@@ -40,7 +40,6 @@ const (
 
 var (
 	apiKey = regexp.MustCompile(`^[0-9A-Za-z]{8}$`)
-	uuid   = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
 	number = regexp.MustCompile(`^\+?[0-9]{7,15}$`)
 
 	// A name has a letter in it. Each mobile network decides which other characters it accepts. Vonage removes spaces.
@@ -72,20 +71,19 @@ func (s Settings) Validate() error {
 	}
 	if application {
 		_, err := parseKey(s.PrivateKey)
-		w.That(uuid.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
+		w.That(providers.UUID.MatchString(s.ApplicationID), "APPLICATION_ID", "want the application's UUID")
 		w.That(err == nil, "PRIVATE_KEY", "want the application's private key, RSA of 2048 bits or more, in PEM form from -----BEGIN to the end of its last line")
 	}
 	w.That(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
 	w.That(s.api() != "", "API", "want sms or messages: the credentials of both are set")
-	w.Given("FROM", s.From != "")
 	if s.Channel != whatsApp {
-		w.That(s.From == "" || s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
+		w.That(s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
 		w.That(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
 		w.That(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
 		return w.Err()
 	}
 	w.That(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
-	w.That(s.From == "" || number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
+	w.That(number.MatchString(s.From), "FROM", "want your WhatsApp number, in digits with its country code")
 	w.That(len(s.Template) <= maxTemplate && templateName.MatchString(s.Template), "TEMPLATE", "want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way")
 	w.That(templateLanguage.MatchString(s.Language), "LANGUAGE", "want the template's language, such as en or en_US")
 	return w.Err()

@@ -29,7 +29,6 @@ func TestValidate(t *testing.T) {
 		{"another channel", env{"CHANNEL": "telegram"}, nil},
 
 		{"a channel that is none", env{"CHANNEL": "hunter 2"}, []string{"CHANNEL: want sms, whatsapp, telegram or the like, in small letters and digits"}},
-		{"no URL", env{"URL": ""}, []string{"URL: is missing"}},
 		{"a GET with a body", env{"METHOD": "GET"}, []string{"BODY: a GET has none: put it into the URL, behind a question mark"}},
 		{"nobody to send to", env{"BODY": "text={{ .Code }}&from={{ .From }}"}, []string{"BODY: want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL"}},
 		{"nothing to send", env{"BODY": "to={{ .To }}&from={{ .From }}"}, []string{"BODY: want {{ .Text }} or {{ .Code }} in it, or in the URL"}},

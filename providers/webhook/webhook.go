@@ -47,7 +47,6 @@ var printable = regexp.MustCompile(`^[!-~]*$`)
 // Validate returns every combination that can't work.
 func (s Settings) Validate() error {
 	var w providers.Wants
-	w.Given("URL", s.URL.origin != nil)
 	w.That(s.Method != http.MethodGet || s.Body.empty(), "BODY", "a GET has none: put it into the URL, behind a question mark")
 	if s.URL.origin != nil {
 		w.That(s.has("To", "ToDigits", "ToNational"), "BODY", "want {{ .To }}, {{ .ToDigits }} or {{ .ToNational }} in it, or in the URL")

@@ -136,9 +136,6 @@ func signed(header string, body []byte, secret providers.Secret) bool {
 	return prefixed && err == nil && hmac.Equal(signature, mac.Sum(nil))
 }
 
-// errorCode is the form of Meta's codes. Codes are logged, and therefore nothing else may pass as one.
-var errorCode = regexp.MustCompile(`^[0-9]{1,6}$`)
-
 // receipts returns the receipt in a status, or none if the status is unknown.
 func (s status) receipts() []providers.Receipt {
 	state, known := states[string(s.Status)]
@@ -149,8 +146,7 @@ func (s status) receipts() []providers.Receipt {
 	for _, name := range names(string(s.ID)) {
 		receipt := providers.Receipt{ID: name, State: state, At: s.at()}
 		if state.Failed() {
-			receipt.Code = s.why()
-			receipt.Kind = codes.OfReceipt(receipt.Code, providers.Temporary)
+			receipt.Code, receipt.Kind = codes.OfReceipt(s.why(), providers.WhatsAppCode, providers.Temporary)
 		}
 		receipts = append(receipts, receipt)
 	}
@@ -159,10 +155,10 @@ func (s status) receipts() []providers.Receipt {
 
 // why is the code of the first error.
 func (s status) why() string {
-	if len(s.Errors) > 0 && errorCode.MatchString(string(s.Errors[0].Code)) {
-		return string(s.Errors[0].Code)
+	if len(s.Errors) == 0 {
+		return ""
 	}
-	return ""
+	return string(s.Errors[0].Code)
 }
 
 // at reads the time, in seconds. Others have seen milliseconds, which as seconds would be after the year 5000.

@@ -25,8 +25,10 @@ func TestSignedReceipts(t *testing.T) {
 	providertest.RunSigned(t, providertest.Signed{
 		Opener: with(withSecret),
 		Body: `{"object":"whatsapp_business_account","entry":[{"changes":[{"field":"messages","value":{"metadata":{"phone_number_id":"` +
-			testSender + `"},"statuses":[{"id":"` + testMessage + `","status":"delivered","timestamp":"1777896000"}]}}]}]}`,
+			testSender + `"},"statuses":[{"id":"` + testMessage + `","status":"failed","timestamp":"1777896000","errors":[{"code":131026,"title":"Undeliverable"}]}]}}]}]}`,
 		Sign: signBody,
-		Want: []providers.Receipt{{ID: testName, State: providers.StateDelivered, At: time.Unix(1777896000, 0)}},
+		Want: []providers.Receipt{{
+			ID: testName, State: providers.StateUndelivered, Kind: providers.Channel, Code: "131026", At: time.Unix(1777896000, 0),
+		}},
 	})
 }

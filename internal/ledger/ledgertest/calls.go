@@ -153,6 +153,18 @@ func secondTap(d *desk) {
 	require.True(d, d.begin(d.call("5")).Go)
 }
 
+// The caller of the first message lost its connection, and repeats the call after a second message was answered: Auth has stored the
+// second code.
+func overtaken(d *desk) {
+	first := d.call("1")
+	require.True(d, d.begin(first).Go)
+	d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Left: true, Attempts: []ledger.Attempt{d.accepted("a", "SM1")}})
+	d.clock.Move(500 * time.Millisecond)
+	d.send(d.call("2"), "a", "SM2")
+	require.Equal(d, refused(ledger.JustSent), d.begin(first))
+	require.NotNil(d, d.report("a", "", "SM2", providers.StateFailed, providers.Temporary).Resend, "the second code is the valid one")
+}
+
 func crowded(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
 	mayWait := 16 * d.replicas()

@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		{"a call doesn't wait longer than it has time", noTime},
 		{"a call doesn't wait for a caller who has left", callerLeft},
 		{"a second tap just after the first was accepted is refused", secondTap},
+		{"a message that a newer one has overtaken is refused", overtaken},
 		{"waiting calls are bounded", crowded},
 		{"of many calls of a flow at once, one is sent", flowRush},
 		{"of many repeats at once, one is sent", repeatRush},

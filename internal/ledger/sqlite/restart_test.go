@@ -169,7 +169,7 @@ var restarts = []struct {
 		require.Equal(t, []ledger.Report{{ID: "1", Number: "+4477*****123", Country: "GB", Instance: "a",
 			Receipt: providers.Receipt{ID: "SM1", State: providers.StateUndelivered, Kind: providers.Temporary}}}, news.Reports)
 	}},
-	{"a message whose code is void is not", func(d desk) {
+	{"a message whose code is no longer valid is not", func(d desk) {
 		d.send("1", "a", "SM1")
 		d.move(2 * time.Second)
 		d.send("2", "a", "SM2")

@@ -169,8 +169,8 @@ func (r *rows) restoreSeen(ctx context.Context, since ledger.Time, give func(id 
 // restoreCounters gives the counters to a function that are not over.
 func (r *rows) restoreCounters(ctx context.Context, now time.Time, give func(rule policy.Rule, key uint64, until time.Time)) error {
 	rules := map[string]policy.Rule{}
-	for rule := policy.PerPhone; rule <= policy.InAll; rule++ {
-		rules[rule.String()] = rule
+	for _, limit := range (policy.Limits{}).List() {
+		rules[limit.Rule.String()] = limit.Rule
 	}
 	found, err := r.conn.QueryContext(ctx, `select rule, key, until from counters where until > ?`, now.UnixNano())
 	if err != nil {

@@ -36,7 +36,7 @@ type Ledger struct {
 	rows       *rows
 
 	missed  atomic.Uint64 // operations that went on without the file
-	behind  atomic.Bool   // an operation has waited in vain, and nothing was written since
+	behind  atomic.Bool   // an operation has waited without success, and nothing was written since
 	closing chan struct{}
 	closed  chan error // has the error of the end
 

@@ -197,6 +197,7 @@ declare
   other    smshook.message;
   newest   smshook.message;
   known    boolean;
+  overtaken boolean := false;
   dead     boolean := false;
   unused   boolean;
   behind   text;
@@ -227,10 +228,17 @@ begin
     if m.sending then
       return jsonb_build_object('answer', 'behind', 'behind', m.id);
     end if;
-    if m.result <> 'failed' or m.id = waited and not m.abandoned then
+    if not m.mfa and m.answered_at = 0 and m.result in ('accepted', 'failed') then
+      -- A newer message of the flow was answered before a caller has heard of this one: the newer code is stored, and stays valid.
+      select * into newest from smshook.message where id = f.newest;
+      overtaken := newest.id <> m.id and newest.answered_at > 0 and newest.received_at > m.received_at;
+    end if;
+    if overtaken then
+      m.result := 'just_sent';
+    elsif m.result <> 'failed' or m.id = waited and not m.abandoned then
       answer := jsonb_build_object('answer', 'repeat', 'result', m.result, 'first_at', m.received_at - shift, 'now', now);
       if m.result = 'accepted' then
-        update smshook.message set answered_at = now, version = version + 1 where id = m.id returning * into m;
+        update smshook.message set answered_at = coalesce(nullif(answered_at, 0), now), version = version + 1 where id = m.id returning * into m;
         answer := answer || jsonb_build_object('void', smshook.answered(m));
         answer := answer || jsonb_build_object('record', smshook.record(m));
       end if;
@@ -249,7 +257,7 @@ begin
     if waited is not null then
       select * into other from smshook.message where id = waited;
     end if;
-    if other.result = 'accepted' and not other.sending and not other.abandoned
+    if m.result = 'just_sent' or other.result = 'accepted' and not other.sending and not other.abandoned
       or newest.id <> m.id and newest.known = m.known and m.received_at - newest.answered_at < (p->>'just_sent')::bigint then
       m.result := 'just_sent';
     elsif f.sending <> m.id then

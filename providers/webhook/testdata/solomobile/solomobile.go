@@ -4,6 +4,7 @@ package solomobile
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/smshook/smshook/providers"
@@ -43,6 +44,9 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	return &Provider{s, call.New(d.HTTP, s.Token)}, nil
 }
 
+// messageID is the form of the names in Solo Mobile's documentation. Names are logged, and therefore nothing else may pass as one.
+var messageID = regexp.MustCompile(`^msg_[0-9A-Za-z-]{1,64}$`)
+
 // Send makes one call of send-sms.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
 	body := map[string]string{"to": m.To.Reveal(), "from": p.settings.From, "body": m.Text.Reveal()}
@@ -69,5 +73,5 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	case !said.Success:
 		return providers.Sent{}, answer.Fail(providers.Unknown, "", "the answer doesn't say that it is a success")
 	}
-	return providers.Sent{IDs: []string{string(said.MessageID)}}, nil
+	return answer.Accepted("message_id", string(said.MessageID), messageID)
 }
