@@ -168,7 +168,7 @@ func TestAReplicaIsKilled(t *testing.T) {
 }
 
 // A database that can't be used is no reason not to send.
-func TestServeWithoutItsDatabase(t *testing.T) {
+func TestServeWithADatabaseThatCantBeUsed(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a database server is started")
 	}
