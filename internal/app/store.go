@@ -77,7 +77,10 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 	return nil
 }
 
-// openPostgres doesn't wait for the database: while it can't be reached, the memory decides.
+// warmTime is how long the start waits for connections to the database.
+const warmTime = time.Second
+
+// openPostgres doesn't need the database: while it can't be reached, the memory decides.
 func (a *App) openPostgres(c config.Config, s *store) error {
 	database, err := postgres.Open(c.Store.Postgres.Reveal(), postgres.Settings{
 		Settings:    ledgerSettings(c),
@@ -89,6 +92,9 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	if err != nil {
 		return err
 	}
+	warming, cancel := context.WithTimeout(context.Background(), warmTime)
+	defer cancel()
+	_ = database.Warm(warming) // if the database can't be used, the first sweep says so
 	counter := policy.NewMemory()
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
 	watched, stop := context.WithCancel(context.Background())
@@ -101,6 +107,9 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		limited, cancel := context.WithTimeout(context.Background(), flushTime)
 		defer cancel()
 		err := shared.Flush(limited)
+		if err != nil {
+			err = fmt.Errorf("%w; of the messages that were sent without it, %d could not be written to it", err, shared.Counts().Owed)
+		}
 		database.Close()
 		return err
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -59,18 +60,21 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 		s.counts.skipped.Add(1)
 		return value, 0, ErrAway
 	}
-	answers, givenUp, slow := make(chan answer), make(chan struct{}), false
+	answers, givenUp := make(chan answer), make(chan struct{})
+	var noted sync.Once // the answer, or that there is none
+	note := func(err error) { noted.Do(func() { s.note(number, err) }) }
+	// A call with little time left gives up early, which says nothing about the store.
+	slow := time.AfterFunc(max(left, mostWait), func() { note(errSlow) })
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), runsOn)
 	go func() {
 		defer cancel()
 		var a answer
 		a.value, a.err = guarded(asking, ask)
+		slow.Stop()
 		select {
 		case answers <- a:
 		case <-givenUp:
-			if !slow { // else the failure is noted already
-				s.note(number, a.err)
-			}
+			note(a.err)
 			late(a.value, a.err)
 		}
 	}()
@@ -79,11 +83,12 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 	defer timer.Stop()
 	select {
 	case a := <-answers:
-		s.note(number, a.err)
+		note(a.err)
 		return a.value, time.Since(began), a.err
 	case <-timer.C:
-		slow = true
-		s.note(number, errSlow)
+		if left >= mostWait {
+			note(errSlow)
+		}
 		err = errGivenUp
 	case <-ctx.Done():
 		err = ctx.Err()

@@ -170,7 +170,7 @@ func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt provi
 		return news, err
 	}
 	// The answer that comes too late may say that a message is to be sent again; the receipt that comes again doesn't.
-	news, _, err := exchange(context.WithoutCancel(ctx), s, newBox(mostWait), func(ctx context.Context) (News, error) {
+	news, _, err := exchange(context.WithoutCancel(ctx), s, newBox(receiptTime), func(ctx context.Context) (News, error) {
 		return s.store.Receipt(ctx, instance, id, receipt)
 	}, func(news News, err error) { s.keep(news) })
 	if err != nil {
@@ -196,6 +196,9 @@ func (s *Shared) receiptHere(ctx context.Context, instance, id string, receipt p
 	news, err = s.memory.Receipt(ctx, instance, id, receipt)
 	return news, err, true
 }
+
+// receiptTime is how long the store may take to note a receipt. A provider waits for the answer, and no user does.
+const receiptTime = runsOn / 2
 
 // sweepTime is how long the store may take to forget what is over, and probeTime how long if it is away: no other exchange finds out
 // meanwhile that it is back. No caller waits for either.

@@ -15,46 +15,56 @@ const lockClass = 20821
 // of its own. The lock is gone as soon as the process is; the lease also ends if the host is lost and the database hasn't noticed.
 func (s *Store) stayAlive(ctx context.Context, config *pgx.ConnConfig) {
 	defer close(s.stopped)
-	const most = 8 * time.Second // Supabase bans hosts that come with a wrong password again and again
-	pause := renewEvery
+	const first = 10 * time.Millisecond
+	pause := first
 	for ctx.Err() == nil {
-		if s.holdLock(ctx, config) {
-			pause = renewEvery
+		renewed, err := s.holdLock(ctx, config)
+		if renewed {
+			pause = first
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
+		most := renewEvery
+		if refused(err, "28", "3D", "3F", "42") { // the password, the database, the schema or a grant has to be put right
+			most = refusedFor
+		}
 		pause = min(2*pause, most)
 	}
 }
 
-// holdLock holds the lock, and renews the lease, as long as the connection lasts. It reports whether the lease was renewed.
-func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed bool) {
+// holdLock holds the lock, and renews the lease, as long as the connection lasts. It reports whether the lease was renewed. The error is why the
+// connection has ended, or could not be made; nil if ctx has ended.
+func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed bool, err error) {
+	if err := s.refusal.recent(); err != nil {
+		return false, err
+	}
 	connecting, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
 	conn, err := pgx.ConnectConfig(connecting, config)
 	if err != nil {
-		return false
+		s.refusal.note(err)
+		return false, err
 	}
 	defer closeSoon(ctx, conn)
-	if s.detectPooler(connecting, conn) != nil {
-		return false
+	if err := s.detectPooler(connecting, conn); err != nil {
+		return false, err
 	}
 	locked := s.mode() != pgx.QueryExecModeExec || !s.pooled.Load() && config.Port != transactionPort
 	if locked {
 		if _, err := conn.Exec(connecting, "select pg_advisory_lock($1, $2)", pgx.QueryExecModeExec, lockClass, s.me); err != nil {
-			return false
+			return false, err
 		}
 	}
 	for {
-		if s.renew(ctx, conn, locked) != nil {
-			return renewed
+		if err := s.renew(ctx, conn, locked); err != nil {
+			return renewed, err
 		}
 		renewed = true
 		select {
 		case <-ctx.Done():
-			return renewed
+			return renewed, nil
 		case <-time.After(renewEvery):
 		}
 	}

@@ -60,6 +60,7 @@ type Store struct {
 	pooled   atomic.Bool
 	noCache  bool
 	hints    hints
+	refusal  refusal
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
@@ -93,6 +94,7 @@ func Open(address string, s Settings) (*Store, error) {
 	}
 	// Each connection is asked who is behind it, and must do so before a statement is prepared.
 	config.AfterConnect = store.detectPooler
+	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error { return store.refusal.recent() }
 	store.pool, err = pgxpool.NewWithConfig(context.Background(), config)
 	if err != nil {
 		return nil, errAddress
@@ -101,6 +103,28 @@ func Open(address string, s Settings) (*Store, error) {
 	store.stop = stop
 	go store.stayAlive(ctx, config.ConnConfig.Copy())
 	return store, nil
+}
+
+// Warm makes all connections, and finds out whether the program can work with the schema. Without it, the first calls wait for that. It
+// returns when that is done, when it fails, or when ctx ends.
+func (s *Store) Warm(ctx context.Context) error {
+	if _, err := s.hasher(ctx); err != nil {
+		return err
+	}
+	var held []*pgxpool.Conn // so that the next one is another
+	defer func() {
+		for _, conn := range held {
+			conn.Release()
+		}
+	}()
+	for range s.pool.Config().MaxConns {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return explain(err)
+		}
+		held = append(held, conn)
+	}
+	return nil
 }
 
 // withoutPgbouncer removes pgbouncer=true, which other programs want in the address of a transaction pooler. Postgres knows no such parameter.
@@ -159,6 +183,7 @@ func (s *Store) ask(ctx context.Context, function string, question, answer any) 
 	}
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
+		s.refusal.note(err)
 		return explain(err)
 	}
 	answered := make(chan error, 1)

@@ -166,7 +166,7 @@ func prepare(t Template) error {
 // cluster is a Postgres server of this program's own.
 type cluster struct {
 	address  string
-	lifeline io.Closer // the server ends when this is closed
+	lifeline io.WriteCloser // the server ends when this is closed; orders are written to it
 }
 
 // copy copies a database.
@@ -194,8 +194,22 @@ func binaries() (string, error) {
 }
 
 // babysitter runs a server until its own standard input ends, which it does when this program has ended, however that was. Then
-// it removes the server's folder.
-const babysitter = `dir=$1; shift; "$@" >"$dir/log" 2>&1 </dev/null & server=$!; cat >/dev/null; kill -QUIT $server; wait $server; rm -rf "$dir"`
+// it removes the server's folder. Each line of its input is an order: to stop and start the server, or to send a signal to processes.
+const babysitter = `dir=$1; shift
+begin() { "$@" >>"$dir/log" 2>&1 </dev/null & server=$!; }
+end() { kill -QUIT $server; wait $server; }
+begin "$@"
+frozen=
+while read -r order processes; do
+	case $order in
+	begin) begin "$@" ;;
+	end) end ;;
+	STOP) frozen=$processes; kill -STOP $frozen ;;
+	CONT) kill -CONT $frozen; frozen= ;;
+	esac
+done
+[ -z "$frozen" ] || kill -CONT $frozen
+end; rm -rf "$dir"`
 
 // start makes a cluster and starts it.
 func start() (*cluster, error) {

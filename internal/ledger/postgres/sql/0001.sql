@@ -205,9 +205,10 @@ declare
   answer   jsonb;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + (p->>'lease')::bigint / 2) then
+  -- The replica that asks is alive, also if its session with the lock has just ended. Then only the lease counts, until the replica has a lock again.
+  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + (p->>'lease')::bigint / 2) or not smshook.alive(me, now) then
     insert into smshook.replica as r (id, lease_until, locked) values (me, now + (p->>'lease')::bigint, false)
-    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until);
+    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
   end if;
 
   select * into f from smshook.flow where key = (p->>'flow')::bigint for update;
