@@ -15,7 +15,7 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// An unfinished request that no secret has signed must not keep a process from ending. A verified call is answered.
+// An unfinished request that no secret has signed must not delay the end of a process. A verified call is answered.
 func TestShutdownClosesUnauthenticatedConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := newServer(t, func(ctx context.Context, m providers.Message) (providers.Sent, error) {
