@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -91,6 +92,7 @@ func slowest(calls []*signIn, from, to time.Time) (d time.Duration) {
 // The database stops during calls. Calls go on, and once the database is back, the replicas know of each other's calls again, and of those
 // that each of them has decided alone.
 func TestTheDatabaseStops(t *testing.T) {
+	forCI(t)
 	for name, fault := range map[string]func(*pgtest.Database, testing.TB) func(){
 		"it is frozen":            (*pgtest.Database).Freeze,
 		"it ends, and is started": (*pgtest.Database).Shutdown,
@@ -142,6 +144,7 @@ func TestTheDatabaseStops(t *testing.T) {
 
 // A replica is killed during calls. Auth's next attempts go to the other one.
 func TestAReplicaIsKilled(t *testing.T) {
+	forCI(t)
 	r := newReplicas(t)
 	l := r.steady(t)
 	time.Sleep(2 * time.Second)
@@ -169,6 +172,7 @@ func TestAReplicaIsKilled(t *testing.T) {
 
 // A database that can't be used is no reason not to send.
 func TestServeWithADatabaseThatCantBeUsed(t *testing.T) {
+	forCI(t)
 	if testing.Short() {
 		t.Skip("a database server is started")
 	}
@@ -217,5 +221,12 @@ func TestServeWithADatabaseThatCantBeUsed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// forCI skips a test that waits for faults to pass, for tens of seconds. .ci/run and make soak run it.
+func forCI(t *testing.T) {
+	if os.Getenv("CI") != "true" && os.Getenv("SOAK") == "" {
+		t.Skip("it takes tens of seconds: .ci/run and make soak run it")
 	}
 }
