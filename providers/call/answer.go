@@ -40,7 +40,7 @@ func (a *Answer) Accepted(what, name string, pattern *regexp.Regexp) (providers.
 	if name == "" {
 		return providers.Sent{}, a.Fail(providers.Unknown, "", "no "+what+" in the answer")
 	}
-	if !pattern.MatchString(name) || a.Echoes(name) {
+	if !pattern.MatchString(name) || a.hide.echoesIn(name) {
 		return providers.Sent{}, nil
 	}
 	return providers.Sent{IDs: []string{name}}, nil
@@ -49,6 +49,9 @@ func (a *Answer) Accepted(what, name string, pattern *regexp.Regexp) (providers.
 // Echoes reports whether a text of the answer holds the number, the code, the text or a credential. A name with one of these must
 // not become one of [providers.Sent.IDs], because they are logged.
 func (a *Answer) Echoes(text string) bool { return a.hide.echoes(text) }
+
+// EchoesIn is Echoes for the provider's name of a message.
+func (a *Answer) EchoesIn(name string) bool { return a.hide.echoesIn(name) }
 
 // Fail returns the error of an answer that is a failure of the given kind, with the provider's own code and text.
 func (a *Answer) Fail(kind providers.Kind, code, text string) error {

@@ -94,7 +94,7 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	accepted := false
 	for _, id := range queued.MessageUUID {
 		accepted = accepted || id != ""
-		if providers.UUID.MatchString(string(id)) && !answer.Echoes(string(id)) { // anything else may repeat the message, and names are logged
+		if providers.UUID.MatchString(string(id)) && !answer.EchoesIn(string(id)) { // anything else may repeat the message, and names are logged
 			sent.IDs = append(sent.IDs, string(id))
 		}
 	}
