@@ -11,9 +11,9 @@ import (
 // The garbage collector's own default lets the heap grow to twice what is in use. That is too often while little is in use, and too
 // much memory once all that is remembered is there. So the heap may grow by some room above what is in use, and by maxPercent.
 const (
-	room       = 24 << 20 // bytes
+	room       = 16 << 20 // bytes
 	maxPercent = 400
-	minPercent = 50
+	minPercent = 30
 	// limit is what the program doesn't take more of while it can help it, in bytes.
 	limit = 256 << 20
 )
