@@ -9,9 +9,9 @@ import (
 )
 
 // The garbage collector's own default lets the heap grow to twice what is in use. That is too often while little is in use, and too
-// much memory once all that is remembered is there. So the heap may grow by some room above what is in use, and by maxPercent.
+// much memory once all that is remembered is there. So the heap may grow to a size, and by maxPercent at most.
 const (
-	room       = 16 << 20 // bytes
+	heapSize   = 60 << 20 // bytes
 	maxPercent = 400
 	minPercent = 30
 	// limit is what the program doesn't take more of while it can help it, in bytes.
@@ -54,5 +54,6 @@ func keepRoom(ctx context.Context) {
 
 // percentFor is how much the heap may grow, of so many bytes in use.
 func percentFor(inUse uint64) int {
-	return int(min(maxPercent, max(minPercent, 100*room/max(inUse, 1))))
+	inUse = max(inUse, 1)
+	return int(min(maxPercent, max(minPercent, 100*(max(heapSize, inUse)-inUse)/inUse)))
 }
