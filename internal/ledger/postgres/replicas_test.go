@@ -254,7 +254,7 @@ func TestMixedLoadHasNoDeadlock(t *testing.T) {
 					charges = append(charges, policy.Charge{Rule: rule, Limit: policy.Limit{Most: 1000 + int(rule), Per: time.Minute}, Key: random.Uint64N(3)})
 				}
 				c := call(id, fmt.Sprint("user ", n/4), charges...)
-				c.Stored = id // else it is a second tap
+				c.Stored = id          // else it is a second tap
 				c.Flow.MFA = n%10 == 0 // a call and its repeats have one flow
 				begun, _, err := store.Begin(t.Context(), c, "")
 				if errors.Is(err, ledger.ErrReplayed) { // it waited behind another call at first, for too long
