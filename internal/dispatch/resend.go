@@ -54,10 +54,8 @@ func (d *Dispatcher) resend(r *ledger.Resend) {
 
 // resent notes what came of sending a message again.
 func (d *Dispatcher) resent(id string, raced race.Outcome) {
-	e := ledger.Ended{ID: id, Resend: true, Result: results[raced.Result], Instance: winner(raced.Attempts)}
-	for _, a := range raced.Attempts {
-		e.Attempts = append(e.Attempts, noted(a))
-	}
+	e := ended(id, results[raced.Result], raced)
+	e.Resend = true
 	_, news, _ := d.ledger.End(context.Background(), e)
 	d.resends.end(id, news.Resend != nil)
 	d.tell(news)

@@ -123,10 +123,8 @@ func (d *Dispatcher) end(waiting *party, j job, begun ledger.Begun, raced race.O
 	if result == Failed && d.mayBeSent(waiting, j, begun) {
 		result = Accepted
 	}
-	e := ledger.Ended{ID: j.ID, Result: result, Instance: winner(raced.Attempts), Left: waiting.left()}
-	for _, a := range raced.Attempts {
-		e.Attempts = append(e.Attempts, noted(a))
-	}
+	e := ended(j.ID, result, raced)
+	e.Left = waiting.left()
 	final, news, err := d.ledger.End(context.Background(), e)
 	d.tell(news)
 	if err != nil {
@@ -156,6 +154,15 @@ func (d *Dispatcher) mayBeSent(waiting *party, j job, begun ledger.Begun) bool {
 // maybe reports whether the message of an attempt may have been sent, but it isn't certain.
 func maybe(a ledger.Attempt) bool {
 	return a.State != ledger.AttemptAccepted && a.Kind == providers.Unknown
+}
+
+// ended is the end of a race as the ledger notes it.
+func ended(id string, result Result, raced race.Outcome) ledger.Ended {
+	e := ledger.Ended{ID: id, Result: result, Instance: winner(raced.Attempts)}
+	for _, a := range raced.Attempts {
+		e.Attempts = append(e.Attempts, noted(a))
+	}
+	return e
 }
 
 // noted is an attempt as the ledger notes it.

@@ -41,12 +41,12 @@ func (s *MemoryStore) Receipt(ctx context.Context, instance, id string, r provid
 func (s *MemoryStore) Sweep(ctx context.Context) (bool, News, error) { return s.memory.Sweep(ctx) }
 
 func (s *MemoryStore) Message(_ context.Context, id string) (Message, bool, error) {
-	m, found := s.memory.record(id)
+	m, found := s.memory.Export(id)
 	return m, found, nil
 }
 
 func (s *MemoryStore) Write(ctx context.Context, w Written) (News, error) {
-	if _, found := s.memory.record(w.Call.Message.ID); !found {
+	if _, found := s.memory.Export(w.Call.Message.ID); !found {
 		s.memory.mirror(ctx, w.Call, Begun{Go: true, FirstAt: w.Call.ReceivedAt})
 	}
 	_, news, err := s.memory.End(ctx, w.Ended)

@@ -167,7 +167,7 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	if err != nil || !begun.Go {
 		return begun, nil, err
 	}
-	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.attempts(), m.lost(r)
+	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.CopyAttempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
 	if !c.Flow.MFA {
 		m.sending[r.flow] = r
@@ -316,7 +316,7 @@ func (m *Memory) Attempt(_ context.Context, id string, a Attempt) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.messages.get(id); r != nil {
-		r.begin(a)
+		r.BeginAttempt(a)
 	}
 	return nil
 }

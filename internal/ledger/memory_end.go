@@ -20,6 +20,9 @@ func (m *Memory) End(_ context.Context, e Ended) (result Result, news News, err 
 	}
 	result, t, ended := r.End(e, m.now())
 	m.follow(r, t, ended, &news)
+	if !e.Resend || len(e.Attempts) > 0 { // early receipts may have failed
+		r.Consider(m.now(), &news)
+	}
 	return result, news, nil
 }
 
@@ -33,6 +36,7 @@ func (m *Memory) Late(_ context.Context, id string, a Attempt) (accepted bool, n
 	}
 	accepted, t, late := r.Late(a, m.now())
 	m.follow(r, t, late, &news)
+	r.Consider(m.now(), &news)
 	m.changed(r)
 	return accepted, news, nil
 }
@@ -44,6 +48,7 @@ func (m *Memory) Receipt(_ context.Context, instance, id string, receipt provide
 	if r := m.receiver(instance, id, receipt.ID); r != nil {
 		if t, heard, about := r.Receipt(instance, receipt, m.now()); about {
 			m.follow(r, t, heard, &news)
+			r.Consider(m.now(), &news)
 			return news, nil
 		}
 	}
@@ -54,7 +59,8 @@ func (m *Memory) Receipt(_ context.Context, instance, id string, receipt provide
 }
 
 // follow changes what a transition of a record changes beside the record. It adds the transition's news, and those of the receipts
-// that have waited for the record's new names.
+// that have waited for the record's new names. Whether the message has to be sent again because of these, it leaves to the caller:
+// for a [Shared] ledger, the store decides that.
 func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 	news.add(of)
 	for _, n := range t.Names {
@@ -62,7 +68,7 @@ func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 			m.names[m.hash(n)] = r
 		}
 		for _, receipt := range m.early.take(n) {
-			_, heard, _ := r.Receipt(n.Instance, receipt, m.now())
+			_, heard, _ := r.hear(n.Instance, receipt, m.now())
 			news.add(heard)
 		}
 	}

@@ -56,9 +56,6 @@ type Part struct {
 	State providers.State
 }
 
-// maxParts is how many names of one instance a message may have. No provider lets a text have so many segments.
-const maxParts = 16
-
 // failed reports whether the message won't be delivered by this attempt: without one of its parts it is none.
 func (a *Attempt) failed() bool {
 	return slices.ContainsFunc(a.Parts, func(p Part) bool { return p.State.Failed() })
@@ -103,7 +100,7 @@ func (m *Message) Pending() bool {
 	return slices.ContainsFunc(m.Attempts, func(a Attempt) bool { return a.State == Pending })
 }
 
-// Attempt returns the last attempt of an instance, or nil.
+// Attempt returns the attempt of an instance, of which there is one at most, or nil.
 func (m *Message) Attempt(instance string) *Attempt {
 	for i := range m.Attempts {
 		if m.Attempts[i].Instance == instance {
@@ -113,8 +110,8 @@ func (m *Message) Attempt(instance string) *Attempt {
 	return nil
 }
 
-// begin notes that an instance is about to be called, for the first time or again.
-func (m *Message) begin(n Attempt) *Attempt {
+// BeginAttempt notes that an instance is about to be called, for the first time or again.
+func (m *Message) BeginAttempt(n Attempt) *Attempt {
 	a := m.Attempt(n.Instance)
 	if a == nil {
 		m.Attempts = append(m.Attempts, Attempt{Instance: n.Instance})
@@ -124,8 +121,8 @@ func (m *Message) begin(n Attempt) *Attempt {
 	return a
 }
 
-// attempts returns a copy of the attempts, that doesn't change with the record.
-func (m *Message) attempts() []Attempt {
+// CopyAttempts returns a copy of the attempts that doesn't change with the record.
+func (m *Message) CopyAttempts() []Attempt {
 	copied := slices.Clone(m.Attempts)
 	for i := range copied {
 		copied[i].Parts = slices.Clone(copied[i].Parts)
@@ -136,7 +133,7 @@ func (m *Message) attempts() []Attempt {
 // copy returns the record as it is now.
 func (m *Message) copy() Message {
 	copied := *m
-	copied.Attempts = m.attempts()
+	copied.Attempts = m.CopyAttempts()
 	return copied
 }
 
@@ -161,7 +158,7 @@ func (m *Message) interrupt() {
 func (m *Message) note(n Attempt) *Attempt {
 	a := m.Attempt(n.Instance)
 	if a == nil {
-		a = m.begin(n)
+		a = m.BeginAttempt(n)
 	}
 	if n.BegunAt < a.BegunAt && n.State != AttemptAccepted {
 		return a
@@ -181,7 +178,7 @@ func (m *Message) note(n Attempt) *Attempt {
 
 // name notes an instance's name for the message, and reports whether it is new.
 func (a *Attempt) name(id string) bool {
-	if len(a.Parts) == maxParts || a.has(id) {
+	if len(a.Parts) == providers.MostParts || a.has(id) {
 		return false
 	}
 	a.Parts = append(a.Parts, Part{ID: id})

@@ -90,14 +90,3 @@ func (m *Memory) hear(instance, id string, receipt providers.Receipt) (void []st
 	m.follow(r, t, heard, &news)
 	return news.Void
 }
-
-// record returns the record of a message.
-func (m *Memory) record(id string) (record Message, found bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	r := m.messages.get(id)
-	if r == nil {
-		return Message{}, false
-	}
-	return r.copy(), true
-}

@@ -183,7 +183,7 @@ func (s *Shared) nextOwed() (*owed, *Written) {
 			return s.take(i), nil
 		}
 		w := &Written{Call: c.call, Ended: o.ended}
-		if r, found := s.memory.record(o.ended.ID); found {
+		if r, found := s.memory.Export(o.ended.ID); found {
 			if r.Sending || r.Resending {
 				continue
 			}

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	// keepEarly is how long a receipt waits for its message: providers are known to report before they answer.
-	keepEarly = 10 * time.Second
-	maxEarly  = 1 << 12 // messages, each with one receipt for every state at most
+	// KeepEarly is how long a receipt waits for its message: providers are known to report before they answer.
+	KeepEarly = 10 * time.Second
+	MaxEarly  = 1 << 12 // messages, each with one receipt for every state at most
 )
 
 // early are the receipts for one name that no message is known by yet.
@@ -29,7 +29,7 @@ type earlyReceipts struct {
 func (e *earlyReceipts) keep(n Name, r providers.Receipt, now Time) bool {
 	known := e.byName[n]
 	if known == nil {
-		if len(e.byName) == maxEarly {
+		if len(e.byName) == MaxEarly {
 			return false
 		}
 		known = &early{n, now, map[providers.State]providers.Receipt{}}
@@ -52,7 +52,7 @@ func (e *earlyReceipts) take(n Name) map[providers.State]providers.Receipt {
 
 // old returns the receipts that have waited long enough. They wait no longer.
 func (e *earlyReceipts) old(now Time) (reports []Report) {
-	for len(e.byAge) > 0 && now.Sub(e.byAge[0].at) >= keepEarly {
+	for len(e.byAge) > 0 && now.Sub(e.byAge[0].at) >= KeepEarly {
 		oldest := e.byAge[0]
 		e.byAge[0], e.byAge = nil, e.byAge[1:]
 		if e.byName[oldest.name] != oldest { // taken

@@ -115,7 +115,7 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 
 // Decided is described at [Ledger].
 func (s *Shared) Decided(ctx context.Context, id string) (Message, error) {
-	m, _ := s.memory.record(id)
+	m, _ := s.memory.Export(id)
 	for {
 		now, known := s.message(ctx, id)
 		if known {
@@ -137,7 +137,7 @@ func (s *Shared) Decided(ctx context.Context, id string) (Message, error) {
 // message returns the record of a message as the store has it, or else as the memory has it. It is not known if ctx has ended before
 // the store has answered.
 func (s *Shared) message(ctx context.Context, id string) (m Message, known bool) {
-	here, known := s.memory.record(id)
+	here, known := s.memory.Export(id)
 	_, b, decidedHere := s.call(id)
 	if decidedHere {
 		return here, known

@@ -9,12 +9,6 @@ import (
 // The methods below are the transitions of a record. They change the record alone, and say what else a [Memory] or a [Store] has to
 // change with it, in one step.
 
-// KeepEarly is how long a receipt waits for its message, and MaxEarly how many names receipts may wait for.
-const (
-	KeepEarly = keepEarly
-	MaxEarly  = maxEarly
-)
-
 // JustSentFor is how long after a message was accepted another call of its flow is refused that was made without knowing of it.
 const JustSentFor time.Duration = justSent
 
@@ -23,18 +17,12 @@ type Transition struct {
 	Changed  bool   // the record
 	Names    []Name // that have to lead to the record from now on
 	Ended    bool   // the flow has no message that is being sent
-	Answered bool   // the message becomes the newest of its flow, unless a newer one is; of the two, the older is void
+	Answered bool   // the message becomes the newest of its flow, unless a newer one is; the code of the older of the two is no longer valid
 	Wiped    bool   // the contents are to be deleted
 }
 
 // Name is an instance's name for a message.
 type Name struct{ Instance, ID string }
-
-// BeginAttempt notes that an instance is about to be called.
-func (m *Message) BeginAttempt(a Attempt) { m.begin(a) }
-
-// CopyAttempts returns a copy of the attempts that doesn't change with the record.
-func (m *Message) CopyAttempts() []Attempt { return m.attempts() }
 
 // End is [Ledger.End] for the record.
 func (m *Message) End(e Ended, now Time) (result Result, t Transition, news News) {
@@ -132,7 +120,7 @@ func (m *Message) Consider(now Time, news *News) bool {
 		return false
 	}
 	m.Resending = true
-	news.Resend = &Resend{Message: *m.Contents, Lost: m.Lost, Tried: m.attempts(), Instance: failed.Instance, Kind: failed.Kind}
+	news.Resend = &Resend{Message: *m.Contents, Lost: m.Lost, Tried: m.CopyAttempts(), Instance: failed.Instance, Kind: failed.Kind}
 	return true
 }
 
@@ -140,7 +128,7 @@ func (m *Message) Consider(now Time, news *News) bool {
 // became of them is unknown. It returns the attempts for the route of the next race. There they failed for a time: the message is sent again by an
 // instance that was not tried, or else by the same one. A second message is better than none.
 func (m *Message) TakeOver() (tried []Attempt) {
-	tried = m.attempts()
+	tried = m.CopyAttempts()
 	for i := range tried {
 		if tried[i].State == Pending {
 			tried[i].State, tried[i].Kind = AttemptFailed, providers.Temporary

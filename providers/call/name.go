@@ -25,7 +25,6 @@ func (s scrubber) echoesIn(name string) bool {
 	if code := s.message.Code.Reveal(); code != "" && holds(digits, code) {
 		return true
 	}
-	const telling = 6 // this many digits of a number identify it
 	for number := s.number(); len(number) >= telling; number = number[1:] {
 		if holds(digits, number[:telling]) {
 			return true

@@ -194,6 +194,9 @@ func (m mask) apply(text string) string {
 // echoes reports whether a text holds a secret.
 func (s scrubber) echoes(text string) bool { return s.newMask().apply(plain(text)) != text }
 
+// telling is how many digits of a number identify it.
+const telling = 6
+
 // forms returns a text as it is written in URLs, JSON, HTML and headers, in Base64 and hexadecimal digits, and backwards.
 func forms(text string) []string {
 	if text == "" {
@@ -262,7 +265,6 @@ func (s scrubber) tellsCode(digits string) bool {
 }
 
 func (s scrubber) tellsNumber(digits string) bool {
-	const telling = 6 // this many digits of a number identify it
 	number := s.number()
 	if len(digits) < telling || len(number) < telling {
 		return false
