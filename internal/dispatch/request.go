@@ -21,6 +21,7 @@ type Request struct {
 	Text       providers.Secret // the whole text, if the caller has written it; else empty
 	Locale     string           // the language the user asked for, as a BCP 47 tag; may be empty
 	MFA        bool             // the code is a second factor
+	Channel    string           // the only channel that the caller wants, such as voice; empty for any
 	IP         netip.Addr       // of the user; the zero Addr if it isn't known
 	Proven     bool             // the account has shown before that the number is its own
 	LastSignIn string           // when the user last signed in; only compared with that of another request
@@ -30,7 +31,9 @@ type Request struct {
 }
 
 func (r Request) flow() ledger.Flow {
-	return ledger.Flow{User: r.User, Number: strings.TrimPrefix(r.Phone.Reveal(), "+"), MFA: r.MFA}
+	// A text that the caller has written replaces no other message: such messages don't wait for each other.
+	alone := r.MFA || !r.Text.Empty()
+	return ledger.Flow{User: r.User, Number: strings.TrimPrefix(r.Phone.Reveal(), "+"), MFA: alone}
 }
 
 // subject is what the policy judges of a request.

@@ -74,6 +74,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	return begun, err
 }
 
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route has the channel of the request.
+var ErrNoChannel = errors.New("no instance for this number has the channel that the caller wants")
+
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
 	errJustSent = errors.New("another request for the same number has just been accepted")
@@ -96,9 +99,10 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
+	route := ofChannel(d.route(j.number, begun.Lost), j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
-		Route:      forRepeat(d.route(j.number, begun.Lost), begun.Tried),
+		Route:      forRepeat(route, begun.Tried),
 		ReceivedAt: j.ReceivedAt,
 		Deadline:   d.settings.deadline(j.Request, begun.FirstAt.Time()),
 		Lost:       begun.Lost,
@@ -106,6 +110,9 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 		Late:       d.late,
 	})
 	over = true
+	if len(route) == 0 {
+		return raced, ErrNoChannel
+	}
 	if len(raced.Attempts) == 0 {
 		return raced, errNoStart
 	}

@@ -70,7 +70,8 @@ type Call struct {
 // Flow is one user's way to one number. Two codes of one flow are of no use: Auth stores one, and only the code that was stored
 // last works. So at most one message of a flow is being sent at a time.
 //
-// Auth keeps the code of each MFA challenge apart. Such messages have a flow of their own, and don't wait for each other.
+// Auth keeps the code of each MFA challenge apart, and a text that the caller has written replaces no other. Such messages have a flow of
+// their own, and don't wait for each other.
 type Flow struct {
 	User, Number string
 	MFA          bool
