@@ -53,6 +53,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	a.store.sealer.Replace(c.StoreSecrets()...)
 	a.Server.Keys.Store(keys)
 	a.warnOfUnsigned(c)
+	a.publish(applied(a.settings, c))
 	return nil
 }
 

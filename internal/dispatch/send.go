@@ -65,7 +65,7 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
-		Observe:    d.settings.Policy.Observe,
+		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
 	if err != nil && ctx.Err() != nil {
