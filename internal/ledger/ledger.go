@@ -135,9 +135,9 @@ type Report struct {
 	Number    string // masked
 	Country   string
 	Instance  string
-	Receipt   providers.Receipt
-	Delivered bool          // with this receipt, and not before, the whole message is on the phone
-	After     time.Duration // since the call was received
+	Receipt   providers.Receipt // without its ID: WhatsApp's contain the phone number
+	Delivered bool              // with this receipt, and not before, the whole message is on the phone
+	After     time.Duration     // since the call was received
 }
 
 // Resend is a message that is to be sent again since a receipt says that it won't be delivered: a late fallback.

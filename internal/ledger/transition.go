@@ -89,20 +89,21 @@ func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transi
 		return t, news, true
 	}
 	t.Changed = true
-	news.Reports = []Report{{
-		ID:        m.ID,
-		Number:    m.Number,
-		Country:   m.Country,
-		Instance:  instance,
-		Receipt:   r,
-		Delivered: delivered,
-		After:     now.Sub(m.ReceivedAt),
-	}}
+	report := report(instance, r)
+	report.ID, report.Number, report.Country = m.ID, m.Number, m.Country
+	report.Delivered, report.After = delivered, now.Sub(m.ReceivedAt)
+	news.Reports = []Report{report}
 	if delivered {
 		t.Wiped = true
 		m.wipe(&news)
 	}
 	return t, news, true
+}
+
+// report returns the report of a receipt for no known message.
+func report(instance string, r providers.Receipt) Report {
+	r.ID = ""
+	return Report{Instance: instance, Receipt: r}
 }
 
 // wipe makes sure that the message isn't sent again.
