@@ -18,7 +18,8 @@ type MemoryQueue struct {
 	serials map[string][]*queued // that have not ended, in their order; only the first of them is waiting
 	flows   map[string]*queuedFlow
 	kept    queueHeap // that have ended, by when they are forgotten
-	put     int64     // how many items were put
+	puts    int64     // how many items were put
+	claims  int64     // how many items were claimed
 	bytes   int       // of bodies
 	changed chan struct{}
 }
@@ -35,7 +36,8 @@ type queued struct {
 	n        int64 // counts the items
 	putAt    Time
 	state    ItemState
-	claims   int
+	claims   int   // how often it was claimed
+	claim    int64 // the last of them
 	forgetAt Time
 
 	in    *queueHeap // nil for one that is claimed, or behind others of its serial
@@ -109,8 +111,8 @@ func (q *MemoryQueue) Put(_ context.Context, items ...Item) error {
 		if q.byID[i.ID] != nil {
 			continue
 		}
-		q.put++
-		e := &queued{Item: i, n: q.put, putAt: now}
+		q.puts++
+		e := &queued{Item: i, n: q.puts, putAt: now}
 		q.byID[i.ID] = e
 		q.bytes += len(i.Body)
 		if i.Flow != "" {
@@ -159,11 +161,13 @@ func (q *MemoryQueue) Claim(_ context.Context, topics []Topic, most int) (claime
 		next.in.remove(next)
 		next.state = ItemClaimed
 		next.claims++
+		q.claims++
+		next.claim = q.claims
 		claimed = append(claimed, Claimed{
 			Item:      next.Item,
 			PutAt:     next.putAt,
 			Tries:     next.claims - 1,
-			Claim:     int64(next.claims),
+			Claim:     next.claim,
 			Overtaken: next.Flow != "" && q.flows[next.Flow].newest > next.n,
 		})
 	}
@@ -175,7 +179,7 @@ func (q *MemoryQueue) End(_ context.Context, c Claimed, end ItemEnd) (held bool,
 	now := q.lock()
 	defer q.mu.Unlock()
 	e := q.byID[c.ID]
-	if e == nil || e.state != ItemClaimed || int64(e.claims) != c.Claim {
+	if e == nil || e.state != ItemClaimed || e.claim != c.Claim {
 		return false, nil
 	}
 	if state := end.Ended(); state != ItemWaiting {

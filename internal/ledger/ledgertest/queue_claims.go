@@ -115,6 +115,13 @@ func fenced(b *bench) {
 	}
 	b.endHeld(ledger.Claimed{Item: b.item("unknown"), Claim: second.Claim}, ledger.ItemEnd{Again: b.now()}, false)
 	b.due()
+	b.put(b.item("b"))
+	first = b.claimOne()
+	b.end(first, ledger.ItemEnd{})
+	b.put(b.item("b"))
+	second = b.claimOne()
+	b.endHeld(first, ledger.ItemEnd{}, false)
+	b.end(second, ledger.ItemEnd{})
 }
 
 // The claims of a process that was killed are handed out to another one within 2 s, and the old ones end nothing.
