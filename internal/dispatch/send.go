@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
@@ -22,7 +23,7 @@ type job struct {
 
 // message is all that an instance is to be given.
 func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
-	text := d.texts.Load().Render(r.Locale, r.Code)
+	text := d.text(r)
 	m := providers.Message{
 		ID:       r.ID,
 		To:       number.E164(),
@@ -37,6 +38,14 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		m.Life = d.settings.CodeLife
 	}
 	return m
+}
+
+// text is what the message says.
+func (d *Dispatcher) text(r Request) message.Text {
+	if r.Text.Empty() {
+		return d.texts.Load().Render(r.Locale, r.Code)
+	}
+	return message.Written(r.Text)
 }
 
 // begin asks the ledger whether the message is to be sent.
