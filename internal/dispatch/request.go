@@ -21,10 +21,12 @@ type Request struct {
 	Text       providers.Secret // the whole text, if the caller has written it; else empty
 	Locale     string           // the language the user asked for, as a BCP 47 tag; may be empty
 	MFA        bool             // the code is a second factor
+	Kind       Kind             // what the code is for, if the caller says so
 	IP         netip.Addr       // of the user; the zero Addr if it isn't known
 	Proven     bool             // the account has shown before that the number is its own
 	LastSignIn string           // when the user last signed in; only compared with that of another request
 	Stored     string           // which messages the caller's record of the user knew of when it made the request; only compared
+	AskedAt    time.Time        // when the caller made the request, by its own clock; zero if that is not known
 	ReceivedAt time.Time        // the budget counts from here
 	Spent      time.Duration    // how long the caller had waited when the request was received; 0 if that is not known
 }
@@ -37,6 +39,12 @@ func (r Request) flow() ledger.Flow {
 func (r Request) subject(number phone.Number) policy.Subject {
 	return policy.Subject{Number: number, User: r.User, IP: r.IP, Proven: r.Proven}
 }
+
+// Kind is what a code is for.
+type Kind = ledger.Kind
+
+// ParseKind returns the Kind of a name.
+func ParseKind(name string) (Kind, bool) { return ledger.ParseKind(name) }
 
 // Result is what became of a request.
 type Result = ledger.Result

@@ -57,6 +57,7 @@ func refuseHook(w *response, status int, reason error) {
 func writeReply(w *response, r hook.Reply) { writeJSON(w, r.Status, r.Body) }
 
 func request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
+	kind, _ := dispatch.ParseKind(p.Kind())
 	return dispatch.Request{
 		ID:         id,
 		User:       p.User.ID,
@@ -64,10 +65,12 @@ func request(p hook.Payload, id string, header http.Header, receivedAt time.Time
 		Code:       p.SMS.OTP,
 		Locale:     string(p.User.Locale),
 		MFA:        p.SMS.Type == hook.MFA,
+		Kind:       kind,
 		IP:         p.IP(),
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Stored:     p.User.Stored(),
+		AskedAt:    p.AskedAt(),
 		ReceivedAt: receivedAt,
 		Spent:      p.Spent(header, receivedAt),
 	}
