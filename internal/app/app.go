@@ -64,7 +64,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
 	a.publish(c)
 	if a.store.database != nil {
