@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -60,6 +61,7 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 	counter := policy.NewMemory()
 	file, err := sqlite.Open(sqlite.Options{
 		Path:     c.Store.SQLite,
+		Full:     c.Store.Full,
 		Settings: ledgerSettings(c),
 		Keep:     c.Keep,
 		Sealer:   s.sealer,
@@ -85,6 +87,11 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 // warmTime is how long the start waits for connections to the database.
 const warmTime = time.Second
 
+// unverified is the warning of an address that says to trust whoever answers. https://supabase.com/docs/guides/database/psql has where the
+// certificate is.
+const unverified = "the database is on another machine, and nothing proves that it is the right one: whoever is between could read the password; " +
+	"add sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of its CA (on Supabase: in the dashboard, Database Settings, SSL Configuration)"
+
 // openPostgres doesn't need the database: while it can't be reached, the memory decides.
 func (a *App) openPostgres(c config.Config, s *store) error {
 	database, err := postgres.Open(c.Store.Postgres.Reveal(), postgres.Settings{
@@ -96,6 +103,9 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	})
 	if err != nil {
 		return err
+	}
+	if postgres.Unverified(c.Store.Postgres.Reveal()) {
+		a.log.Warn().Msg(storeProblem(errors.New(unverified)).Error())
 	}
 	warming, cancel := context.WithTimeout(context.Background(), warmTime)
 	defer cancel()
@@ -181,7 +191,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 		{facts.Skew.Abs() > maxSkew, fmt.Sprintf("the clocks differ by %s", facts.Skew.Abs().Round(time.Second))},
 		{facts.Tables, fmt.Sprintf("the role %s can read the tables: it needs no more than the role smshook, which smshook migrate makes", facts.Role)},
 		{facts.Held, "the database is a copy of another one: what waited in it to be sent is held until smshook migrate -resume"},
-		{!facts.Encrypted && !c.Store.Local(), "the connection is not encrypted: add sslmode=verify-full to the address"},
+		{postgres.Unverified(c.Store.Postgres.Reveal()), unverified},
 	} {
 		if warning.given {
 			found += "; " + warning.text

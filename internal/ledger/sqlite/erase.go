@@ -26,7 +26,7 @@ func Erase(ctx context.Context, path string, e ledger.Erasure) (erased int, err 
 	if !exists {
 		return 0, ErrNoFile
 	}
-	db, conn, err := connect(ctx, path)
+	db, conn, err := connect(ctx, path, true)
 	if err != nil {
 		return 0, reason(err)
 	}
