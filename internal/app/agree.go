@@ -15,8 +15,12 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// agreeEvery is how often a replica tells its settings to the others, and asks for theirs.
-const agreeEvery = 2 * time.Second
+const (
+	// agreeEvery is how often a replica tells its settings to the others, and asks for theirs.
+	agreeEvery = 2 * time.Second
+	// sweepEvery is how often what is old is looked for where there are no calls.
+	sweepEvery = 10 * time.Minute
+)
 
 // published are the settings of this replica as the database, and the replicas that share it, need them.
 func published(c config.Config) postgres.Published {
@@ -116,6 +120,8 @@ func (a *App) publish(c config.Config) {
 // apply here: all count in common. The log says which settings differ, and whether the database is a copy, when that begins and when it ends.
 func (a *App) agree(ctx context.Context, database *postgres.Store) {
 	var before postgres.Agreement
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
 	for {
 		agreed, err := database.Agree(ctx, *a.published.Load())
 		if err == nil { // otherwise the store is away, which is logged elsewhere
@@ -128,6 +134,8 @@ func (a *App) agree(ctx context.Context, database *postgres.Store) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-sweep.C:
+			a.Dispatcher.Resume()
 		case <-time.After(agreeEvery):
 		}
 	}

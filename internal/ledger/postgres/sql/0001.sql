@@ -420,7 +420,8 @@ begin
   return '{"answer": "full"}'; -- its message is deleted
 end $$;
 
--- Forgets what is over, a batch at a time. A row that somebody else has locked is left for the next time.
+-- Forgets what is over, a batch of each kind at a time. A row that somebody else has locked is left for the next time. Answers in more whether the
+-- next time should be soon, and in counters whether it should look at counters: the question of then has that.
 create function smshook.sweep(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now     bigint := smshook.micros();
@@ -431,6 +432,7 @@ declare
   ids     text[];
   keys    bigint[];
   more    boolean := false;
+  many    boolean := false;
 begin
   perform set_config('synchronous_commit', 'off', true);
   ids := array(select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked);
@@ -447,19 +449,22 @@ begin
       delete from smshook.content where id = any(ids);
       with gone as (delete from smshook.message where id = any(ids) returning flow)
       select array_agg(gone.flow) into keys from gone;
-      keys := array(select key from smshook.flow where key = any(keys) and (newest is null or newest = any(ids)) and (sending is null or sending = any(ids))
+      keys := array(select f.key from smshook.flow f where f.key = any(keys) and not exists (select from smshook.message m where m.id = f.newest)
+        and not exists (select from smshook.message m where m.id = f.sending)
         for update skip locked);
       delete from smshook.flow where key = any(keys);
     end if;
     keys := array(select key from smshook.name where at <= oldest order by at limit batch for update skip locked);
+    more := more or cardinality(keys) = batch;
     delete from smshook.name where key = any(keys);
-    if random() < 0.03 then -- a counter has no index by time, since that would make each charge dearer
-      keys := array(select key from smshook.counter where until < now limit 5000 for update skip locked);
+    if (p->>'counters')::boolean or random() < 0.03 then -- a counter has no index by time, since that would make each charge dearer
+      keys := array(select key from smshook.counter where until < now limit 5 * batch for update skip locked);
+      many := cardinality(keys) = 5 * batch;
       delete from smshook.counter where key = any(keys);
     end if;
   end if;
   return jsonb_build_object('void', void, 'reports', coalesce(reports, '[]'),
-    'more', more or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
+    'counters', many, 'more', more or many or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
 end $$;
 
 -- Erases a batch of the messages of an account or a number, with all that belongs to them, and the counters that are theirs alone. Returns how
