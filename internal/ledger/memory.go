@@ -154,7 +154,7 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 		return r.refuse(JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
-	case c.Flow.MFA:
+	case r.MFA:
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
 		return r.refuse(JustSent), nil, nil
 	default:
@@ -169,7 +169,7 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.CopyAttempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
-	if !c.Flow.MFA {
+	if !r.MFA {
 		m.sending[r.flow] = r
 	}
 	return begun, nil, nil

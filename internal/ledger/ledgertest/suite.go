@@ -64,6 +64,8 @@ func Run(t *testing.T, open Open) {
 		{"waiting calls are bounded", crowded},
 		{"of many calls of a flow at once, one is sent", flowRush},
 		{"of many repeats at once, one is sent", repeatRush},
+		{"a call of another flow with the same ID is a repeat", sameID},
+		{"of many calls of several flows with the same ID, one is sent and charged", sameIDRush},
 		{"a user who asks again is told which instance lost the message", lost},
 		{"a call is charged once", chargedOnce},
 		{"a limit that is used up refuses", limited},

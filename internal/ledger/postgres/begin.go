@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -102,7 +103,11 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 		question.WaitedFor = &waitedFor
 	}
 	var a beginAnswer
-	if err := s.ask(ctx, "begin", question, &a); err != nil {
+	err = s.ask(ctx, "begin", question, &a)
+	if errors.Is(err, errTwice) { // a call of another flow with the same ID was first: this one is a repeat of it
+		err = s.ask(ctx, "begin", question, &a)
+	}
+	if err != nil {
 		return begun, "", err
 	}
 	begun = ledger.Begun{Over: -1}

@@ -192,6 +192,7 @@ declare
   received bigint := (p->>'received_at')::bigint + shift;
   me       int := (p->>'me')::int;
   waited   text := p->>'waited_for';
+  flow_key bigint;
   m        smshook.message;
   f        smshook.flow;
   other    smshook.message;
@@ -211,9 +212,12 @@ begin
     on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
   end if;
 
-  select * into f from smshook.flow where key = (p->>'flow')::bigint for update;
+  -- A repeat is of the flow of its message, whatever it says itself. Of two first calls with one ID and two flows, the one that inserts its
+  -- message last fails, charges nothing, and is asked again.
+  flow_key := coalesce((select x.flow from smshook.message x where x.id = p->>'id'), (p->>'flow')::bigint);
+  select * into f from smshook.flow x where x.key = flow_key for update;
   if not found then
-    insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key returning * into f;
+    insert into smshook.flow as x (key) values (flow_key) on conflict (key) do update set key = excluded.key returning * into f;
   end if;
   select * into m from smshook.message where id = p->>'id' for update;
   known := found;
