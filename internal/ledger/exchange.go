@@ -39,7 +39,7 @@ func (b *box) spend(d time.Duration) { b.left.Add(-int64(d)) }
 
 // answered reports whether an error is an answer of the store, and not a failure.
 func answered(err error) bool {
-	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded)
+	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded) || errors.Is(err, ErrStopped)
 }
 
 // exchange asks the store once, and waits for the answer as long as the box allows and until ctx ends. It also returns how long

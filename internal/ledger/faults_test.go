@@ -219,7 +219,7 @@ func sweep(t *testing.T, l *ledger.Shared, d time.Duration) (all ledger.News) {
 		if err != nil {
 			t.Error(err)
 		}
-		all.Reports, all.Void = append(all.Reports, news.Reports...), append(all.Void, news.Void...)
+		all.Reports, all.Stop = append(all.Reports, news.Reports...), append(all.Stop, news.Stop...)
 		if news.Resend != nil {
 			all.Resend = news.Resend
 		}

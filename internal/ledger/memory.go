@@ -316,7 +316,7 @@ func (m *Memory) Attempt(_ context.Context, id string, a Attempt) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.messages.get(id); r != nil {
-		r.BeginAttempt(a)
+		return r.Start(a)
 	}
 	return nil
 }

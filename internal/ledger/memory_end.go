@@ -86,7 +86,7 @@ func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 // add adds further news.
 func (n *News) add(more News) {
 	n.Reports = append(n.Reports, more.Reports...)
-	n.Void = append(n.Void, more.Void...)
+	n.Stop = append(n.Stop, more.Stop...)
 	if more.Resend != nil {
 		n.Resend = more.Resend
 	}

@@ -7,10 +7,10 @@ import (
 )
 
 // These methods keep the memory of a replica up to date with what a store has decided, so that the memory can decide when the store
-// is away. What the memory learns of such messages is dropped, except for Void: the rest comes from the store.
+// is away. What the memory learns of such messages is dropped, except for Stop: the rest comes from the store.
 
 // mirror notes what the store has answered to a call.
-func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (void []string) {
+func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (stop []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, err := m.find(c)
@@ -25,7 +25,7 @@ func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (void []string
 		}
 		var news News
 		m.answered(r, &news)
-		return news.Void
+		return news.Stop
 	}
 	if !r.Charged {
 		_, _, _ = m.counter.Take(ctx, m.clock(), c.Charges) // the limits of the memory may be used up when those of the store aren't
@@ -78,7 +78,7 @@ func (m *Memory) about(instance, id, name string) string {
 }
 
 // hear notes a receipt that the store has noted.
-func (m *Memory) hear(instance, id string, receipt providers.Receipt) (void []string) {
+func (m *Memory) hear(instance, id string, receipt providers.Receipt) (stop []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r := m.receiver(instance, id, receipt.ID)
@@ -88,5 +88,5 @@ func (m *Memory) hear(instance, id string, receipt providers.Receipt) (void []st
 	t, heard, _ := r.hear(instance, receipt, m.now())
 	var news News
 	m.follow(r, t, heard, &news)
-	return news.Void
+	return news.Stop
 }

@@ -10,15 +10,18 @@ import (
 
 // Attempt is described at [Ledger]. If the store can't be reached, it learns of the attempt at the end of the race.
 func (s *Shared) Attempt(ctx context.Context, id string, a Attempt) error {
-	_ = s.memory.Attempt(ctx, id, a)
+	err := s.memory.Attempt(ctx, id, a)
 	_, b, here := s.call(id)
 	if here {
-		return nil
+		return err
 	}
-	_, took, _ := exchange(ctx, s, b, func(ctx context.Context) (struct{}, error) {
+	_, took, err := exchange(ctx, s, b, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.store.Attempt(ctx, id, a)
 	}, func(struct{}, error) {})
 	b.spend(took)
+	if answered(err) {
+		return err
+	}
 	return nil
 }
 
@@ -48,7 +51,7 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 			s.memory.settle(e.ID, result)
 		}
 	}
-	answer.news.void(news.Void)
+	answer.news.stop(news.Stop)
 	s.heard(&answer.news)
 	return result, answer.news, nil
 }
@@ -108,7 +111,7 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 	if err == nil {
 		accepted = accepted || answer.accepted
 	}
-	answer.news.void(news.Void)
+	answer.news.stop(news.Stop)
 	s.heard(&answer.news)
 	return accepted, answer.news, nil
 }
@@ -176,7 +179,7 @@ func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt provi
 	if err != nil {
 		return News{}, err
 	}
-	news.void(s.memory.hear(instance, id, receipt))
+	news.stop(s.memory.hear(instance, id, receipt))
 	s.heard(&news)
 	return news, nil
 }
@@ -226,7 +229,7 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 		s.write(ctx)
 	}
 	news = answer.news
-	news.void(here.Void)
+	news.stop(here.Stop)
 	s.heard(&news)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,6 +24,15 @@ type Transition struct {
 // Name is an instance's name for a message.
 type Name struct{ Instance, ID string }
 
+// Start is [Ledger.Attempt] for the record.
+func (m *Message) Start(a Attempt) error {
+	if m.Resending && m.Contents == nil {
+		return ErrStopped
+	}
+	m.BeginAttempt(a)
+	return nil
+}
+
 // End is [Ledger.End] for the record.
 func (m *Message) End(e Ended, now Time) (result Result, t Transition, news News) {
 	t.Changed = true
@@ -110,7 +119,7 @@ func report(instance string, r providers.Receipt) Report {
 func (m *Message) wipe(news *News) {
 	m.Contents = nil
 	if m.Resending {
-		news.Void = append(news.Void, m.ID)
+		news.Stop = append(news.Stop, m.ID)
 	}
 }
 

@@ -86,6 +86,7 @@ func Run(t *testing.T, open Open) {
 		{"a message is not sent again", notResent},
 		{"a newer code replaces the older one", superseded},
 		{"a delivered message stops its resending", deliveredStops},
+		{"a resending stops at its next attempt", stopped},
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
 	} {
