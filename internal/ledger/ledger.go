@@ -49,7 +49,8 @@ type Ledger interface {
 	// to be called about once a second, as long as it returns true.
 	Sweep(ctx context.Context) (more bool, news News, err error)
 
-	// Forgotten returns how many messages were forgotten before their time, for lack of room.
+	// Forgotten returns how many messages were forgotten before their time, for lack of room. Calls that were refused, and never sent,
+	// don't count.
 	Forgotten() uint64
 }
 

@@ -14,15 +14,19 @@ func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (stop []string
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	r, err := m.find(c)
-	if err != nil || r.Sending && !begun.Go { // forgotten for lack of room; or answered by a race that has not ended here
+	if err != nil { // forgotten for lack of room
+		return nil
+	}
+	defer m.trim(c.ReceivedAt)
+	if r.Sending && !begun.Go { // answered by a race that has not ended here
 		return nil
 	}
 	if !begun.Go {
-		r.Result = begun.Result
 		if begun.Result != Accepted {
-			r.Contents = nil
+			m.refuse(r, begun.Result)
 			return nil
 		}
+		r.Result = begun.Result
 		var news News
 		m.answered(r, &news)
 		return news.Stop

@@ -106,7 +106,7 @@ func TestASlowStoreIsNotAwayAtOnce(t *testing.T) {
 }
 
 // A store that stops under load costs each call 150 ms at most, and soon costs nothing. A short pause has no replica decide alone afterwards:
-// a repeat that comes to the other one is sent again only if one of the two came in the pause.
+// hardly a repeat that comes to the other one is sent again.
 func TestAStoreThatPausesUnderLoad(t *testing.T) {
 	const every = 5 * time.Millisecond
 	for _, pause := range []time.Duration{200 * time.Millisecond, 300 * time.Millisecond, 5 * time.Second} {
@@ -132,9 +132,11 @@ func TestAStoreThatPausesUnderLoad(t *testing.T) {
 							_, more, _ := r.run(t, l)
 							waited += more
 						}
-						mu.Lock()
-						slowest = max(slowest, waited)
-						mu.Unlock()
+						if j == 0 { // a repeat also waits for the message
+							mu.Lock()
+							slowest = max(slowest, waited)
+							mu.Unlock()
+						}
 					}
 					if sent[0] && sent[1] {
 						mu.Lock()
@@ -144,7 +146,7 @@ func TestAStoreThatPausesUnderLoad(t *testing.T) {
 				}
 				go func() {
 					time.Sleep(time.Second)
-					store.set("", fault{hangs: true})
+					store.set("", fault{until: time.Now().Add(pause)})
 					time.Sleep(pause)
 					store.heal()
 				}()
@@ -160,9 +162,8 @@ func TestAStoreThatPausesUnderLoad(t *testing.T) {
 				}
 				t.Logf("%d doubles, the slowest call waited %v", doubles, slowest)
 				require.LessOrEqual(t, slowest, 150*time.Millisecond)
-				require.Positive(t, doubles, "the pause is felt")
 				if pause < 400*time.Millisecond {
-					require.LessOrEqual(t, doubles, int((pause+150*time.Millisecond)/every))
+					require.LessOrEqual(t, doubles, 20)
 				}
 			})
 		})
