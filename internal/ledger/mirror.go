@@ -7,7 +7,8 @@ import (
 )
 
 // These methods keep the memory of a replica up to date with what a store has decided, so that the memory can decide when the store
-// is away. What the memory learns of such messages is dropped, except for Stop: the rest comes from the store.
+// is away. What the memory learns of such messages is dropped, except for Stop: the rest comes from the store, which alone decides whether
+// they are sent again.
 
 // mirror notes what the store has answered to a call.
 func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (stop []string) {
@@ -29,6 +30,9 @@ func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (stop []string
 		r.Result = begun.Result
 		var news News
 		m.answered(r, &news)
+		if news.Resend != nil { // the store has answered whether it is
+			r.Resending = false
+		}
 		return news.Stop
 	}
 	if !r.Charged {
@@ -71,11 +75,23 @@ func (m *Memory) resending(id string) {
 	}
 }
 
-// about returns the ID of the message that a receipt is about, if that is known.
+// disclaim undoes that the memory has a message sent again.
+func (m *Memory) disclaim(claimed *Resend) {
+	if claimed == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r := m.messages.get(claimed.Message.ID); r != nil {
+		r.Resending = false
+	}
+}
+
+// about returns the ID of the message that a receipt is about, if that is known, and if the instance was asked here.
 func (m *Memory) about(instance, id, name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if r := m.receiver(instance, id, name); r != nil {
+	if r := m.receiver(instance, id, name); r != nil && r.Attempt(instance).mayBeCalled(name) {
 		return r.ID
 	}
 	return ""

@@ -120,6 +120,7 @@ func (s *Shared) here(c Call, behind string) bool {
 
 // beginHere has the memory answer a call.
 func (s *Shared) beginHere(ctx context.Context, c Call, behind string, line *line) (Begun, error) {
+	s.counts.missed.Add(1)
 	line.leave() // the memory has its own
 	answer, err := s.memory.beginAfter(ctx, c, behind)
 	if err != nil || !answer.Go {

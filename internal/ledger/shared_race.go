@@ -13,6 +13,7 @@ func (s *Shared) Attempt(ctx context.Context, id string, a Attempt) error {
 	err := s.memory.Attempt(ctx, id, a)
 	_, b, here := s.call(id)
 	if here {
+		s.counts.missed.Add(1)
 		return err
 	}
 	_, took, err := exchange(ctx, s, b, func(ctx context.Context) (struct{}, error) {
@@ -22,6 +23,7 @@ func (s *Shared) Attempt(ctx context.Context, id string, a Attempt) error {
 	if answered(err) {
 		return err
 	}
+	s.counts.missed.Add(1)
 	return nil
 }
 
@@ -37,11 +39,13 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 	result, news, _ := s.memory.End(ctx, e)
 	c, b, _ := s.call(e.ID)
 	if c != nil && c.memory {
+		s.counts.missed.Add(1)
 		s.ended(e.ID, c)
 		s.owe(&owed{call: c, ended: e})
 		s.heard(&news)
 		return result, news, nil
 	}
+	s.memory.disclaim(news.Resend)
 	o := &owed{call: c, ended: e}
 	answer, err := s.report(ctx, b, o)
 	s.ended(e.ID, c)
@@ -77,6 +81,7 @@ func (s *Shared) report(ctx context.Context, b *box, o *owed) (endAnswer, error)
 	case !errors.Is(err, errGivenUp):
 		s.owe(o)
 	}
+	s.counts.missed.Add(1)
 	return endAnswer{}, err
 }
 
@@ -98,6 +103,7 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 	accepted, news, _ = s.memory.Late(ctx, id, a)
 	c, _, _ := s.call(id)
 	if c != nil && c.memory {
+		s.counts.missed.Add(1)
 		s.mu.Lock()
 		again := c.ended && !c.queued // it is being written without this attempt
 		s.mu.Unlock()
@@ -107,6 +113,7 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 		s.heard(&news)
 		return accepted, news, nil
 	}
+	s.memory.disclaim(news.Resend)
 	answer, err := s.report(ctx, newBox(mostWait), &owed{ended: Ended{ID: id}, late: &a})
 	if err == nil {
 		accepted = accepted || answer.accepted
@@ -169,6 +176,7 @@ func (s *Shared) message(ctx context.Context, id string) (m Message, known bool)
 // again, and providers see to that.
 func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt providers.Receipt) (News, error) {
 	if news, err, here := s.receiptHere(ctx, instance, id, receipt); here {
+		s.counts.missed.Add(1)
 		s.heard(&news)
 		return news, err
 	}
@@ -177,6 +185,7 @@ func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt provi
 		return s.store.Receipt(ctx, instance, id, receipt)
 	}, func(news News, err error) { s.keep(news) })
 	if err != nil {
+		s.counts.missed.Add(1)
 		return News{}, err
 	}
 	news.stop(s.memory.hear(instance, id, receipt))

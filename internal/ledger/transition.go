@@ -87,7 +87,7 @@ func (m *Message) Receipt(instance string, r providers.Receipt, now Time) (t Tra
 // hear notes a receipt, and leaves it to others whether the message is sent again.
 func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transition, news News, about bool) {
 	a := m.Attempt(instance)
-	if a == nil || !a.has(r.ID) && !a.unnamed() {
+	if !a.mayBeCalled(r.ID) {
 		return t, news, false
 	}
 	if a.name(r.ID) {
@@ -147,6 +147,9 @@ func (m *Message) TakeOver() (tried []Attempt) {
 	}
 	return tried
 }
+
+// mayBeCalled reports whether the instance may call the message so. A nil attempt is one that was not made.
+func (a *Attempt) mayBeCalled(name string) bool { return a != nil && (a.has(name) || a.unnamed()) }
 
 // unnamed reports whether the instance has, or may have, the message without having told its name for it.
 func (a *Attempt) unnamed() bool {
