@@ -212,12 +212,8 @@ func (s *Shared) receiptHere(ctx context.Context, instance, id string, receipt p
 // receiptTime is how long the store may take to note a receipt. A provider waits for the answer, and no user does.
 const receiptTime = runsOn / 2
 
-// sweepTime is how long the store may take to forget what is over, and probeTime how long if it is away: no other exchange finds out
-// meanwhile that it is back. No caller waits for either.
-const (
-	sweepTime = runsOn / 2
-	probeTime = runsOn / 4
-)
+// sweepTime is how long the store may take to forget what is over. No caller waits for it.
+const sweepTime = runsOn / 2
 
 // Sweep is described at [Ledger]. It also asks whether the store is back, and writes what was decided without the store.
 func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
@@ -228,7 +224,7 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 	more, here, _ := s.memory.Sweep(ctx)
 	b := newBox(sweepTime)
 	if s.Away() {
-		b = newBox(probeTime)
+		b = newBox(mostWait) // a store that is slower would be away again at once
 	}
 	answer, _, err := exchange(ctx, s, b, func(ctx context.Context) (a swept, err error) {
 		a.more, a.news, err = s.store.Sweep(ctx)

@@ -105,6 +105,31 @@ func TestASlowStoreIsNotAwayAtOnce(t *testing.T) {
 	}
 }
 
+// A store that always takes too long stays away: the exchange that finds out whether it is back has no more time than a call.
+func TestASlowStoreStaysAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l := store.replica()
+		store.set("", fault{delay: 300 * time.Millisecond})
+		changes := 0
+		for i := range 20 {
+			require.True(t, begin(t, l, call(fmt.Sprint(i), fmt.Sprint("user ", i))).Go)
+			select {
+			case <-l.Changes():
+				changes++
+			default:
+			}
+			sweep(t, l, time.Second)
+			_, _ = l.Receipt(t.Context(), "a", "", receipt("SM1", providers.StateSent)) // it may be the one that finds out
+		}
+		require.Equal(t, 1, changes)
+		require.True(t, l.Away())
+		store.heal()
+		sweep(t, l, 2*time.Second)
+		require.False(t, l.Away())
+	})
+}
+
 // A store that stops under load costs each call 150 ms at most, and soon costs nothing. A short pause has no replica decide alone afterwards:
 // hardly a repeat that comes to the other one is sent again.
 func TestAStoreThatPausesUnderLoad(t *testing.T) {
