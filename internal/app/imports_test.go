@@ -43,7 +43,8 @@ var mayImport = map[string][]string{
 	"providers":                       {},
 	"providers/call":                  {"providers"},
 	"providers/all":                   {"providers", "*"}, // it alone knows the providers
-	"a provider":                      {"providers", "providers/call"},
+	"a provider":                      {"providers", "providers/call", "providers/spoken"},
+	"providers/spoken":                {"providers"}, // for those that call
 	"providers/providertest":          {"providers", "providers/call"},
 }
 
@@ -62,7 +63,7 @@ var homeOf = map[string][]string{
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
-	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
+	"golang.org/x/text/language":                                  {"internal/message", "providers/spoken", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},
 }
 
