@@ -4,6 +4,7 @@ package all
 import (
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/console"
+	"github.com/smshook/smshook/providers/msg91"
 	"github.com/smshook/smshook/providers/plivo"
 	"github.com/smshook/smshook/providers/sns"
 	"github.com/smshook/smshook/providers/twilio"
@@ -18,6 +19,7 @@ func Drivers() []providers.Driver {
 		providers.NewDriver("twilio", "Twilio", twilio.New),
 		providers.NewDriver("plivo", "Plivo", plivo.New),
 		providers.NewDriver("vonage", "Vonage", vonage.New),
+		providers.NewDriver("msg91", "MSG91", msg91.New),
 		providers.NewDriver("sns", "Amazon SNS", sns.New),
 		providers.NewDriver("whatsapp", "WhatsApp", whatsapp.New),
 		providers.NewDriver("webhook", "Webhook", webhook.New),
