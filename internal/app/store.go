@@ -117,7 +117,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	s.database = database
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
-	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }
+	s.missed = func() uint64 { return shared.Counts().Missed }
 	a.metrics.Replica(shared.Away, s.held.Load, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {
 		stop()

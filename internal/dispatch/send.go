@@ -132,9 +132,15 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	return raced, nil
 }
 
-// starting notes an attempt before anything of it can leave.
-func (d *Dispatcher) starting(a race.Attempt) {
-	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
+// starting notes an attempt before anything of it can leave, and reports whether it may start. Without its ledger, a message is sent all the
+// same.
+func (d *Dispatcher) starting(a race.Attempt) bool {
+	err := d.ledger.Attempt(context.Background(), a.MessageID, noted(a))
+	if errors.Is(err, ledger.ErrStopped) {
+		d.resends.stop(a.MessageID)
+		return false
+	}
+	return true
 }
 
 // late notes an attempt that has ended after its race.

@@ -94,9 +94,9 @@ func (s *Store) apply(ctx context.Context, row record, now ledger.Time, instance
 	return news, about, err
 }
 
-// after adds what followed from a change to its news: messages that are void, and receipts that have waited for it.
+// after adds what followed from a change to its news: messages whose resending must stop, and receipts that have waited for it.
 func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.News) error {
-	news.Void = append(news.Void, done.void...)
+	news.Stop = append(news.Stop, done.stop...)
 	for _, waited := range done.early {
 		r, err := waited.read()
 		if err != nil {
@@ -111,7 +111,7 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 			return err
 		}
 		news.Reports = append(news.Reports, later.Reports...)
-		news.Void = append(news.Void, later.Void...)
+		news.Stop = append(news.Stop, later.Stop...)
 		if later.Resend != nil {
 			news.Resend = later.Resend
 		}
@@ -127,7 +127,7 @@ type sweepQuestion struct {
 }
 
 type sweepAnswer struct {
-	Void     []string  `json:"void"`
+	Stop     []string  `json:"stop"`
 	Reports  []receipt `json:"reports"`
 	More     bool      `json:"more"`
 	Counters bool      `json:"counters"`
@@ -152,8 +152,8 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		return false, news, err
 	}
 	s.counters.Store(a.Counters)
-	if len(a.Void) > 0 {
-		news.Void = a.Void
+	if len(a.Stop) > 0 {
+		news.Stop = a.Stop
 	}
 	for _, waited := range a.Reports {
 		r, err := waited.read()
