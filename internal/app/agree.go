@@ -126,8 +126,7 @@ func (a *App) agree(ctx context.Context, database *postgres.Store) {
 		agreed, err := database.Agree(ctx, *a.published.Load())
 		if err == nil { // otherwise the store is away, which is logged elsewhere
 			a.guard(func() { a.applyLimits(agreed.InForce) })
-			a.tellDifference(before.Differ, agreed.Differ)
-			a.tellHeld(before.Held, agreed.Held)
+			a.tell(before, agreed)
 			a.store.held.Store(agreed.Held)
 			before = agreed
 		}
@@ -154,6 +153,13 @@ func (a *App) applyLimits(p postgres.Published) {
 	a.Dispatcher.Policy.SetLimits(limits, p.Observe)
 }
 
+// tell logs what has changed.
+func (a *App) tell(before, now postgres.Agreement) {
+	a.tellDifference(before.Differ, now.Differ)
+	a.tellHeld(before.Held, now.Held)
+	a.tellSkew(before.Skew, now.Skew)
+}
+
 func (a *App) tellDifference(before, differ []string) {
 	switch {
 	case slices.Equal(before, differ):
@@ -173,5 +179,16 @@ func (a *App) tellHeld(before, held bool) {
 			"if nothing sends it from the other one, run smshook migrate -resume. New codes are sent")
 	default:
 		a.log.Info().Msg("nothing in the database is held any more")
+	}
+}
+
+func (a *App) tellSkew(before, skew time.Duration) {
+	switch wrong := skew.Abs() > maxSkew; {
+	case wrong == (before.Abs() > maxSkew):
+	case wrong:
+		a.log.Warn().Str("difference", skew.Abs().Round(time.Second).String()).
+			Msg("the clocks of the database and of this machine differ; 10 s do no harm, but let both have the right time")
+	default:
+		a.log.Info().Msg("the clocks of the database and of this machine agree again")
 	}
 }

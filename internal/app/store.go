@@ -200,7 +200,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	return found, nil
 }
 
-// maxSkew is how much the clocks of the database and of this machine may differ before check says so.
+// maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.

@@ -1,7 +1,7 @@
 -- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
 --
 -- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
--- are granted at the end, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
+-- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
 -- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
 
 do $$ begin
@@ -526,8 +526,5 @@ begin
   return jsonb_build_object('answer', 'written', 'early', early, 'stop', stop);
 end $$;
 
-grant usage on schema smshook to smshook;
-grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
-  smshook.sweep(jsonb), smshook.erase(jsonb), smshook.write(jsonb) to smshook;
 insert into smshook.version values (1);
 reset role;
