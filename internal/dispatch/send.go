@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/phone"
@@ -41,14 +40,6 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 	return m
 }
 
-// askedAt is a time as the ledger notes it; zero if it is not known.
-func askedAt(t time.Time) ledger.Time {
-	if t.IsZero() {
-		return 0
-	}
-	return ledger.At(t)
-}
-
 // begin asks the ledger whether the message is to be sent.
 func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	if ctx.Err() != nil {
@@ -64,8 +55,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
+		Account:    j.Account,
 		ReceivedAt: ledger.At(j.ReceivedAt),
-		AskedAt:    askedAt(j.AskedAt),
+		AskedAt:    j.AskedAt,
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,

@@ -73,6 +73,7 @@ type Call struct {
 	Proven     bool   // the account has shown before that the number is its own
 	LastSignIn string // when the user last signed in, as the caller writes it; it is only compared
 	Stored     string // which messages the caller knew of when it made the call; it is only compared
+	Account    Account
 	ReceivedAt Time
 	AskedAt    Time            // when the caller made the call, by its own clock; zero if that is not known
 	Deadline   time.Time       // for waiting
@@ -140,6 +141,9 @@ type News struct {
 	Reports []Report
 	Resend  *Resend  // a message that is to be sent again, by the one who is told
 	Void    []string // IDs of messages whose resending must stop
+	// Judged are messages of which it is known now what became of their codes, as [Memory.Messages] returns them. The same message may come
+	// again: a code that was taken to be unused may be used later. They come with the answer of Sweep.
+	Judged []Message
 }
 
 // Report is a receipt, and the message it is about.

@@ -97,6 +97,7 @@ func (r *Replicas) Sweep(ctx context.Context) (more bool, news ledger.News, err 
 		m, n, e := l.Sweep(ctx)
 		more, err = more || m, errors.Join(err, e)
 		news.Reports = append(news.Reports, n.Reports...)
+		news.Judged = append(news.Judged, n.Judged...)
 		for _, id := range n.Void {
 			if !slices.Contains(news.Void, id) {
 				news.Void = append(news.Void, id)

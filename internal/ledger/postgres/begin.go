@@ -120,6 +120,9 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 		return begun, "", err
 	}
 	begun = ledger.Begun{Over: -1}
+	if waitedFor == "" {
+		s.accounts.add(h, c)
+	}
 	switch a.Answer {
 	case "replayed":
 		return begun, "", ledger.ErrReplayed

@@ -34,6 +34,9 @@ type save struct {
 	Left      bool      `json:"left"`
 	Resending bool      `json:"resending"`
 	State     string    `json:"state"`
+	Kind      string    `json:"kind"`
+	Use       string    `json:"use"`
+	UsedAt    int64     `json:"used_at"`
 	Delivered int64     `json:"delivered_at"`
 	Result    string    `json:"result"`
 	Instance  string    `json:"instance"`
@@ -90,6 +93,9 @@ func (s *Store) store(ctx context.Context, m ledger.Message, version int, now le
 			Left:      m.Left,
 			Resending: m.Resending,
 			State:     string(m.State(0)),
+			Kind:      m.Kind.String(),
+			Use:       m.Use.String(),
+			UsedAt:    int64(m.UsedAt),
 			Delivered: int64(m.DeliveredAt()),
 			Result:    m.Result.String(),
 			Instance:  m.Instance,

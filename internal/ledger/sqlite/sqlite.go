@@ -195,6 +195,9 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 	for _, report := range news.Reports {
 		add(report.ID)
 	}
+	for _, m := range news.Judged {
+		add(m.ID)
+	}
 	if news.Resend != nil {
 		add(news.Resend.Message.ID)
 	}

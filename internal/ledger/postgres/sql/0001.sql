@@ -405,6 +405,7 @@ begin
   end if;
   update smshook.message set version = version + 1, sending = (p->>'sending')::boolean, abandoned = (p->>'left')::boolean, resending = (p->>'resending')::boolean,
     delivered_at = (p->>'delivered_at')::bigint, state = p->>'state', result = p->>'result', instance = p->>'instance', attempts = p->'attempts',
+    kind = p->>'kind', use = p->>'use', used_at = (p->>'used_at')::bigint,
     answered_at = case when (p->>'answered')::boolean then now else answered_at end
   where id = m.id returning * into m;
   if (p->>'ended')::boolean then
@@ -567,8 +568,16 @@ begin
   return coalesce(page, '[]');
 end $$;
 
+-- The messages of users of which it isn't known what became of their codes, with what they are told apart by.
+create function smshook.undecided(p jsonb) returns jsonb language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('user', m.user_key, 'number_key', m.number_key, 'record', smshook.record(m)) order by m.received_at), '[]')
+  from jsonb_array_elements_text(p->'users') u, lateral (
+    select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
+$$;
+
 grant usage on schema smshook to smshook;
 grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
-  smshook.sweep(jsonb), smshook.write(jsonb), smshook.refuse(jsonb), smshook.messages(jsonb) to smshook;
+  smshook.sweep(jsonb), smshook.write(jsonb), smshook.refuse(jsonb), smshook.messages(jsonb), smshook.undecided(jsonb)
+  to smshook;
 insert into smshook.version values (1);
 reset role;
