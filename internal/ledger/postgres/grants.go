@@ -10,7 +10,7 @@ import (
 
 // functions are those of the schema that the role smshook may call.
 var functions = []string{
-	"agree", "begin", "erase", "held", "hello", "leave", "message", "receipt", "renew", "save", "sweep", "write",
+	"agree", "begin", "erase", "held", "hello", "leave", "message", "messages", "receipt", "refuse", "renew", "save", "sweep", "undecided", "write",
 }
 
 // grants gives the role smshook its rights, whether it has them or not. It is run as the owner, at the end of each migration.
