@@ -287,7 +287,7 @@ begin
     m.id := p->>'id'; m.version := 0; m.flow := f.key; m.mfa := (p->>'mfa')::boolean; m.user_key := (p->>'user')::bigint; m.number_key := (p->>'number_key')::bigint;
     m.sign_in := (p->>'sign_in')::bigint; m.known := (p->>'known')::bigint; m.number := p->>'number'; m.country := p->>'country';
     m.received_at := received; m.life := (p->>'life')::bigint; m.answered_at := 0; m.sending := false; m.charged := false; m.abandoned := false;
-    m.resending := false; m.delivered := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
+    m.resending := false; m.delivered := false; m.committed := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
   end if;
   m.owner := me;
 

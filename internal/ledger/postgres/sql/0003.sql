@@ -99,6 +99,7 @@ declare
   me     int := (p->>'me')::int;
   most   int := (p->>'most')::int;
   topics text[] := array(select jsonb_array_elements_text(p->'topics'));
+  held   bigint := smshook.held_before();
   next   bigint;
   urgent smallint := -129;
   ids    text[] := '{}';
@@ -114,7 +115,7 @@ begin
     exit when urgent is null or cardinality(ids) >= most;
     ids := ids || array(
       select x.id from unnest(topics) t, lateral (
-        select o.id, o.due, o.place from smshook.outbox o where o.topic = t and o.priority = urgent and o.state = 0 and not o.behind and o.due <= now
+        select o.id, o.due, o.place from smshook.outbox o where o.topic = t and o.priority = urgent and o.state = 0 and not o.behind and o.due <= now and o.put_at >= held
         order by o.due, o.place limit most - cardinality(ids) for update skip locked) x
       order by x.due, x.place limit most - cardinality(ids));
     next := least(next, (select min(x.due) from unnest(topics) t, lateral (
@@ -247,7 +248,7 @@ declare
   part    bytea;
   k       smshook.hash_key;
 begin
-  for i in 1 .. cardinality(parts) loop
+  for i in 1 .. coalesce(array_length(parts, 1), 0) loop
     part := convert_to(coalesce(parts[i], ''), 'UTF8');
     message := message || '\x00'::bytea || int8send(length(part)) || part;
   end loop;
@@ -296,7 +297,7 @@ end $$;
 -- When something was, in microseconds since 1970. Null if the text tells no time.
 create function smshook.moment(told text) returns bigint language plpgsql stable set search_path = '' as $$
 begin
-  return case when told <> '' then extract(epoch from told::timestamptz) * 1000000 end;
+  return case when told <> '' then (extract(epoch from told::timestamptz) * 1000000)::bigint end; -- what is too large for it is caught here
 exception when others then
   return null;
 end $$;
@@ -328,6 +329,11 @@ create function smshook.essence(event jsonb) returns jsonb language sql immutabl
         where event->'user' ? k)
       || jsonb_build_object('user_metadata', (select jsonb_object_agg(k, event->'user'->'user_metadata'->k) from unnest('{locale,language,lang}'::text[]) k
         where jsonb_typeof(event->'user'->'user_metadata'->k) = 'string' and length(event->'user'->'user_metadata'->>k) <= 40))))
+$$;
+
+-- Whether a number begins with one of a list, which may be null.
+create function smshook.begins(number text, list jsonb) returns boolean language sql immutable set search_path = '' as $$
+  select exists (select from jsonb_array_elements_text(case jsonb_typeof(list) when 'array' then list else '[]' end) x where starts_with(number, x))
 $$;
 
 create function smshook.refusal(http_code int, message text) returns jsonb language sql immutable set search_path = '' as $$
@@ -368,13 +374,14 @@ declare
   o        smshook.outbox;
 begin
   if problem is not null then return smshook.refusal(400, problem); end if;
+  o.body := convert_to(smshook.essence(event)::text, 'UTF8');
+  if length(o.body) > 32768 then return smshook.refusal(413, 'the body is too long'); end if; -- ledger.MaxItemBody
   if number !~ '^[1-9][0-9]{6,14}$' then return smshook.refusal(422, smshook.sentence(settings, 'number')); end if;
   if settings ? 'countries' then
     country := coalesce(settings->'countries'->>left(number, 1), settings->'countries'->>left(number, 2), settings->'countries'->>left(number, 3));
   end if;
   if settings ? 'countries' and country is null
-    or jsonb_array_length(settings->'allowed') > 0 and not exists (select from jsonb_array_elements_text(settings->'allowed') x where starts_with(number, x))
-    or exists (select from jsonb_array_elements_text(settings->'blocked') x where starts_with(number, x)) then
+    or settings->'allowed' not in ('null', '[]') and not smshook.begins(number, settings->'allowed') or smshook.begins(number, settings->'blocked') then
     return smshook.refusal(422, smshook.sentence(settings, 'number'));
   end if;
   -- A code that nobody sends would make the code before it void.
@@ -442,7 +449,7 @@ begin
   if not mfa then
     update smshook.flow set stored = m.id, asked_at = asked where key = m.flow;
   end if;
-  o.id := m.id; o.topic := 'hook'; o.serial := ''; o.flow := case when mfa then '' else to_hex(m.flow) end; o.priority := 1; o.due_at := now; o.put_at := now; o.body := convert_to(smshook.essence(event)::text, 'UTF8');
+  o.id := m.id; o.topic := 'hook'; o.serial := ''; o.flow := case when mfa then '' else to_hex(m.flow) end; o.priority := 1; o.due_at := now; o.put_at := now;
   -- The code's life counts from when Auth has asked, which was at most a moment ago: the clocks of both may differ by 10 s.
   o.expires_at := least(now, greatest(asked, now - 10000000)) + m.life;
   perform smshook.outbox_put(o);
