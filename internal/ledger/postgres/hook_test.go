@@ -228,7 +228,7 @@ func TestStrangeEventsAreAnswered(t *testing.T) {
 		require.Less(t, len(c.Body), ledger.MaxItemBody)
 	}
 	// Nothing but the hook itself is in the way of Auth: what it reads is missing, or locked.
-	for _, broken := range []string{"drop table smshook.counter", "drop table smshook.outbox", "alter table smshook.settings rename to gone"} {
+	for _, broken := range []string{"drop table smshook.counter", "drop table smshook.outbox cascade", "alter table smshook.settings rename to gone"} {
 		h.Exec(t, broken)
 		want := refused(422, "failed")
 		if strings.Contains(broken, "settings") {
