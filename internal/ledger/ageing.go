@@ -55,13 +55,13 @@ func (ms *messages) expired(now Time) (expired []*record, more bool) {
 func (m *Memory) trim(now Time) {
 	for len(m.messages.byAge) > 0 {
 		oldest := m.messages.byAge[0]
-		old := now.Sub(oldest.ReceivedAt) >= m.keep
-		if !old && len(m.messages.byAge) <= maxMessages {
+		age := now.Sub(oldest.ReceivedAt)
+		if age < max(m.keep, m.settings.History) && len(m.messages.byAge) <= maxMessages {
 			return
 		}
 		m.messages.byAge[0], m.messages.byAge = nil, m.messages.byAge[1:]
 		m.messages.oldest++
-		if !old {
+		if age < m.keep {
 			m.forgotten++
 			m.seen.add(oldest.ID, now)
 		}

@@ -55,14 +55,14 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 		s.counts.skipped.Add(1)
 		return value, 0, errSlow
 	}
-	number, allowed := s.breaker.allow()
+	ticket, allowed := s.breaker.allow()
 	if !allowed {
 		s.counts.skipped.Add(1)
 		return value, 0, ErrAway
 	}
 	answers, givenUp := make(chan answer), make(chan struct{})
 	var noted sync.Once // the answer, or that there is none
-	note := func(err error) { noted.Do(func() { s.note(number, err) }) }
+	note := func(err error) { noted.Do(func() { s.note(ticket, err) }) }
 	// A call with little time left gives up early, which says nothing about the store.
 	slow := time.AfterFunc(max(left, mostWait), func() { note(errSlow) })
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), runsOn)
@@ -108,13 +108,13 @@ func guarded[T any](ctx context.Context, ask func(context.Context) (T, error)) (
 }
 
 // note notes for the breaker how an exchange has ended.
-func (s *Shared) note(number uint64, err error) {
+func (s *Shared) note(t ticket, err error) {
 	if !answered(err) {
 		s.counts.errors.Add(1)
-		s.breaker.failed(number, err)
+		s.breaker.failed(t, err)
 		return
 	}
-	if s.breaker.succeeded(number) {
+	if s.breaker.succeeded(t) {
 		go s.write(context.Background())
 	}
 }

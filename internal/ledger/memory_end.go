@@ -53,7 +53,7 @@ func (m *Memory) Receipt(_ context.Context, instance, id string, receipt provide
 		}
 	}
 	if !m.early.keep(Name{instance, receipt.ID}, receipt, m.now()) {
-		news.Reports = append(news.Reports, Report{Instance: instance, Receipt: receipt})
+		news.Reports = append(news.Reports, report(instance, receipt))
 	}
 	return news, nil
 }

@@ -203,7 +203,7 @@ const receiptTime = runsOn / 2
 // sweepTime is how long the store may take to forget what is over, and probeTime how long if it is away: no other exchange finds out
 // meanwhile that it is back. No caller waits for either.
 const (
-	sweepTime = runsOn
+	sweepTime = runsOn / 2
 	probeTime = runsOn / 4
 )
 

@@ -84,25 +84,26 @@ func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transi
 	if a.name(r.ID) {
 		t.Changed, t.Names = true, []Name{{instance, r.ID}}
 	}
-	isNews, delivered := m.receive(a, r)
+	isNews, delivered := m.receive(a, r, now)
 	if !isNews {
 		return t, news, true
 	}
 	t.Changed = true
-	news.Reports = []Report{{
-		ID:        m.ID,
-		Number:    m.Number,
-		Country:   m.Country,
-		Instance:  instance,
-		Receipt:   r,
-		Delivered: delivered,
-		After:     now.Sub(m.ReceivedAt),
-	}}
+	report := report(instance, r)
+	report.ID, report.Number, report.Country = m.ID, m.Number, m.Country
+	report.Delivered, report.After = delivered, now.Sub(m.ReceivedAt)
+	news.Reports = []Report{report}
 	if delivered {
 		t.Wiped = true
 		m.wipe(&news)
 	}
 	return t, news, true
+}
+
+// report returns the report of a receipt for no known message.
+func report(instance string, r providers.Receipt) Report {
+	r.ID = ""
+	return Report{Instance: instance, Receipt: r}
 }
 
 // wipe makes sure that the message isn't sent again.
@@ -151,7 +152,7 @@ func (m *Message) noteNamed(n Attempt, t *Transition) {
 			t.Names = append(t.Names, Name{a.Instance, part.ID})
 		}
 		if known := a.part(part.ID); known != nil && part.State > known.State { // of a message that was decided without the store
-			known.State = part.State
+			known.State, known.At = part.State, part.At
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (run *run) startNext(ctx context.Context) {
 	run.queue = run.queue[1:]
 	report, p := run.admit(instance)
 	if run.entry.Starting != nil {
-		starting := Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: time.Now(), Pending: true}
+		starting := Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, Channel: instance.Channel(), BegunAt: time.Now(), Pending: true}
 		run.Guard(func() { run.entry.Starting(starting) })
 	}
 	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}

@@ -13,10 +13,10 @@ import (
 )
 
 // about is the report of a receipt for message 1.
-func (d *desk) about(instance, name string, state providers.State, kind providers.Kind) ledger.Report {
+func (d *desk) about(instance string, state providers.State, kind providers.Kind) ledger.Report {
 	return ledger.Report{
 		ID: "1", Number: "+4477*****123", Country: "GB", Instance: instance,
-		Receipt: providers.Receipt{ID: name, State: state, Kind: kind},
+		Receipt: providers.Receipt{State: state, Kind: kind},
 	}
 }
 
@@ -73,7 +73,7 @@ func earlyReceipt(d *desk) {
 	require.Zero(d, d.report("b", "", "SM1", providers.StateDelivered, 0), "another instance's name")
 	d.try("1", "a")
 	_, news := d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{d.accepted("a", "SM1")}})
-	require.Contains(d, news.Reports, d.about("a", "SM1", providers.StateFailed, providers.Temporary))
+	require.Contains(d, news.Reports, d.about("a", providers.StateFailed, providers.Temporary))
 	require.NotNil(d, news.Resend)
 }
 
@@ -85,7 +85,7 @@ func unknownReceipt(d *desk) {
 	require.Zero(d, news)
 	d.clock.Move(time.Second)
 	_, news = d.sweep()
-	require.Equal(d, ledger.News{Reports: []ledger.Report{{Instance: "a", Receipt: providers.Receipt{ID: "SM1", State: providers.StateSent}}}}, news)
+	require.Equal(d, ledger.News{Reports: []ledger.Report{{Instance: "a", Receipt: providers.Receipt{State: providers.StateSent}}}}, news)
 	more, news = d.sweep()
 	require.False(d, more)
 	require.Zero(d, news)
@@ -105,7 +105,7 @@ func earlyBounded(d *desk) {
 func unnamedReceipt(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
 	d.try("1", "a")
-	require.Equal(d, ledger.News{Reports: []ledger.Report{d.about("a", "SM1", providers.StateSent, 0)}}, d.report("a", "1", "SM1", providers.StateSent, 0))
+	require.Equal(d, ledger.News{Reports: []ledger.Report{d.about("a", providers.StateSent, 0)}}, d.report("a", "1", "SM1", providers.StateSent, 0))
 	d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{d.accepted("a", "SM1")}})
 	require.Zero(d, d.report("a", "1", "SM2", providers.StateFailed, 0), "the instance has named it otherwise")
 }
