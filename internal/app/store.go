@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
@@ -24,6 +25,7 @@ type store struct {
 
 	database *postgres.Store // nil if the store is another one
 	watched  context.Context // ends when the store is closed
+	held     atomic.Bool     // the database is a copy
 }
 
 // openStore opens the ledger that the settings ask for.
@@ -106,7 +108,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }
-	a.metrics.Replica(shared.Away, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
+	a.metrics.Replica(shared.Away, s.held.Load, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {
 		stop()
 		limited, cancel := context.WithTimeout(context.Background(), flushTime)
@@ -178,6 +180,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 		{facts.RoundTrip > farAway, "the database is far away: a call with one attempt waits for three round trips, and for 150ms at most"},
 		{facts.Skew.Abs() > maxSkew, fmt.Sprintf("the clocks differ by %s", facts.Skew.Abs().Round(time.Second))},
 		{facts.Tables, fmt.Sprintf("the role %s can read the tables: it needs no more than the role smshook, which smshook migrate makes", facts.Role)},
+		{facts.Held, "the database is a copy of another one: what waited in it to be sent is held until smshook migrate -resume"},
 		{!facts.Encrypted && !c.Store.Local(), "the connection is not encrypted: add sslmode=verify-full to the address"},
 	} {
 		if warning.given {

@@ -29,9 +29,10 @@ type call struct {
 }
 
 type charge struct {
-	Key      int64 `json:"key"`
-	Interval int64 `json:"interval"` // how long one message uses up, in microseconds
-	Most     int64 `json:"most"`
+	Rule     string `json:"rule"`
+	Key      int64  `json:"key"`
+	Interval int64  `json:"interval"` // how long one message uses up, in microseconds
+	Most     int64  `json:"most"`
 }
 
 func (s *Store) call(h hasher, c ledger.Call) call {
@@ -54,7 +55,7 @@ func (s *Store) call(h hasher, c ledger.Call) call {
 		Sealed:     s.sealed(c.Message),
 	}
 	for _, each := range c.Charges {
-		q.Charges = append(q.Charges, charge{h.charge(each), (each.Limit.Per / time.Duration(each.Limit.Most)).Microseconds(), int64(each.Limit.Most)})
+		q.Charges = append(q.Charges, charge{each.Rule.String(), h.charge(each), (each.Limit.Per / time.Duration(each.Limit.Most)).Microseconds(), int64(each.Limit.Most)})
 	}
 	return q
 }

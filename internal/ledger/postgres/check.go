@@ -15,6 +15,7 @@ type Facts struct {
 	Role      string        // that the program connects as
 	Version   int           // of the schema
 	Tables    bool          // the role can read the tables: it has more rights than it needs
+	Held      bool          // it is a copy of another database: see [Resume]
 	Pooler    Pooler        // what is between the program and the database
 	RoundTrip time.Duration // of one question; the shortest of a few
 	Encrypted bool          // the connection is
@@ -58,7 +59,7 @@ func Check(ctx context.Context, address string) (f Facts, err error) {
 	if err := g.errVersion(); err != nil {
 		return f, err
 	}
-	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select')").Scan(&f.Tables)
+	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select'), smshook.held()").Scan(&f.Tables, &f.Held)
 	if err != nil {
 		return f, explain(err)
 	}

@@ -62,6 +62,7 @@ type Store struct {
 	noCache  bool
 	hints    hints
 	refusal  refusal
+	bell     bell
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
