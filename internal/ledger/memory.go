@@ -153,11 +153,11 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	switch {
 	case r.Sending:
 		other = r
-	case m.overtaken(r):
+	case !c.Queued && m.overtaken(r):
 		return r.refuse(JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
-	case c.Flow.MFA:
+	case c.apart():
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
 		return r.refuse(JustSent), nil, nil
 	default:
@@ -172,11 +172,14 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.CopyAttempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
-	if !c.Flow.MFA {
+	if !c.apart() {
 		m.sending[r.flow] = r
 	}
 	return begun, nil, nil
 }
+
+// apart reports whether the message is sent whatever becomes of others of its flow.
+func (c Call) apart() bool { return c.Flow.MFA || c.Queued }
 
 // repeat answers a repeat of a call that has ended.
 func (m *Memory) repeat(r *record) Begun {
@@ -216,12 +219,12 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
 	if r != nil {
-		if !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
+		if !c.Queued && !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
 			return nil, ErrReplayed
 		}
 		return r, nil
 	}
-	if m.seen.has(c.Message.ID, c.ReceivedAt) {
+	if !c.Queued && m.seen.has(c.Message.ID, c.ReceivedAt) {
 		return nil, ErrReplayed
 	}
 	r = &record{Message: NewMessage(c)}

@@ -40,7 +40,7 @@ func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (void []string
 		m.follow(r, t, News{}, new(News))
 	}
 	r.Sending, r.Left, r.Lost, r.Result = true, false, begun.Lost, Failed
-	if !c.Flow.MFA {
+	if !c.apart() {
 		m.sending[r.flow] = r
 	}
 	return nil
