@@ -19,6 +19,7 @@ import (
 type store struct {
 	ledger.Ledger
 	sealer    *ledger.Sealer
+	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
 	close     func() error
@@ -44,6 +45,7 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	default:
 		counter := policy.NewMemory()
 		s.Ledger, s.forgotten = ledger.NewMemory(ledgerSettings(c), counter, time.Now), counter.Forgotten
+		s.queue = ledger.NewMemoryQueue(time.Now)
 	}
 	if err != nil {
 		return nil, storeProblem(err)
@@ -78,7 +80,7 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 			Msg("contents in the store were sealed with a secret that is not in the settings any more: these messages won't be sent again")
 	}
 	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
-	s.Ledger, s.forgotten, s.missed, s.close = file, counter.Forgotten, file.Missed, file.Close
+	s.Ledger, s.queue, s.forgotten, s.missed, s.close = file, file.Queue(), counter.Forgotten, file.Missed, file.Close
 	return nil
 }
 
@@ -104,7 +106,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
 	var stop context.CancelFunc
 	s.watched, stop = context.WithCancel(context.Background())
-	s.database = database
+	s.database, s.queue = database, database.Queue()
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }

@@ -37,6 +37,9 @@ type Metrics struct {
 	deliverySeconds *prometheus.HistogramVec
 	lateFallbacks   *prometheus.CounterVec
 	panics          prometheus.Counter
+	outboxClaims    *prometheus.CounterVec
+	outboxEnded     *prometheus.CounterVec
+	outboxSeconds   *prometheus.HistogramVec
 }
 
 // Auth gives up after 5 s, and nearly all calls take less than 1 s.
@@ -47,6 +50,9 @@ var attemptSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2, 3, 
 
 // A code is valid for one to five minutes.
 var deliverySeconds = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600}
+
+// With a worker that lives, a message waits for some milliseconds; at worst, it is tried until its code expires.
+var outboxSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
 // New returns Metrics with its own registry. version is the program's.
 func New(version string) *Metrics {
@@ -77,6 +83,9 @@ func New(version string) *Metrics {
 	m.receiptsUnknown = counters("receipts_unknown_total", "Delivery receipts for messages that are unknown, or no longer known.", instanceLabel)
 	m.deliverySeconds = histograms("delivery_seconds", "Time from receiving a call of the hook to the receipt that says that its message was delivered.", deliverySeconds, instanceLabel)
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
+	m.outboxClaims = counters("outbox_claims_total", "Items of the queue that a worker took up, by topic.", "topic")
+	m.outboxEnded = counters("outbox_ended_total", "Items of the queue that a worker has handled: done, again (it is tried again later), expired, overtaken (by a newer message), lost (another worker had it by then).", "topic", "how")
+	m.outboxSeconds = histograms("outbox_seconds", "Time from when a message was put into the queue, or was due, to its result.", outboxSeconds, "topic")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
