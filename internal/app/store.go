@@ -20,6 +20,7 @@ import (
 type store struct {
 	ledger.Ledger
 	sealer    *ledger.Sealer
+	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
 	close     func() error
@@ -46,6 +47,7 @@ func (a *App) openStore(c config.Config) (*store, error) {
 		counter, settings := policy.NewMemory(), ledgerSettings(c)
 		settings.History = c.Keep
 		s.Ledger, s.forgotten = ledger.NewMemory(settings, counter, time.Now), counter.Forgotten
+		s.queue = ledger.NewMemoryQueue(time.Now)
 	}
 	if err != nil {
 		return nil, storeProblem(err)
@@ -81,7 +83,7 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 			Msg("contents in the store were sealed with a secret that is not in the settings any more: these messages won't be sent again")
 	}
 	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
-	s.Ledger, s.forgotten, s.missed, s.close = file, counter.Forgotten, file.Missed, file.Close
+	s.Ledger, s.queue, s.forgotten, s.missed, s.close = file, file.Queue(), counter.Forgotten, file.Missed, file.Close
 	return nil
 }
 
@@ -116,7 +118,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
 	var stop context.CancelFunc
 	s.watched, stop = context.WithCancel(context.Background())
-	s.database = database
+	s.database, s.queue = database, database.Queue()
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.missed = func() uint64 { return shared.Counts().Missed }

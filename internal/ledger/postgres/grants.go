@@ -10,20 +10,25 @@ import (
 
 // functions are those of the schema that the role smshook may call.
 var functions = []string{
-	"agree", "begin", "erase", "held", "hello", "leave", "message", "messages", "receipt", "refuse", "renew", "save", "sweep", "undecided", "write",
+	"agree", "begin", "cancel", "claim", "depth", "end", "erase", "held", "hello", "item", "leave", "message", "messages", "put", "receipt", "refuse", "renew", "save",
+	"settle", "sweep", "undecided", "write",
 }
 
-// grants gives the role smshook its rights, whether it has them or not. It is run as the owner, at the end of each migration.
-func grants() string {
-	return fmt.Sprintf(`grant usage on schema smshook to smshook;
+// roleGrants gives the role smshook its rights, whether it has them or not, at the end of each migration. Functions that belong to the administrator,
+// as settle does, are granted where they are made.
+func roleGrants() string {
+	return fmt.Sprintf(`set local role smshook_owner;
+grant usage on schema smshook to smshook;
 do $$
 declare
   f regprocedure;
 begin
-  for f in select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'smshook'::pg_catalog.regnamespace and p.proname in ('%s') loop
+  for f in select p.oid from pg_catalog.pg_proc p where p.pronamespace = 'smshook'::pg_catalog.regnamespace
+    and p.proowner = 'smshook_owner'::pg_catalog.regrole and p.proname in ('%s') loop
     execute pg_catalog.format('grant execute on function %%s to smshook', f);
   end loop;
 end $$;
+reset role;
 `, strings.Join(functions, "', '"))
 }
 

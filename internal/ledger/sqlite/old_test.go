@@ -20,7 +20,8 @@ func TestWhatIsOldIsRemovedInBatches(t *testing.T) {
 	now := time.Now()
 	const day = 24 * time.Hour
 	_, err = conn.ExecContext(t.Context(), `with recursive i(i) as (select 1 union all select i + 1 from i where i < 20001)
-		insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, state) select i, ?1 + (i = 20001), 0, 0, 0, 0, 0, '{}' from i`, int64(ledger.At(now.Add(-day))))
+		insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
+		select i, ?1 + (i = 20001), 0, 0, 0, 0, 0, 0, '', '', '', '', '', '{}' from i`, int64(ledger.At(now.Add(-day))))
 	require.NoError(t, err)
 	r, err := newRows(t.Context(), conn, hashing("a key"), ledger.NewSealer(providers.NewSecret("a long random text")))
 	require.NoError(t, err)

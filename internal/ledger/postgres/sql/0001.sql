@@ -16,9 +16,24 @@ alter default privileges revoke execute on functions from public;
 
 create table smshook.version (version int primary key, at timestamptz not null default now());
 
--- The key of the hashes. It never changes, so that limits and flows outlive a change of the hook's secrets.
-create table smshook.hash_key (key bytea not null);
-insert into smshook.hash_key values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+-- The key of HMAC-SHA256, padded to a block of 64 bytes and combined with one byte: https://www.rfc-editor.org/rfc/rfc2104
+create function smshook.padded(key bytea, pad int) returns bytea language plpgsql immutable strict set search_path = '' as $$
+declare
+  block bytea := decode(repeat('00', 64), 'hex');
+begin
+  for i in 0 .. 63 loop
+    block := set_byte(block, i, case when i < length(key) then get_byte(key, i) else 0 end # pad);
+  end loop;
+  return block;
+end $$;
+
+-- The key of the hashes, of 64 bytes at most. It never changes, so that limits and flows outlive a change of the hook's secrets.
+create table smshook.hash_key (
+  key        bytea not null check (length(key) <= 64),
+  inner_pad  bytea generated always as (smshook.padded(key, 54)) stored,
+  outer_pad  bytea generated always as (smshook.padded(key, 92)) stored
+);
+insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
 -- One row for each message: see ledger.Message. Changes touch no indexed column, and find room on the page (HOT updates).
 create table smshook.message (
@@ -38,6 +53,7 @@ create table smshook.message (
   asked_at    bigint not null,           -- by the clock of the caller
   life        bigint not null,
   answered_at bigint not null default 0,
+  committed   boolean not null default false, -- it came by smshook.send_sms: Auth has stored its code, so that no other call decides about it
   sending     boolean not null default false,
   owner       int not null,              -- the replica that sends it, or did
   charged     boolean not null default false,
@@ -77,7 +93,9 @@ create index content_expires_at on smshook.content (expires_at);
 create table smshook.flow (
   key     bigint primary key,
   sending text collate "C",
-  newest  text collate "C"
+  newest  text collate "C",
+  stored  text collate "C",               -- the last message that came by smshook.send_sms
+  asked_at bigint                         -- when Auth has asked for it, by Auth's clock; null if that isn't known
 ) with (fillfactor = 60);
 
 -- Rate limits: the time until which a key has used up its limit. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
@@ -100,7 +118,8 @@ create index name_early on smshook.name (at) where message_id is null;
 create table smshook.replica (
   id          int primary key,
   lease_until bigint not null,
-  locked      boolean not null
+  locked      boolean not null,
+  worked_at   bigint not null default 0   -- when it was last known to send what Auth has put into the outbox
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- The only clock. Tests replace it.
@@ -116,8 +135,10 @@ declare
   now bigint := smshook.micros();
 begin
   perform set_config('synchronous_commit', 'off', true);
-  insert into smshook.replica as r (id, lease_until, locked) values ((p->>'me')::int, now + (p->>'lease')::bigint, (p->>'locked')::boolean)
-  on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = excluded.locked;
+  insert into smshook.replica as r (id, lease_until, locked, worked_at)
+  values ((p->>'me')::int, now + (p->>'lease')::bigint, (p->>'locked')::boolean, case when (p->>'works')::boolean then now else 0 end)
+  on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = excluded.locked,
+    worked_at = greatest(r.worked_at, excluded.worked_at);
   delete from smshook.replica where lease_until < now - 3600000000;
   return '{}';
 end $$;
@@ -137,6 +158,15 @@ begin
   if not found or r.lease_until < now then return false; end if;
   -- The lock is free once the session is gone. Those who look share it, so that none of them takes another for the owner.
   return not r.locked or not pg_try_advisory_xact_lock_shared(20821, who);
+end $$;
+
+-- The replica that asks is alive, also if its session with the lock has just ended. Then only the lease counts, until the replica has a lock again.
+create function smshook.asks(me int, lease bigint, now bigint) returns void language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + lease / 2) or not smshook.alive(me, now) then
+    insert into smshook.replica as r (id, lease_until, locked) values (me, now + lease, false)
+    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
+  end if;
 end $$;
 
 -- A record without its contents.
@@ -174,7 +204,7 @@ end $$;
 
 -- Makes all charges or none: returns the place of the charge that is over its limit and has to wait longest, and how long; -1 if none is.
 -- All lock in the order of the charges, which is that of the rules. Rows are looked up one by one: a plan for all of them at once, made while the
--- table is small, would read the whole table later.
+-- table is small, would read the whole table later. A charge with "read" is looked at, and not made; one with "made" was made before.
 create function smshook.charge(charges jsonb, now bigint, out over int, out after bigint) language plpgsql set search_path = '' as $$
 declare
   e    jsonb;
@@ -185,6 +215,7 @@ begin
   -- A limit that is used up is found without a lock, and without writing: an attack costs reads alone.
   for i in 0 .. jsonb_array_length(charges) - 1 loop
     e := charges->i;
+    continue when e ? 'made';
     select c.until into used from smshook.counter c where c.key = (e->>'key')::bigint;
     wait := greatest(now, used) - now - ((e->>'most')::bigint - 1) * (e->>'interval')::bigint;
     if wait > after then over := i; after := wait; end if;
@@ -192,6 +223,7 @@ begin
   if over >= 0 then return; end if;
   for i in 0 .. jsonb_array_length(charges) - 1 loop
     e := charges->i;
+    continue when e ? 'made' or e ? 'read';
     insert into smshook.counter as c (key, until) values ((e->>'key')::bigint, now + (e->>'interval')::bigint)
     on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now) returning c.until into used;
     wait := used - now - (e->>'most')::bigint * (e->>'interval')::bigint;
@@ -200,9 +232,16 @@ begin
   if over < 0 then return; end if;
   for i in 0 .. jsonb_array_length(charges) - 1 loop -- another call was faster: the rows are still locked
     e := charges->i;
+    continue when e ? 'made' or e ? 'read';
     update smshook.counter c set until = c.until - (e->>'interval')::bigint where c.key = (e->>'key')::bigint;
   end loop;
 end $$;
+
+-- The charges of a message that came by smshook.send_sms, which has made some of them.
+create function smshook.without_made(charges jsonb) returns jsonb language sql immutable set search_path = '' as $$
+  select coalesce(jsonb_agg(case when e->>'rule' in ('limit_phone', 'limit_user', 'limit_ip') then e || '{"made": true}' else e end order by i), '[]')
+  from jsonb_array_elements(charges) with ordinality x(e, i)
+$$;
 
 -- Answers a call: see ledger.Ledger.Begin. The caller's clock is translated into that of the database. Locks are taken in this order everywhere:
 -- flow, message, name, counters.
@@ -219,6 +258,7 @@ declare
   other    smshook.message;
   newest   smshook.message;
   known    boolean;
+  alone    boolean := (p->>'mfa')::boolean; -- it is sent whatever becomes of the other messages of the flow
   overtaken boolean := false;
   dead     boolean := false;
   unused   boolean;
@@ -227,11 +267,7 @@ declare
   answer   jsonb;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  -- The replica that asks is alive, also if its session with the lock has just ended. Then only the lease counts, until the replica has a lock again.
-  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + (p->>'lease')::bigint / 2) or not smshook.alive(me, now) then
-    insert into smshook.replica as r (id, lease_until, locked) values (me, now + (p->>'lease')::bigint, false)
-    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
-  end if;
+  perform smshook.asks(me, (p->>'lease')::bigint, now);
 
   -- A repeat is of the flow of its message, whatever it says itself. Of two first calls with one ID and two flows, the one that inserts its
   -- message last fails, charges nothing, and is asked again.
@@ -244,16 +280,21 @@ begin
   known := found;
   if known then
     dead := m.owner <> me and (m.sending or m.result = 'failed') and not smshook.alive(m.owner, now);
+    -- What Auth has put there waits for no other message, and for no caller: its worker decides how long it is tried, and begins anew each time.
+    alone := alone or m.committed;
+    if m.committed then -- the worker has tables of numbers, and knows the text
+      m.number := p->>'number'; m.country := p->>'country'; m.range := p->>'range'; m.kind := p->>'kind'; m.segments := (p->>'segments')::smallint;
+    end if;
     if m.sending and dead then
       m.sending := false; m.abandoned := true;
     end if;
-    if not m.sending and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
+    if not m.sending and not m.committed and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
       return '{"answer": "replayed"}';
     end if;
     if m.sending then
       return jsonb_build_object('answer', 'behind', 'behind', m.id);
     end if;
-    if not m.mfa and m.answered_at = 0 and m.result in ('accepted', 'failed') then
+    if not alone and m.answered_at = 0 and m.result in ('accepted', 'failed') then
       -- A newer message of the flow was answered before a caller has heard of this one: the newer code is stored, and stays valid.
       select * into newest from smshook.message where id = f.newest;
       overtaken := newest.id <> m.id and newest.answered_at > 0 and newest.received_at > m.received_at;
@@ -275,12 +316,14 @@ begin
     m.user_id := (p->>'user_id')::uuid; m.range := p->>'range'; m.asked_at := (p->>'asked_at')::bigint; m.proven := (p->>'proven')::boolean;
     m.kind := p->>'kind'; m.segments := (p->>'segments')::smallint; m.rule := ''; m.use := ''; m.used_at := 0; m.delivered_at := 0;
     m.received_at := received; m.life := (p->>'life')::bigint; m.answered_at := 0; m.sending := false; m.charged := false; m.abandoned := false;
-    m.resending := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
+    m.resending := false; m.committed := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
   end if;
   m.owner := me;
 
   if not m.mfa then
     select * into newest from smshook.message where id = f.newest;
+  end if;
+  if not alone then
     if waited is not null then
       select * into other from smshook.message where id = waited;
     end if;
@@ -301,8 +344,8 @@ begin
 
   answer := '{"over": -1, "after": 0}';
   if behind is null and m.result = 'failed' and not m.charged then
-    charged := smshook.charge(p->'charges', now);
-    unused := not m.mfa and newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < m.life;
+    charged := smshook.charge(case when m.committed then smshook.without_made(p->'charges') else p->'charges' end, now);
+    unused := not alone and newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < m.life;
     if charged.over >= 0 and not (p->>'observe')::boolean then
       m.result := case when unused then 'just_sent' else 'too_many' end;
     else
@@ -312,13 +355,13 @@ begin
     answer := jsonb_build_object('over', charged.over, 'after', charged.after);
   end if;
   if behind is null and m.result = 'failed' then
-    answer := answer || jsonb_build_object('first_at', m.received_at - shift, 'dead', dead, 'attempts', m.attempts);
+    answer := answer || jsonb_build_object('first_at', case when m.committed then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
     m.sending := true; m.abandoned := false; m.lost := '';
     if not m.mfa then
       if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and newest.delivered_at = 0 then
         m.lost := newest.instance;
       end if;
-      f.sending := m.id;
+      if not alone then f.sending := m.id; end if;
     end if;
   end if;
   if not m.mfa then
@@ -332,7 +375,7 @@ begin
   m.state := case when m.sending then 'sending' when m.result <> 'failed' then 'refused' else 'queued' end;
   if known then
     update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result,
-      rule = m.rule, state = m.state where id = m.id;
+      rule = m.rule, state = m.state, number = m.number, country = m.country, range = m.range, kind = m.kind, segments = m.segments where id = m.id;
   else
     insert into smshook.message select m.*;
   end if;
@@ -513,6 +556,7 @@ begin
   perform from smshook.message m where m.id = any(ids) order by m.id for update;
   keys := array(select ('x' || lpad(part->>'id', 16, '0'))::bit(64)::bigint from smshook.message m, jsonb_path_query(m.attempts, '$[*].parts[*]') part where m.id = any(ids));
   delete from smshook.content where id = any(ids);
+  delete from smshook.outbox where id = any(ids) and serial = '';
   delete from smshook.message where id = any(ids);
   delete from smshook.flow where key = any(flows);
   delete from smshook.name where key = any(keys);
