@@ -21,6 +21,9 @@ type store struct {
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
 	close     func() error
+
+	database *postgres.Store // nil if the store is another one
+	watched  context.Context // ends when the store is closed
 }
 
 // openStore opens the ledger that the settings ask for.
@@ -97,10 +100,12 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	_ = database.Warm(warming) // if the database can't be used, the first sweep says so
 	counter := policy.NewMemory()
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
-	watched, stop := context.WithCancel(context.Background())
-	go a.watchStore(watched, shared.Changes())
+	var stop context.CancelFunc
+	s.watched, stop = context.WithCancel(context.Background())
+	s.database = database
+	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
-	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }
+	s.missed = func() uint64 { return shared.Counts().Missed }
 	a.metrics.Replica(shared.Away, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {
 		stop()
@@ -110,6 +115,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		if err != nil {
 			err = fmt.Errorf("%w; of the messages that were sent without it, %d could not be written to it", err, shared.Counts().Owed)
 		}
+		_ = database.Leave(limited) // if it isn't told, the others find out in minutes
 		database.Close()
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/smshook/smshook/providers"
@@ -64,7 +65,7 @@ func (c Config) StoreSecrets() []providers.Secret {
 	if len(c.StoreKey) > 0 {
 		return c.StoreKey
 	}
-	return c.Secrets.Keys()
+	return slices.Concat(c.Secrets.Keys(), c.Auth0Secrets.Keys())
 }
 
 // WithoutStore returns settings for a command that must not change what a running server remembers.

@@ -41,7 +41,7 @@ func (d *Dispatcher) tell(news ledger.News) {
 	for _, report := range news.Reports {
 		d.events.Reported(report)
 	}
-	for _, id := range news.Void {
+	for _, id := range news.Stop {
 		d.resends.stop(id)
 	}
 	if news.Resend != nil {

@@ -168,7 +168,7 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 
 // Store adds what the store counts for itself: operations that did not wait for it any longer.
 func (m *Metrics) Store(missed func() uint64) {
-	m.counted("store_missed_total", "Operations that went on without the store (a file or a database), which was too slow or failed.", missed)
+	m.counted("store_missed_total", "Operations for which the store (a file or a database) was too slow, or failed. All but receipts went on without it; receipts must come again.", missed)
 }
 
 // Replica adds what the ledger of one of several replicas keeps itself. away is called at each scrape. It must be called once at most.

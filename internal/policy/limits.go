@@ -84,6 +84,20 @@ func (l Limits) List() []Limited {
 	return list
 }
 
+// With returns the limits with another limit for the rule of that name. They are unchanged if there is no such rule, or if no setting could
+// have that value.
+func (l Limits) With(rule string, limit Limit) Limits {
+	if limit != (Limit{}) && (limit.Most < 1 || limit.Most > maxMost || limit.Per < minPer || limit.Per > maxPer) {
+		return l
+	}
+	for _, row := range rateLimits {
+		if row.setting == rule {
+			*row.limit(&l) = limit
+		}
+	}
+	return l
+}
+
 // Uncounted returns the limits that are on, but don't count messages from this address. Such limits count public addresses only.
 func (l Limits) Uncounted(ip netip.Addr) []Rule {
 	var rules []Rule

@@ -47,8 +47,15 @@ func (run *run) startNext(ctx context.Context) {
 	run.queue = run.queue[1:]
 	report, p := run.admit(instance)
 	if run.entry.Starting != nil {
-		starting := Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, BegunAt: time.Now(), Pending: true}
-		run.Guard(func() { run.entry.Starting(starting) })
+		starting := Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, Channel: instance.Channel(), BegunAt: time.Now(), Pending: true}
+		may := true // also after a panic
+		run.Guard(func() { may = run.entry.Starting(starting) })
+		if !may {
+			report.done(errNotCounted)
+			run.queue = nil
+			run.hedge.Reset(left)
+			return
+		}
 	}
 	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}
 	a.start(run.entry.Message, p, run.finished)

@@ -64,6 +64,8 @@ func Run(t *testing.T, open Open) {
 		{"waiting calls are bounded", crowded},
 		{"of many calls of a flow at once, one is sent", flowRush},
 		{"of many repeats at once, one is sent", repeatRush},
+		{"a call of another flow with the same ID is a repeat", sameID},
+		{"of many calls of several flows with the same ID, one is sent and charged", sameIDRush},
 		{"a user who asks again is told which instance lost the message", lost},
 		{"a call is charged once", chargedOnce},
 		{"a limit that is used up refuses", limited},
@@ -84,6 +86,7 @@ func Run(t *testing.T, open Open) {
 		{"a message is not sent again", notResent},
 		{"a newer code replaces the older one", superseded},
 		{"a delivered message stops its resending", deliveredStops},
+		{"a resending stops at its next attempt", stopped},
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
 	} {

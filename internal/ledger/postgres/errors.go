@@ -20,6 +20,9 @@ func parse(address string) (*pgx.ConnConfig, error) {
 // errAddress quotes nothing: in an address that can't be read, the password can't be found and hidden.
 var errAddress = errors.New("want an address such as postgres://smshook:PASSWORD@HOST:5432/postgres; characters such as @ and / in the password are written as %40 and %2F")
 
+// errTwice means that another transaction has just inserted the same row.
+var errTwice = errors.New("postgres: the same row was inserted twice at once")
+
 // explain says what to do about an error of the database. See https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func explain(err error) error {
 	var refused *pgconn.PgError
@@ -27,6 +30,8 @@ func explain(err error) error {
 		return err
 	}
 	switch refused.Code {
+	case "23505": // unique_violation
+		return errTwice
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
 		return fmt.Errorf("the database refuses the role or its password (%s): correct them in the address; an administrator sets the password with `alter role smshook password '…'`", refused.Message)
 	case "3D000": // invalid_catalog_name

@@ -182,7 +182,7 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 		}
 	}
 	add(id)
-	for _, id := range news.Void {
+	for _, id := range news.Stop {
 		add(id)
 	}
 	for _, report := range news.Reports {

@@ -178,7 +178,7 @@ func (c *cluster) maintenance() string {
 	return "postgres://supabase_admin@" + c.address + "/postgres?sslmode=disable"
 }
 
-var errMissing = errors.New("no Postgres is installed here (initdb, postgres): tests that need one are skipped; .ci/postgres installs it")
+var errMissing = errors.New("no Postgres is installed here (initdb, postgres): tests that need one are skipped; `.ci/debian postgresql pgbouncer` installs it")
 
 // binaries returns the folder of the newest Postgres that is installed.
 func binaries() (string, error) {
