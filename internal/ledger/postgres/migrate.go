@@ -92,6 +92,26 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 	return before, err
 }
 
+// Resume lets a database that is a copy of another one send what was put into the other one and waits. It reports whether anything was held. The
+// role of the connection has to be one that has migrated. An error says what to do, and is safe to log.
+func Resume(ctx context.Context, address string) (held bool, err error) {
+	config, err := parse(address)
+	if err != nil {
+		return false, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, explain(err)
+	}
+	defer closeSoon(ctx, conn)
+	results, err := conn.PgConn().Exec(ctx, "begin; set local role smshook_owner; select smshook.resume(); commit").ReadAll()
+	if err != nil {
+		return false, explainMigration(err)
+	}
+	return string(results[2].Rows[0][0]) == "t", nil
+}
+
 // Print returns the SQL that makes the schema in a database that has none, for an SQL editor. Where there is one, it fails and changes nothing.
 func Print() string {
 	text := "-- The schema of smshook for a database that has none. Run all of it at once, as the role postgres.\n" + begin

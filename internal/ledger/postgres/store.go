@@ -77,7 +77,7 @@ func Open(address string, s Settings) (*Store, error) {
 	address, noCache := withoutPgbouncer(address)
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return nil, errAddress
+		return nil, addressProblem(err)
 	}
 	config.MaxConns = defaultConnections
 	if s.Connections > 0 {
