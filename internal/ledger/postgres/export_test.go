@@ -10,3 +10,10 @@ func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, 
 	h, err := s.hasher(ctx)
 	return h.hash(kind, parts...), err
 }
+
+// Hears reports whether notifications reach the store.
+func (s *Store) Hears() bool {
+	s.bell.mu.Lock()
+	defer s.bell.mu.Unlock()
+	return s.bell.hears
+}
