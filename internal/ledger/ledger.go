@@ -44,6 +44,14 @@ type Ledger interface {
 	// for the message; it may be empty.
 	Receipt(ctx context.Context, instance, id string, r providers.Receipt) (News, error)
 
+	// Refuse notes a call that is refused before Begin is asked, by a rule or since its number can't be read; then the rule is empty. A call
+	// that was answered before stays as it is.
+	Refuse(ctx context.Context, c Call, result Result, rule string) error
+
+	// Messages returns messages that a query asks for, the newest first. Their contents, and the instances' names for them, are left out.
+	// If the error is [ErrAway], they are those that this process knows of.
+	Messages(ctx context.Context, q Query) ([]Message, error)
+
 	// Sweep forgets what is over: contents whose code has expired, receipts that nobody asked for, records that are old. It has
 	// to be called about once a second, as long as it returns true.
 	Sweep(ctx context.Context) (more bool, news News, err error)

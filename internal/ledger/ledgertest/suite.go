@@ -86,6 +86,10 @@ func Run(t *testing.T, open Open) {
 		{"a delivered message stops its resending", deliveredStops},
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
+		{"the record says what became of a message", history},
+		{"a message is found by all that is asked for", found},
+		{"messages come in pages, the newest first", pages},
+		{"a refused call is on record, with the rule", refusedOnRecord},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			clock := &Clock{now: time.Now().UTC().Truncate(time.Microsecond)} // as exact as a database keeps it

@@ -44,6 +44,9 @@ func (h hashing) key(c policy.Charge) uint64 {
 	return uint64(h.of(c.Rule.String(), strconv.FormatUint(c.Key, 10)))
 }
 
+// name is the key of an instance's name for a message.
+func (h hashing) name(n ledger.Name) int64 { return h.of("name "+n.Instance, n.ID) }
+
 // restored is a message as the memory takes it back, and as it was given it.
 func (m marks) restored(message ledger.Message) ledger.Restored {
 	return ledger.Restored{
@@ -59,6 +62,17 @@ func (m marks) hide(c ledger.Call) ledger.Call {
 	as := m.restored(ledger.Message{})
 	c.Flow, c.LastSignIn, c.Stored = as.Flow, as.LastSignIn, as.Stored
 	return c
+}
+
+// hideQuery puts hashes into a query for the memory.
+func (h hashing) hideQuery(q ledger.Query) ledger.Query {
+	if q.User != "" {
+		q.User = text(h.of("user", q.User))
+	}
+	if q.Number != "" {
+		q.Number = text(h.of("number", q.Number))
+	}
+	return q
 }
 
 func text(hash int64) string { return strconv.FormatInt(hash, 36) }
