@@ -58,7 +58,7 @@ func TestEachSettingIsCompared(t *testing.T) {
 	for i := range fields.NumField() {
 		name, ok := fields.Field(i).Tag.Lookup("env")
 		_, known := names[config.Prefix+name]
-		require.True(t, !ok || known != slices.Contains(own, name), name)
+		require.True(t, !ok || known != slices.Contains(own, name), "%s: if it has to be the same at all replicas, add it to compared in agree.go; else name it here", name)
 	}
 	require.NotContains(t, strings.Join(reveal(settingsFor(t).StoreSecrets()), ""), "*", "secrets are compared as they are")
 }

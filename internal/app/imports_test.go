@@ -45,7 +45,8 @@ var mayImport = map[string][]string{
 	"providers":                       {},
 	"providers/call":                  {"providers"},
 	"providers/all":                   {"providers", "*"}, // it alone knows the providers
-	"a provider":                      {"providers", "providers/call"},
+	"a provider":                      {"providers", "providers/call", "providers/spoken"},
+	"providers/spoken":                {"providers"}, // for those that call
 	"providers/providertest":          {"providers", "providers/call"},
 }
 
@@ -63,8 +64,10 @@ var homeOf = map[string][]string{
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
+	"github.com/aws/aws-sdk-go-v2/aws":                            {"providers/sns"},
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4":                  {"providers/sns"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
-	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
+	"golang.org/x/text/language":                                  {"internal/message", "providers/spoken", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},
 }
 

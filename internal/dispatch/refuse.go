@@ -51,7 +51,7 @@ func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number,
 		LastSignIn: r.LastSignIn,
 		Stored:     r.Stored,
 		ReceivedAt: ledger.At(r.ReceivedAt),
-		AskedAt:    askedAt(r.AskedAt),
+		AskedAt:    r.AskedAt,
 		Life:       d.settings.life(r),
 	}, BadNumber, rule)
 }

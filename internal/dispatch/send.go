@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
@@ -50,14 +49,6 @@ func (d *Dispatcher) text(r Request) message.Text {
 	return message.Written(r.Text)
 }
 
-// askedAt is a time as the ledger notes it; zero if it is not known.
-func askedAt(t time.Time) ledger.Time {
-	if t.IsZero() {
-		return 0
-	}
-	return ledger.At(t)
-}
-
 // begin asks the ledger whether the message is to be sent.
 func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	if ctx.Err() != nil {
@@ -73,8 +64,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
+		Account:    j.Account,
 		ReceivedAt: ledger.At(j.ReceivedAt),
-		AskedAt:    askedAt(j.AskedAt),
+		AskedAt:    j.AskedAt,
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
@@ -135,9 +127,15 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	return raced, nil
 }
 
-// starting notes an attempt before anything of it can leave.
-func (d *Dispatcher) starting(a race.Attempt) {
-	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
+// starting notes an attempt before anything of it can leave, and reports whether it may start. Without its ledger, a message is sent all the
+// same.
+func (d *Dispatcher) starting(a race.Attempt) bool {
+	err := d.ledger.Attempt(context.Background(), a.MessageID, noted(a))
+	if errors.Is(err, ledger.ErrStopped) {
+		d.resends.stop(a.MessageID)
+		return false
+	}
+	return true
 }
 
 // late notes an attempt that has ended after its race.

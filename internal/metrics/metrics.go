@@ -36,6 +36,8 @@ type Metrics struct {
 	receiptsUnknown *prometheus.CounterVec
 	deliverySeconds *prometheus.HistogramVec
 	lateFallbacks   *prometheus.CounterVec
+	codes           *prometheus.CounterVec
+	useSeconds      *prometheus.HistogramVec
 	panics          prometheus.Counter
 	outboxClaims    *prometheus.CounterVec
 	outboxEnded     *prometheus.CounterVec
@@ -86,6 +88,8 @@ func New(version string) *Metrics {
 	m.outboxClaims = counters("outbox_claims_total", "Items of the queue that a worker took up, by topic.", "topic")
 	m.outboxEnded = counters("outbox_ended_total", "Items of the queue that a worker has handled: done, again (it is tried again later), expired, overtaken (by a newer message), lost (another worker had it by then).", "topic", "how")
 	m.outboxSeconds = histograms("outbox_seconds", "Time from when a message was put into the queue, or was due, to its result.", outboxSeconds, "topic")
+	m.codes = counters("codes_total", "Messages of which it is known what became of their code: used, unused, replaced, unknown. A code that is used after it was taken to be unused is counted as both.", instanceLabel, "channel", "country", "kind", "use")
+	m.useSeconds = histograms("use_seconds", "Time from the request for a code to its use.", deliverySeconds, instanceLabel, "channel")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
@@ -142,6 +146,15 @@ func (m *Metrics) Receipt(instance, country, state string) {
 	m.receipts.WithLabelValues(instance, country, state).Inc()
 }
 
+// Code counts a message of which it is known what became of its code. after is how long the code took to be used; 0 if it wasn't, or if
+// that isn't known.
+func (m *Metrics) Code(instance, channel, country, kind, use string, after time.Duration) {
+	m.codes.WithLabelValues(instance, channel, country, kind, use).Inc()
+	if after > 0 {
+		m.useSeconds.WithLabelValues(instance, channel).Observe(after.Seconds())
+	}
+}
+
 // Delivered counts a delivered message. after is the time since its call was received.
 func (m *Metrics) Delivered(instance string, after time.Duration) {
 	m.deliverySeconds.WithLabelValues(instance).Observe(after.Seconds())
@@ -177,7 +190,7 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 
 // Store adds what the store counts for itself: operations that did not wait for it any longer.
 func (m *Metrics) Store(missed func() uint64) {
-	m.counted("store_missed_total", "Operations that went on without the store (a file or a database), which was too slow or failed.", missed)
+	m.counted("store_missed_total", "Operations for which the store (a file or a database) was too slow, or failed. All but receipts went on without it; receipts must come again.", missed)
 }
 
 // Replica adds what the ledger of one of several replicas keeps itself. away and held are called at each scrape. It must be called once at most.

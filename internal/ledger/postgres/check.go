@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"time"
 
@@ -18,7 +17,6 @@ type Facts struct {
 	Held      bool          // it is a copy of another database: see [Resume]
 	Pooler    Pooler        // what is between the program and the database
 	RoundTrip time.Duration // of one question; the shortest of a few
-	Encrypted bool          // the connection is
 	Skew      time.Duration // how much the database's clock is ahead of this machine's
 }
 
@@ -45,7 +43,6 @@ func Check(ctx context.Context, address string) (f Facts, err error) {
 		return f, explain(err)
 	}
 	defer closeSoon(ctx, conn)
-	_, f.Encrypted = conn.PgConn().Conn().(*tls.Conn)
 	var text string
 	err = conn.QueryRow(ctx, "select current_setting('server_version'), current_user::text, smshook.hello('{}')::text").Scan(&f.Server, &f.Role, &text)
 	if err != nil {

@@ -26,6 +26,7 @@ func (h hashing) of(kind, text string) int64 {
 // marks are what calls are compared by, as hashes.
 type marks struct {
 	user, number, lastSignIn, stored int64
+	home                             int64 // the number of the account; not in the file
 	mfa                              bool
 }
 
@@ -36,6 +37,7 @@ func (h hashing) marks(c ledger.Call) marks {
 		lastSignIn: h.of("last sign-in", c.LastSignIn),
 		stored:     h.of("stored", c.Stored),
 		mfa:        c.Flow.MFA,
+		home:       h.of("number", c.Account.Number),
 	}
 }
 
@@ -61,6 +63,7 @@ func (m marks) restored(message ledger.Message) ledger.Restored {
 func (m marks) hide(c ledger.Call) ledger.Call {
 	as := m.restored(ledger.Message{})
 	c.Flow, c.LastSignIn, c.Stored = as.Flow, as.LastSignIn, as.Stored
+	c.Account.Number = text(m.home)
 	return c
 }
 
