@@ -85,11 +85,11 @@ func New(version string) *Metrics {
 	m.receiptsUnknown = counters("receipts_unknown_total", "Delivery receipts for messages that are unknown, or no longer known.", instanceLabel)
 	m.deliverySeconds = histograms("delivery_seconds", "Time from receiving a call of the hook to the receipt that says that its message was delivered.", deliverySeconds, instanceLabel)
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
+	m.codes = counters("codes_total", "Messages of which it is known what became of their code: used, unused, replaced, unknown. A code that is used after it was taken to be unused is counted as both.", instanceLabel, "channel", "country", "kind", "use")
+	m.useSeconds = histograms("use_seconds", "Time from the request for a code to its use.", deliverySeconds, instanceLabel, "channel")
 	m.outboxClaims = counters("outbox_claims_total", "Items of the queue that a worker took up, by topic.", "topic")
 	m.outboxEnded = counters("outbox_ended_total", "Items of the queue that a worker has handled: done, again (it is tried again later), expired, overtaken (by a newer message), lost (another worker had it by then).", "topic", "how")
 	m.outboxSeconds = histograms("outbox_seconds", "Time from when a message was put into the queue, or was due, to its result.", outboxSeconds, "topic")
-	m.codes = counters("codes_total", "Messages of which it is known what became of their code: used, unused, replaced, unknown. A code that is used after it was taken to be unused is counted as both.", instanceLabel, "channel", "country", "kind", "use")
-	m.useSeconds = histograms("use_seconds", "Time from the request for a code to its use.", deliverySeconds, instanceLabel, "channel")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)

@@ -65,9 +65,9 @@ type Store struct {
 	noCache  bool
 	hints    hints
 	refusal  refusal
-	bell     bell
 	accounts accounts
 	sweeps   atomic.Uint64
+	bell     bell
 	stop     context.CancelFunc
 	stopped  chan struct{}
 

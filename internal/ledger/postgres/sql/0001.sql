@@ -94,7 +94,8 @@ create table smshook.flow (
   key     bigint primary key,
   sending text collate "C",
   newest  text collate "C",
-  stored  text collate "C"                -- the last message that came by smshook.send_sms
+  stored  text collate "C",               -- the last message that came by smshook.send_sms
+  asked_at bigint                         -- when Auth has asked for it, by Auth's clock; null if that isn't known
 ) with (fillfactor = 60);
 
 -- Rate limits: the time until which a key has used up its limit. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
@@ -281,8 +282,8 @@ begin
     dead := m.owner <> me and (m.sending or m.result = 'failed') and not smshook.alive(m.owner, now);
     -- What Auth has put there waits for no other message, and for no caller: its worker decides how long it is tried, and begins anew each time.
     alone := alone or m.committed;
-    if m.committed then -- it had no text yet, and its country could not be told
-      m.country := p->>'country'; m.range := p->>'range'; m.segments := (p->>'segments')::smallint;
+    if m.committed then -- the worker has tables of numbers, and knows the text
+      m.number := p->>'number'; m.country := p->>'country'; m.range := p->>'range'; m.kind := p->>'kind'; m.segments := (p->>'segments')::smallint;
     end if;
     if m.sending and dead then
       m.sending := false; m.abandoned := true;
@@ -374,7 +375,7 @@ begin
   m.state := case when m.sending then 'sending' when m.result <> 'failed' then 'refused' else 'queued' end;
   if known then
     update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result,
-      country = m.country, range = m.range, segments = m.segments, rule = m.rule, state = m.state where id = m.id;
+      rule = m.rule, state = m.state, number = m.number, country = m.country, range = m.range, kind = m.kind, segments = m.segments where id = m.id;
   else
     insert into smshook.message select m.*;
   end if;
@@ -598,13 +599,12 @@ declare
   now bigint := smshook.micros();
 begin
   perform set_config('synchronous_commit', 'off', true);
-  insert into smshook.message as m (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
+  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
     segments, rule, result, state)
   values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint, (p->>'sign_in')::bigint,
     (p->>'known')::bigint, p->>'number', p->>'country', p->>'range', (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint,
     (p->>'me')::int, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'result', 'refused')
-  on conflict (id) do update set version = m.version + 1, rule = excluded.rule, result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
-  where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
+  on conflict (id) do nothing;
   return '{}';
 end $$;
 
