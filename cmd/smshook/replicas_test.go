@@ -30,7 +30,7 @@ type replicas struct {
 	auth      hook.Caller
 	next      atomic.Int64 // number of the next code
 
-	mu   sync.Mutex
+	mu   sync.Mutex           // also for processes, while calls are made
 	sent map[string][]message // by code
 }
 
@@ -38,6 +38,11 @@ type replicas struct {
 type message struct{ sid, callback string }
 
 func newReplicas(t *testing.T, env ...string) *replicas {
+	return newReplicasAt(t, func(r *replicas) string { return r.database.URL("smshook", "right") }, env...)
+}
+
+// newReplicasAt starts replicas that reach the database at an address of it.
+func newReplicasAt(t *testing.T, address func(*replicas) string, env ...string) *replicas {
 	if testing.Short() {
 		t.Skip("a database server is started")
 	}
@@ -49,7 +54,7 @@ func newReplicas(t *testing.T, env ...string) *replicas {
 	r.database.Exec(t, "alter role smshook password 'right'")
 	provider := httptest.NewServer(http.HandlerFunc(r.provider))
 	t.Cleanup(provider.Close)
-	r.env = append(serveEnv(provider.URL, "SMSHOOK_STORE="+r.database.URL("smshook", "right"), "SMSHOOK_LIMIT_PHONE=10/1h", "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
+	r.env = append(serveEnv(provider.URL, "SMSHOOK_STORE="+address(r), "SMSHOOK_LIMIT_PHONE=10/1h", "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
 		"SMSHOOK_PUBLIC_URL="+soakSite, "SMSHOOK_RECEIPT_SECRET="+hookSecret), env...)
 	for _, name := range []string{"ONE", "TWO"} {
 		r.env = append(r.env, name+"_ACCOUNT_SID=AC00000000000000000000000000000000", name+"_AUTH_TOKEN="+authToken, name+"_FROM=+15005550006", name+"_BASE_URL="+provider.URL)
@@ -104,9 +109,11 @@ func (r *replicas) signIn(phone string) *signIn {
 
 // call makes a call as Auth does, with each attempt at another replica.
 func (r *replicas) call(t *testing.T, c *signIn, first int) {
-	targets := &targets{hosts: []string{r.processes[first].url, r.processes[1-first].url}}
+	r.mu.Lock()
+	hosts := []string{r.processes[first].url, r.processes[1-first].url}
+	r.mu.Unlock()
 	c.at = time.Now()
-	c.seen, _ = r.auth.Call(context.WithValue(t.Context(), targetsKey{}, targets), r.processes[first].url+server.HookPath, c.body)
+	c.seen, _ = r.auth.Call(context.WithValue(t.Context(), targetsKey{}, &targets{hosts: hosts}), hosts[0]+server.HookPath, c.body)
 }
 
 // targets are where the attempts of one call go, in turn.
