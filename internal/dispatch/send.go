@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
@@ -22,7 +25,7 @@ type job struct {
 
 // message is all that an instance is to be given.
 func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
-	text := d.texts.Load().Render(r.Locale, r.Code)
+	text := d.text(r)
 	m := providers.Message{
 		ID:       r.ID,
 		To:       number.E164(),
@@ -39,6 +42,22 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 	return m
 }
 
+// text is what the message says.
+func (d *Dispatcher) text(r Request) message.Text {
+	if r.Text.Empty() {
+		return d.texts.Load().Render(r.Locale, r.Code)
+	}
+	return message.Written(r.Text)
+}
+
+// askedAt is a time as the ledger notes it; zero if it is not known.
+func askedAt(t time.Time) ledger.Time {
+	if t.IsZero() {
+		return 0
+	}
+	return ledger.At(t)
+}
+
 // begin asks the ledger whether the message is to be sent.
 func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	if ctx.Err() != nil {
@@ -50,13 +69,16 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Flow:       j.flow(),
 		Number:     j.number.Masked(),
 		Country:    j.number.Country(),
+		Kind:       j.Kind,
+		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
 		ReceivedAt: ledger.At(j.ReceivedAt),
+		AskedAt:    askedAt(j.AskedAt),
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
-		Observe:    d.settings.Policy.Observe,
+		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
 	if err != nil && ctx.Err() != nil {
@@ -64,6 +86,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	}
 	return begun, err
 }
+
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route has the channel of the request.
+var ErrNoChannel = errors.New("no instance for this number has the channel that the caller wants")
 
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
@@ -87,9 +112,10 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
+	route := ofChannel(d.route(j.number, begun.Lost), j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
-		Route:      forRepeat(d.route(j.number, begun.Lost), begun.Tried),
+		Route:      forRepeat(route, begun.Tried),
 		ReceivedAt: j.ReceivedAt,
 		Deadline:   d.settings.deadline(j.Request, begun.FirstAt.Time()),
 		Lost:       begun.Lost,
@@ -97,6 +123,9 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 		Late:       d.late,
 	})
 	over = true
+	if len(route) == 0 {
+		return raced, ErrNoChannel
+	}
 	if len(raced.Attempts) == 0 {
 		return raced, errNoStart
 	}
@@ -173,12 +202,14 @@ func ended(id string, result Result, raced race.Outcome) ledger.Ended {
 
 // noted is an attempt as the ledger notes it.
 func noted(a race.Attempt) ledger.Attempt {
-	n := ledger.Attempt{Instance: a.Instance, BegunAt: ledger.At(a.BegunAt), State: ledger.AttemptAccepted}
+	n := ledger.Attempt{Instance: a.Instance, Channel: a.Channel, BegunAt: ledger.At(a.BegunAt), State: ledger.AttemptAccepted}
 	if a.Err != nil {
-		n.State, n.Kind = ledger.AttemptFailed, a.Err.Kind
+		n.State, n.Kind, n.Code = ledger.AttemptFailed, a.Err.Kind, strings.Clone(a.Err.Code)
 	}
 	if a.Pending {
 		n.State = ledger.Pending
+	} else {
+		n.EndedAt = ledger.At(a.BegunAt.Add(a.Took))
 	}
 	for _, id := range a.Sent.IDs {
 		n.Parts = append(n.Parts, ledger.Part{ID: id})

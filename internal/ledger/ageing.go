@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
@@ -36,11 +37,29 @@ func (ms *messages) add(r *record) {
 // refused isn't the newest any more, and stays: few calls may wait.
 func (ms *messages) turnAway(r *record) {
 	last := len(ms.byAge) - 1
-	if len(r.Attempts) > 0 || r.Result != JustSent && r.Result != TooMany || last < 0 || ms.byAge[last] != r {
+	if len(r.Attempts) > 0 || r.Result == Failed || r.Result == Accepted || last < 0 || ms.byAge[last] != r {
 		return
 	}
 	ms.byAge[last], ms.byAge = nil, ms.byAge[:last]
 	ms.turnedAway = append(ms.turnedAway, r)
+}
+
+// newest returns all records, the newest first.
+func (ms *messages) newest() iter.Seq[*record] {
+	return func(yield func(*record) bool) {
+		sent, turnedAway := ms.byAge, ms.turnedAway
+		for len(sent)+len(turnedAway) > 0 {
+			from := &sent
+			if len(sent) == 0 || len(turnedAway) > 0 && turnedAway[len(turnedAway)-1].ReceivedAt > sent[len(sent)-1].ReceivedAt {
+				from = &turnedAway
+			}
+			last := len(*from) - 1
+			if !yield((*from)[last]) {
+				return
+			}
+			*from = (*from)[:last]
+		}
+	}
 }
 
 // expired returns the records whose code has expired and that were not returned before, and reports whether there are any whose
@@ -79,13 +98,13 @@ func (m *Memory) trim(now Time) {
 func (m *Memory) trimmed(records *[]*record, most int, now Time) (forgotten, early int) {
 	for len(*records) > 0 {
 		oldest := (*records)[0]
-		old := now.Sub(oldest.ReceivedAt) >= m.keep
-		if !old && len(*records) <= most {
+		age := now.Sub(oldest.ReceivedAt)
+		if age < max(m.keep, m.settings.History) && len(*records) <= most {
 			break
 		}
 		(*records)[0], *records = nil, (*records)[1:]
 		forgotten++
-		if !old {
+		if age < m.keep {
 			early++
 			m.seen.add(oldest.ID, now)
 		}

@@ -56,13 +56,19 @@ type Ledger interface {
 
 // Call is one call for a message, or a repeat of one.
 type Call struct {
-	Message    providers.Message // all that an instance is to be given
-	Flow       Flow
-	Number     string // masked
-	Country    string // ISO 3166-1; empty if it can't be told
+	Message providers.Message // all that an instance is to be given
+	Flow    Flow
+	Number  string // masked
+	Country string // ISO 3166-1; empty if it can't be told
+	// Range is what the message is counted under when its use is judged, as the caller of Begin names it: keyed hashes, never digits.
+	// It has [MaxRange] bytes at most.
+	Range      string
+	Kind       Kind   // if it is known
+	Proven     bool   // the account has shown before that the number is its own
 	LastSignIn string // when the user last signed in, as the caller writes it; it is only compared
 	Stored     string // which messages the caller knew of when it made the call; it is only compared
 	ReceivedAt Time
+	AskedAt    Time            // when the caller made the call, by its own clock; zero if that is not known
 	Deadline   time.Time       // for waiting
 	Life       time.Duration   // of the code, from ReceivedAt
 	Charges    []policy.Charge // of the rate limits
@@ -72,7 +78,8 @@ type Call struct {
 // Flow is one user's way to one number. Two codes of one flow are of no use: Auth stores one, and only the code that was stored
 // last works. So at most one message of a flow is being sent at a time.
 //
-// Auth keeps the code of each MFA challenge apart. Such messages have a flow of their own, and don't wait for each other.
+// Auth keeps the code of each MFA challenge apart, and a text that the caller has written replaces no other. Such messages have a flow of
+// their own, and don't wait for each other.
 type Flow struct {
 	User, Number string
 	MFA          bool

@@ -30,6 +30,7 @@ type Settings struct {
 	CallerWaits  time.Duration // how long a caller waits for the answer, for all its attempts at a call together
 	ResendWindow time.Duration // how long a user who asks again is sent the message through another instance; 0 is never
 	CodeLife     time.Duration // the longest life of a code that is usual
+	History      time.Duration // how long records are kept for who looks at them, if there is room: see [Memory.Messages]
 	MaxWaiting   int           // calls that wait for another message, in all
 	LateFallback bool          // messages that won't be delivered, as a receipt says, are sent again
 }
@@ -40,7 +41,7 @@ func (s Settings) Keep() time.Duration { return max(leastKeep, s.ResendWindow, s
 // Memory is the ledger of one process. It forgets everything at its end.
 type Memory struct {
 	settings Settings
-	keep     time.Duration
+	keep     time.Duration // how long a record is of use
 	counter  policy.Counter
 	clock    func() time.Time
 	seed     maphash.Seed
@@ -63,6 +64,8 @@ type Memory struct {
 type record struct {
 	Message
 	flow       uint64
+	user       uint64
+	number     uint64
 	lastSignIn uint64
 	known      uint64 // what the caller knew of the user
 }
@@ -202,6 +205,9 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 		}
 		begun = m.refuse(r, result)
 	}
+	if over >= 0 {
+		r.Rule = c.Charges[over].Rule.String()
+	}
 	begun.Over, begun.After, r.Charged = over, after, begun.Go
 	return begun, nil
 }
@@ -220,9 +226,7 @@ func (m *Memory) find(c Call) (*record, error) {
 	if m.seen.has(c.Message.ID, c.ReceivedAt) {
 		return nil, ErrReplayed
 	}
-	r = &record{
-		Message: Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
-	}
+	r = &record{Message: NewMessage(c)}
 	m.mark(r, c.Flow, c.LastSignIn, c.Stored)
 	if m.settings.LateFallback {
 		contents := c.Message
@@ -235,6 +239,7 @@ func (m *Memory) find(c Call) (*record, error) {
 // mark notes what a record is compared by.
 func (m *Memory) mark(r *record, f Flow, lastSignIn, stored string) {
 	r.flow = maphash.Comparable(m.seed, f)
+	r.user, r.number = maphash.String(m.seed, f.User), maphash.String(m.seed, f.Number)
 	r.lastSignIn = maphash.String(m.seed, lastSignIn)
 	r.known = maphash.Comparable(m.seed, [2]string{lastSignIn, stored})
 }

@@ -93,7 +93,7 @@ func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transi
 	if a.name(r.ID) {
 		t.Changed, t.Names = true, []Name{{instance, r.ID}}
 	}
-	isNews, delivered := m.receive(a, r)
+	isNews, delivered := m.receive(a, r, now)
 	if !isNews {
 		return t, news, true
 	}
@@ -164,7 +164,7 @@ func (m *Message) noteNamed(n Attempt, t *Transition) {
 			t.Names = append(t.Names, Name{a.Instance, part.ID})
 		}
 		if known := a.part(part.ID); known != nil && part.State > known.State { // of a message that was decided without the store
-			known.State = part.State
+			known.State, known.At = part.State, part.At
 		}
 	}
 }

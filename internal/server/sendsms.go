@@ -11,22 +11,12 @@ import (
 // sendSMS answers one call of the hook.
 func (s *Server) sendSMS(w *response, r *http.Request) {
 	receivedAt := time.Now()
-	if err := hook.Signed(r.Header); err != nil { // without a signature, the body is not worth reading
-		w.closeConnection()
-		refuseHook(w, http.StatusUnauthorized, err)
-		return
-	}
-	body, release, err := s.readBody(r, hook.MaxBody)
+	body, release, status, err := s.signedBody(w, r, s.Keys.Load().Hook, hook.MaxBody)
 	if err != nil {
-		w.closeConnection()
-		refuseHook(w, bodyStatus(err), err)
+		refuseHook(w, status, err)
 		return
 	}
 	defer release()
-	if err := s.Keys.Load().Hook.Verify(r.Header, body); err != nil {
-		refuseHook(w, http.StatusUnauthorized, err)
-		return
-	}
 	undo := authenticated(r) // while the call runs, its connection must not be closed to make room
 	var outcome dispatch.Outcome
 	defer func() {
@@ -57,6 +47,7 @@ func refuseHook(w *response, status int, reason error) {
 func writeReply(w *response, r hook.Reply) { writeJSON(w, r.Status, r.Body) }
 
 func request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
+	kind, _ := dispatch.ParseKind(p.Kind())
 	return dispatch.Request{
 		ID:         id,
 		User:       p.User.ID,
@@ -64,10 +55,12 @@ func request(p hook.Payload, id string, header http.Header, receivedAt time.Time
 		Code:       p.SMS.OTP,
 		Locale:     string(p.User.Locale),
 		MFA:        p.SMS.Type == hook.MFA,
+		Kind:       kind,
 		IP:         p.IP(),
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Stored:     p.User.Stored(),
+		AskedAt:    p.AskedAt(),
 		ReceivedAt: receivedAt,
 		Spent:      p.Spent(header, receivedAt),
 	}

@@ -137,7 +137,8 @@ func TestRequest(t *testing.T) {
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
-		LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ", ReceivedAt: receivedAt, Spent: 2020 * time.Millisecond,
+		Kind: ledger.MFA, LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ",
+		AskedAt: time.Date(2026, 11, 21, 0, 5, 7, 0, time.UTC), ReceivedAt: receivedAt, Spent: 2020 * time.Millisecond,
 	}, got)
 }
 

@@ -90,7 +90,7 @@ func TestMigrationErrorsSayWhatToDo(t *testing.T) {
 		d := pgtest.New(t, migrated)
 		d.Exec(t, "insert into smshook.version values (99)")
 		before, err := postgres.Migrate(t.Context(), d.Administrator())
-		require.EqualError(t, err, "the schema smshook has version 99, and this program makes version 1: use the newer smshook")
+		require.EqualError(t, err, fmt.Sprintf("the schema smshook has version 99, and this program makes version %d: use the newer smshook", postgres.Version))
 		require.Equal(t, 99, before)
 	})
 }
@@ -150,17 +150,17 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 	d := pgtest.New(t, migrated)
 	empty := pgtest.New(t, pgtest.Empty)
 	old := pgtest.New(t, migrated)
-	old.Exec(t, "update smshook.version set version = 0")
+	old.Exec(t, setVersion(postgres.Version-1))
 	newer := pgtest.New(t, migrated)
-	newer.Exec(t, "update smshook.version set version = 3")
+	newer.Exec(t, setVersion(postgres.Version+2))
 	denied := pgtest.New(t, migrated)
 	denied.Exec(t, "revoke usage on schema smshook from smshook")
 	for name, tt := range map[string]struct{ address, want string }{
 		"wrong password":   {d.URL("smshook", "wrong"), "correct them in the address"},
 		"no such database": {strings.Replace(d.URL("smshook", password), d.Name, "nothing", 1), "on Supabase it is postgres"},
 		"no schema":        {empty.URL("smshook", password), "run `smshook migrate`"},
-		"older schema":     {old.URL("smshook", password), "the schema smshook has version 0, and this program needs version 1: run `smshook migrate`"},
-		"newer schema":     {newer.URL("smshook", password), "the schema smshook has version 3, and this program works with 1 and 2: use a newer smshook"},
+		"older schema":     {old.URL("smshook", password), fmt.Sprintf("the schema smshook has version %d, and this program needs version %d: run `smshook migrate`", postgres.Version-1, postgres.Version)},
+		"newer schema":     {newer.URL("smshook", password), fmt.Sprintf("the schema smshook has version %d, and this program works with %d and %d: use a newer smshook", postgres.Version+2, postgres.Version, postgres.Version+1)},
 		"missing grant":    {denied.URL("smshook", password), "let SMSHOOK_STORE name the role smshook, or run `smshook migrate`"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 		})
 	}
 	next := pgtest.New(t, migrated)
-	next.Exec(t, "update smshook.version set version = 2")
+	next.Exec(t, setVersion(postgres.Version+1))
 	begun, _ := begin(t, open(t, next, settings(time.Now)), call("1", "user"), "")
 	require.Equal(t, sendIt, begun, "the next version works too")
 }
@@ -200,6 +200,10 @@ func TestColumnsOfALaterVersion(t *testing.T) {
 		_, err = s.Write(t.Context(), ledger.Written{Call: call(fmt.Sprint("written ", i), fmt.Sprint("w ", i)), Ended: accepted(fmt.Sprint("written ", i))})
 		require.NoError(t, err)
 	}
+}
+
+func setVersion(version int) string {
+	return fmt.Sprintf("delete from smshook.version; insert into smshook.version values (%d)", version)
 }
 
 func TestAddressesThatCannotBeRead(t *testing.T) {

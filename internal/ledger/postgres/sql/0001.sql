@@ -306,8 +306,9 @@ begin
   m.version := m.version + 1;
   if known then
     update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result where id = m.id;
-  else
-    insert into smshook.message select m.*;
+  else -- by name: a later version may add columns
+    insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, sending, owner, charged, abandoned, lost, result)
+    values (m.id, m.version, m.flow, m.mfa, m.user_key, m.number_key, m.sign_in, m.known, m.number, m.country, m.received_at, m.life, m.sending, m.owner, m.charged, m.abandoned, m.lost, m.result);
   end if;
   if m.result <> 'failed' then
     if known then delete from smshook.content where id = m.id; end if;
@@ -466,6 +467,27 @@ begin
     'more', more or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
 end $$;
 
+-- Erases a batch of the messages of an account or a number, with all that belongs to them, and the counters that are theirs alone. Returns how
+-- many messages that were; 0 when there are no more.
+create function smshook.erase(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  ids   text[];
+  flows bigint[];
+  keys  bigint[];
+begin
+  select array_agg(x.id), array_agg(distinct x.flow order by x.flow) into ids, flows from
+    (select m.id, m.flow from smshook.message m where m.user_key = (p->>'user')::bigint or m.number_key = (p->>'number')::bigint limit (p->>'batch')::int) x;
+  perform from smshook.flow f where f.key = any(flows) order by f.key for update;
+  perform from smshook.message m where m.id = any(ids) order by m.id for update;
+  keys := array(select ('x' || lpad(part->>'id', 16, '0'))::bit(64)::bigint from smshook.message m, jsonb_path_query(m.attempts, '$[*].parts[*]') part where m.id = any(ids));
+  delete from smshook.content where id = any(ids);
+  delete from smshook.message where id = any(ids);
+  delete from smshook.flow where key = any(flows);
+  delete from smshook.name where key = any(keys);
+  delete from smshook.counter where key in (select k::bigint from jsonb_array_elements_text(p->'counters') k);
+  return jsonb_build_object('erased', coalesce(cardinality(ids), 0));
+end $$;
+
 -- Notes a message that was decided without the database, unless there is a record of it. Its charges are made even if they go over a limit.
 create function smshook.write(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
@@ -502,6 +524,6 @@ end $$;
 
 grant usage on schema smshook to smshook;
 grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
-  smshook.sweep(jsonb), smshook.write(jsonb) to smshook;
+  smshook.sweep(jsonb), smshook.erase(jsonb), smshook.write(jsonb) to smshook;
 insert into smshook.version values (1);
 reset role;
