@@ -56,7 +56,13 @@ func TestTwoVersionsAtOnce(t *testing.T) {
 	r.stop(t)
 	r.skipIfAway(t)
 	require.Zero(t, r.doubles())
+}
 
+// The version after the next is for a newer program: this one says so, and works from memory.
+func TestAVersionThatIsTooNew(t *testing.T) {
+	forCI(t)
+	r := newReplicas(t)
+	r.stop(t)
 	r.database.Exec(t, fmt.Sprintf("insert into smshook.version values (%d)", postgres.Version+2))
 	p := startProcess(t, r.env...)
 	want := fmt.Sprintf("the schema smshook has version %d, and this program works with %d and %d: use a newer smshook", postgres.Version+2, postgres.Version, postgres.Version+1)
