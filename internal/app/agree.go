@@ -11,6 +11,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/ledger/postgres"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
@@ -25,6 +26,7 @@ func published(c config.Config) postgres.Published {
 		Life:         cmp.Or(c.CodeLife, dispatch.DefaultLife).Microseconds(),
 		MFALife:      dispatch.FactorLife.Microseconds(),
 		LateFallback: ledgerSettings(c).LateFallback,
+		Countries:    phone.Countries(),
 		Sentences:    postgres.PublishedSentences(sentences(c)),
 		Compared:     compared(c),
 	}

@@ -20,6 +20,7 @@ import (
 type store struct {
 	ledger.Ledger
 	sealer    *ledger.Sealer
+	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
 	close     func() error
@@ -43,8 +44,10 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	case !c.Store.Postgres.Empty():
 		err = a.openPostgres(c, s)
 	default:
-		counter := policy.NewMemory()
-		s.Ledger, s.forgotten = ledger.NewMemory(ledgerSettings(c), counter, time.Now), counter.Forgotten
+		counter, settings := policy.NewMemory(), ledgerSettings(c)
+		settings.History = c.Keep
+		s.Ledger, s.forgotten = ledger.NewMemory(settings, counter, time.Now), counter.Forgotten
+		s.queue = ledger.NewMemoryQueue(time.Now)
 	}
 	if err != nil {
 		return nil, storeProblem(err)
@@ -80,7 +83,7 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 			Msg("contents in the store were sealed with a secret that is not in the settings any more: these messages won't be sent again")
 	}
 	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
-	s.Ledger, s.forgotten, s.missed, s.close = file, counter.Forgotten, file.Missed, file.Close
+	s.Ledger, s.queue, s.forgotten, s.missed, s.close = file, file.Queue(), counter.Forgotten, file.Missed, file.Close
 	return nil
 }
 
@@ -100,6 +103,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		Connections: c.StoreConns,
 		Clock:       time.Now,
 		Sealer:      s.sealer,
+		Settling:    a.settling,
 	})
 	if err != nil {
 		return err
@@ -114,7 +118,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
 	var stop context.CancelFunc
 	s.watched, stop = context.WithCancel(context.Background())
-	s.database = database
+	s.database, s.queue = database, database.Queue()
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.missed = func() uint64 { return shared.Counts().Missed }
@@ -132,6 +136,15 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		return err
 	}
 	return nil
+}
+
+// settling logs whether the database tells what became of codes.
+func (a *App) settling(off string) {
+	if off == "" {
+		a.log.Info().Msg("Auth's tables say whether codes are used")
+		return
+	}
+	a.log.Warn().Str("reason", off).Msg("Auth's tables don't say whether codes are used: a user's next call says it of their last code")
 }
 
 // flushTime is how long the end of the program waits for what has to be written to the database.

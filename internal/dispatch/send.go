@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
@@ -50,14 +49,6 @@ func (d *Dispatcher) text(r Request) message.Text {
 	return message.Written(r.Text)
 }
 
-// askedAt is a time as the ledger notes it; zero if it is not known.
-func askedAt(t time.Time) ledger.Time {
-	if t.IsZero() {
-		return 0
-	}
-	return ledger.At(t)
-}
-
 // begin asks the ledger whether the message is to be sent.
 func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	if ctx.Err() != nil {
@@ -73,11 +64,13 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
+		Account:    j.Account,
 		ReceivedAt: ledger.At(j.ReceivedAt),
-		AskedAt:    askedAt(j.AskedAt),
+		AskedAt:    j.AskedAt,
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
+		Queued:     j.queued(),
 		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
@@ -100,11 +93,13 @@ var (
 // race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		return race.Outcome{}, errBusy
+	if !j.queued() {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return race.Outcome{}, errBusy
+		}
 	}
 	over := false
 	defer func() {

@@ -86,6 +86,7 @@ func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 func (n *News) add(more News) {
 	n.Reports = append(n.Reports, more.Reports...)
 	n.Stop = append(n.Stop, more.Stop...)
+	n.Judged = append(n.Judged, more.Judged...)
 	if more.Resend != nil {
 		n.Resend = more.Resend
 	}
@@ -107,8 +108,10 @@ func (m *Memory) replaceNewest(r *record, news *News) {
 		m.newest[r.flow] = r
 	case r.ReceivedAt < newest.ReceivedAt: // a late repeat
 		r.wipe(news)
+		m.replaced(r)
 	default:
 		newest.wipe(news)
+		m.replaced(newest)
 		m.newest[r.flow] = r
 	}
 }

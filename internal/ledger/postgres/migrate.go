@@ -12,10 +12,13 @@ import (
 
 // Version is the version of the schema that this program makes. It also works with the next version, so that replicas can be
 // updated one after the other: versions only add to the schema.
-const Version = 2
+const Version = 4
 
 //go:embed sql
 var files embed.FS
+
+//go:embed sql/grants.sql
+var grants string
 
 // migration returns the SQL that leads to a version from the one before.
 func migration(version int) string {
@@ -88,7 +91,7 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 			return before, err
 		}
 	}
-	_, err = conn.PgConn().Exec(ctx, "commit").ReadAll()
+	_, err = conn.PgConn().Exec(ctx, grants+"commit").ReadAll()
 	return before, err
 }
 
@@ -118,7 +121,7 @@ func Print() string {
 	for version := 1; version <= Version; version++ {
 		text += "\n" + migration(version)
 	}
-	return text + "\ncommit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+	return text + "\n" + grants + "\ncommit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
 }
 
 var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again")

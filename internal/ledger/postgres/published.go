@@ -14,6 +14,7 @@ type Published struct {
 	Observe      bool               `json:"observe"`
 	Allowed      []string           `json:"allowed"`
 	Blocked      []string           `json:"blocked"`
+	Countries    map[string]string  `json:"countries,omitempty"`
 	Sentences    PublishedSentences `json:"sentences"`
 	Life         int64              `json:"life"`
 	MFALife      int64              `json:"mfa_life"`

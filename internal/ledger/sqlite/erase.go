@@ -12,8 +12,8 @@ import (
 // eraseBatch is how many messages are erased in one transaction: a process that serves has to wait for it.
 const eraseBatch = 500
 
-// ErrNoFile means that nothing can be erased, since there is no file.
-var ErrNoFile = errors.New("there is no such file")
+// ErrNoFile is the error of a file that does not exist.
+var ErrNoFile = errors.New("there is no file yet; serve makes it")
 
 // Erase erases all records of an account or a number from a file, with their contents and counters, and returns how many messages that
 // were. A process that has the file open goes on with it, and may still have in its memory what is erased, see [ledger.Settings.Keep]. The error says what
