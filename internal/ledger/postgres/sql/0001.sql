@@ -375,8 +375,11 @@ begin
   if known then
     update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result,
       country = m.country, range = m.range, segments = m.segments, rule = m.rule, state = m.state where id = m.id;
-  else
-    insert into smshook.message select m.*;
+  else -- by name: a later version may add columns
+    insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, sending, owner,
+      charged, abandoned, state, proven, kind, segments, rule, lost, result)
+    values (m.id, m.version, m.flow, m.mfa, m.user_key, m.user_id, m.number_key, m.sign_in, m.known, m.number, m.country, m.range, m.received_at, m.asked_at, m.life, m.sending, m.owner,
+      m.charged, m.abandoned, m.state, m.proven, m.kind, m.segments, m.rule, m.lost, m.result);
   end if;
   if m.result <> 'failed' then
     if known then delete from smshook.content where id = m.id; end if;
