@@ -108,6 +108,10 @@ end $$;
 revoke execute on function smshook.settle(jsonb) from public;
 grant execute on function smshook.settle(jsonb) to smshook;
 
+
 set local role smshook_owner;
+do $$ begin
+  execute format('revoke create on schema smshook from %I', session_user);
+end $$;
 insert into smshook.version values (2);
 reset role;
