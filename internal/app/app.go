@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,6 +17,7 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
@@ -34,7 +36,8 @@ type App struct {
 	log        zerolog.Logger
 	metrics    *metrics.Metrics
 	store      *store
-	accountLog server.Throttle // limits the log lines about account problems, by instance
+	published  atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog server.Throttle                    // limits the log lines about account problems, by instance
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -62,8 +65,12 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
+	a.publish(c)
+	if a.store.database != nil {
+		go a.agree(a.store.watched, a.store.database)
+	}
 	return a, nil
 }
 

@@ -27,7 +27,8 @@ const Prefix = "SMSHOOK_"
 type Config struct {
 	Addr         string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is used"`
 	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
-	Secrets      hook.Secrets  `env:"SECRETS" required:"true" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
+	Secrets      hook.Secrets  `env:"SECRETS" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar; required unless AUTH0_SECRETS is set"`
+	Auth0Secrets hook.Secrets  `env:"AUTH0_SECRETS" help:"the secrets of Auth0's Actions, in the same form; together with SECRETS or alone"`
 	Providers    Instances     `env:"PROVIDERS" required:"true" help:"the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on"`
 	Routes       route.Table   `env:"ROUTES" help:"the instances for a country, a calling code or all others (*), such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; where no rule fits, all instances are tried in the order of PROVIDERS"`
 	Budget       time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"the time in which a call of the hook is answered; Auth waits 5s"`
@@ -88,6 +89,9 @@ type Config struct {
 // Validate checks the settings that depend on each other.
 func (c Config) Validate() error {
 	var problems []error
+	if len(c.Secrets)+len(c.Auth0Secrets) == 0 {
+		problems = append(problems, providers.Problem{Setting: "SECRETS", Want: "is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set " + Prefix + "AUTH0_SECRETS for Auth0"})
+	}
 	if !isAddr(c.Addr) {
 		problems = append(problems, providers.Problem{Setting: "ADDR", Want: "want host:port or :port"})
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
@@ -23,7 +24,7 @@ type job struct {
 
 // message is all that an instance is to be given.
 func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
-	text := d.texts.Load().Render(r.Locale, r.Code)
+	text := d.text(r)
 	m := providers.Message{
 		ID:       r.ID,
 		To:       number.E164(),
@@ -38,6 +39,14 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		m.Life = d.settings.CodeLife
 	}
 	return m
+}
+
+// text is what the message says.
+func (d *Dispatcher) text(r Request) message.Text {
+	if r.Text.Empty() {
+		return d.texts.Load().Render(r.Locale, r.Code)
+	}
+	return message.Written(r.Text)
 }
 
 // begin asks the ledger whether the message is to be sent.
@@ -61,7 +70,7 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
-		Observe:    d.settings.Policy.Observe,
+		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
 	if err != nil && ctx.Err() != nil {
@@ -69,6 +78,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	}
 	return begun, err
 }
+
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route has the channel of the request.
+var ErrNoChannel = errors.New("no instance for this number has the channel that the caller wants")
 
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
@@ -92,9 +104,10 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
+	route := ofChannel(d.route(j.number, begun.Lost), j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
-		Route:      forRepeat(d.route(j.number, begun.Lost), begun.Tried),
+		Route:      forRepeat(route, begun.Tried),
 		ReceivedAt: j.ReceivedAt,
 		Deadline:   d.settings.deadline(j.Request, begun.FirstAt.Time()),
 		Lost:       begun.Lost,
@@ -102,15 +115,24 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 		Late:       d.late,
 	})
 	over = true
+	if len(route) == 0 {
+		return raced, ErrNoChannel
+	}
 	if len(raced.Attempts) == 0 {
 		return raced, errNoStart
 	}
 	return raced, nil
 }
 
-// starting notes an attempt before anything of it can leave.
-func (d *Dispatcher) starting(a race.Attempt) {
-	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
+// starting notes an attempt before anything of it can leave, and reports whether it may start. Without its ledger, a message is sent all the
+// same.
+func (d *Dispatcher) starting(a race.Attempt) bool {
+	err := d.ledger.Attempt(context.Background(), a.MessageID, noted(a))
+	if errors.Is(err, ledger.ErrStopped) {
+		d.resends.stop(a.MessageID)
+		return false
+	}
+	return true
 }
 
 // late notes an attempt that has ended after its race.

@@ -25,14 +25,14 @@ type Settings struct {
 // factor's code has.
 const (
 	DefaultLife = time.Minute
-	factorLife  = 5 * time.Minute
+	FactorLife  = 5 * time.Minute
 )
 
 // life is how long the code of a request stays valid.
 func (s Settings) life(r Request) time.Duration {
 	switch {
 	case r.MFA:
-		return factorLife
+		return FactorLife
 	case s.CodeLife > 0:
 		return s.CodeLife
 	}

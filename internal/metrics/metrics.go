@@ -181,12 +181,13 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 
 // Store adds what the store counts for itself: operations that did not wait for it any longer.
 func (m *Metrics) Store(missed func() uint64) {
-	m.counted("store_missed_total", "Operations that went on without the store (a file or a database), which was too slow or failed.", missed)
+	m.counted("store_missed_total", "Operations for which the store (a file or a database) was too slow, or failed. All but receipts went on without it; receipts must come again.", missed)
 }
 
-// Replica adds what the ledger of one of several replicas keeps itself. away is called at each scrape. It must be called once at most.
-func (m *Metrics) Replica(away func() bool, written, dropped func() uint64) {
+// Replica adds what the ledger of one of several replicas keeps itself. away and held are called at each scrape. It must be called once at most.
+func (m *Metrics) Replica(away, held func() bool, written, dropped func() uint64) {
 	m.gauge("store_away", "1 while the database can't be reached: limits, repeats and flows then hold for each replica alone.", nil, away)
+	m.gauge("store_held", "1 while the database is known to be a copy: what waited in it to be sent is held until smshook migrate -resume.", nil, held)
 	m.counted("store_written_afterwards_total", "What was decided without the database and was written to it afterwards.", written)
 	m.counted("store_dropped_total", "What was decided without the database and was never written to it: too much had to wait, or the database refused it.", dropped)
 }

@@ -30,7 +30,7 @@ func all() (*Metrics, func() string) {
 	m.LateFallback("whatsapp", "channel", true)
 	m.Messages(func() uint64 { return 1 })
 	m.Store(func() uint64 { return 4 })
-	m.Replica(func() bool { return true }, func() uint64 { return 5 }, func() uint64 { return 6 })
+	m.Replica(func() bool { return true }, func() bool { return false }, func() uint64 { return 5 }, func() uint64 { return 6 })
 	m.Panic()
 	return m, func() string {
 		w := httptest.NewRecorder()
@@ -85,6 +85,7 @@ smshook_resends_total{provider="twilio"} 1
 smshook_segments_total{provider="twilio"} 2
 smshook_store_away 1
 smshook_store_dropped_total 6
+smshook_store_held 0
 smshook_store_missed_total 4
 smshook_store_written_afterwards_total 5`), strings.Join(own, "\n"))
 	require.Regexp(t, `smshook_build_info\{go="go[^"]+",version="v1.2.3"\} 1`, shown())

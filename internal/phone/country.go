@@ -17,6 +17,12 @@ func (n Number) Country() string {
 	return countries.of(n)
 }
 
+// CallingCode returns the calling code of a country that Country can return, and whether no other country has it.
+func CallingCode(country string) (code int, alone bool) {
+	code = phonenumbers.GetCountryCodeForRegion(country)
+	return code, len(phonenumbers.GetRegionCodesForCountryCode(code)) == 1
+}
+
 // country returns a region of libphonenumber, or nothing for the regions that stand for no country: those of +800, for example.
 func country(region string) string {
 	if region == "ZZ" || region == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY {

@@ -20,7 +20,7 @@ func (s *Server) count(w *response, r *http.Request, took time.Duration) {
 	case w.outcome != nil:
 		s.countOutcome(w.outcome, r.Context().Err() != nil, took)
 	case w.reason == nil:
-	case r.URL.Path == HookPath:
+	case r.URL.Path == HookPath, r.URL.Path == Auth0Path:
 		s.Metrics.HookRefused(refusedResults[w.status])
 	default:
 		s.Metrics.ReceiptRefused(w.instance, w.status)

@@ -12,22 +12,12 @@ import (
 // sendSMS answers one call of the hook.
 func (s *Server) sendSMS(w *response, r *http.Request) {
 	receivedAt := time.Now()
-	if err := hook.Signed(r.Header); err != nil { // without a signature, the body is not worth reading
-		w.closeConnection()
-		refuseHook(w, http.StatusUnauthorized, err)
-		return
-	}
-	body, release, err := s.readBody(r, hook.MaxBody)
+	body, release, status, err := s.signedBody(w, r, s.Keys.Load().Hook, hook.MaxBody)
 	if err != nil {
-		w.closeConnection()
-		refuseHook(w, bodyStatus(err), err)
+		refuseHook(w, status, err)
 		return
 	}
 	defer release()
-	if err := s.Keys.Load().Hook.Verify(r.Header, body); err != nil {
-		refuseHook(w, http.StatusUnauthorized, err)
-		return
-	}
 	undo := authenticated(r) // while the call runs, its connection must not be closed to make room
 	var outcome dispatch.Outcome
 	defer func() {

@@ -12,7 +12,7 @@ import (
 
 // Version is the version of the schema that this program makes. It also works with the next version, so that replicas can be
 // updated one after the other: versions only add to the schema.
-const Version = 2
+const Version = 3
 
 //go:embed sql
 var files embed.FS
@@ -90,6 +90,26 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 	}
 	_, err = conn.PgConn().Exec(ctx, "commit").ReadAll()
 	return before, err
+}
+
+// Resume lets a database that is a copy of another one send what was put into the other one and waits. It reports whether anything was held. The
+// role of the connection has to be one that has migrated. An error says what to do, and is safe to log.
+func Resume(ctx context.Context, address string) (held bool, err error) {
+	config, err := parse(address)
+	if err != nil {
+		return false, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, explain(err)
+	}
+	defer closeSoon(ctx, conn)
+	results, err := conn.PgConn().Exec(ctx, "begin; set local role smshook_owner; select smshook.resume(); commit").ReadAll()
+	if err != nil {
+		return false, explainMigration(err)
+	}
+	return string(results[2].Rows[0][0]) == "t", nil
 }
 
 // Print returns the SQL that makes the schema in a database that has none, for an SQL editor. Where there is one, it fails and changes nothing.

@@ -60,6 +60,7 @@ type Store struct {
 	settings Settings
 	pool     *pgxpool.Pool
 	me       int32 // names this replica in the database; another one after each start
+	started  time.Time
 	pooled   atomic.Bool
 	noCache  bool
 	hints    hints
@@ -82,7 +83,7 @@ func Open(address string, s Settings) (*Store, error) {
 	address, noCache := withoutPgbouncer(address)
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return nil, errAddress
+		return nil, addressProblem(err)
 	}
 	config.MaxConns = defaultConnections
 	if s.Connections > 0 {
@@ -94,6 +95,7 @@ func Open(address string, s Settings) (*Store, error) {
 	store := &Store{
 		settings: s,
 		me:       rand.Int32(),
+		started:  time.Now(),
 		noCache:  s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
 		hints:    hints{byID: map[string]hint{}},
 		stopped:  make(chan struct{}),

@@ -12,9 +12,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Options are what a Ledger is opened with. All of them must be set.
+// Options are what a Ledger is opened with. All of them must be set, but for Full.
 type Options struct {
 	Path     string
+	Full     bool // a power cut loses nothing, and each commit takes longer
 	Settings ledger.Settings
 	Keep     time.Duration // how long rows of messages are kept
 	Sealer   *ledger.Sealer
@@ -52,7 +53,7 @@ func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
 	l := &Ledger{options: o, queue: newQueue(), waitAtMost: waitAtMost, closing: make(chan struct{}), closed: make(chan error, 1)}
 	l.memory = ledger.NewMemory(o.Settings, counter{l}, o.Clock)
-	db, conn, err := open(ctx, o.Path)
+	db, conn, err := open(ctx, o.Path, o.Full)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 		}
 	}
 	add(id)
-	for _, id := range news.Void {
+	for _, id := range news.Stop {
 		add(id)
 	}
 	for _, report := range news.Reports {

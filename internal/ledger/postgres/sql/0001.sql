@@ -152,13 +152,13 @@ create function smshook.record(m smshook.message) returns jsonb language sql sta
 $$;
 
 -- Makes sure that a message isn't sent again. Returns its ID if it is being sent again now.
-create function smshook.void(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
+create function smshook.wipe(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
 begin
   delete from smshook.content where id = m.id;
   return case when m.resending then array[m.id] else array[]::text[] end;
 end $$;
 
--- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The other one is void.
+-- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The code of the other one is no longer valid.
 -- The flow is locked by the caller of this function.
 create function smshook.answered(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
 declare
@@ -166,10 +166,10 @@ declare
 begin
   select x.* into newest from smshook.flow f join smshook.message x on x.id = f.newest where f.key = m.flow;
   if newest.id = m.id then return array[]::text[]; end if;
-  if newest.id is not null and m.received_at < newest.received_at then return smshook.void(m); end if;
+  if newest.id is not null and m.received_at < newest.received_at then return smshook.wipe(m); end if;
   update smshook.flow set newest = m.id where key = m.flow;
   if newest.id is null then return array[]::text[]; end if;
-  return smshook.void(newest);
+  return smshook.wipe(newest);
 end $$;
 
 -- Makes all charges or none: returns the place of the charge that is over its limit and has to wait longest, and how long; -1 if none is.
@@ -213,6 +213,7 @@ declare
   received bigint := (p->>'received_at')::bigint + shift;
   me       int := (p->>'me')::int;
   waited   text := p->>'waited_for';
+  flow_key bigint;
   m        smshook.message;
   f        smshook.flow;
   other    smshook.message;
@@ -232,9 +233,12 @@ begin
     on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
   end if;
 
-  select * into f from smshook.flow where key = (p->>'flow')::bigint for update;
+  -- A repeat is of the flow of its message, whatever it says itself. Of two first calls with one ID and two flows, the one that inserts its
+  -- message last fails, charges nothing, and is asked again.
+  flow_key := coalesce((select x.flow from smshook.message x where x.id = p->>'id'), (p->>'flow')::bigint);
+  select * into f from smshook.flow x where x.key = flow_key for update;
   if not found then
-    insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key returning * into f;
+    insert into smshook.flow as x (key) values (flow_key) on conflict (key) do update set key = excluded.key returning * into f;
   end if;
   select * into m from smshook.message where id = p->>'id' for update;
   known := found;
@@ -260,7 +264,7 @@ begin
       answer := jsonb_build_object('answer', 'repeat', 'result', m.result, 'first_at', m.received_at - shift, 'now', now);
       if m.result = 'accepted' then
         update smshook.message set answered_at = coalesce(nullif(answered_at, 0), now), version = version + 1 where id = m.id returning * into m;
-        answer := answer || jsonb_build_object('void', smshook.answered(m));
+        answer := answer || jsonb_build_object('stop', smshook.answered(m));
         answer := answer || jsonb_build_object('record', smshook.record(m));
       end if;
       return answer;
@@ -379,7 +383,7 @@ create function smshook.save(p jsonb) returns jsonb language plpgsql security de
 declare
   now   bigint := smshook.micros();
   m     smshook.message;
-  void  text[] := '{}';
+  stop  text[] := '{}';
   names bigint[];
   taken bigint[];
   early jsonb := '[]';
@@ -412,12 +416,12 @@ begin
     update smshook.flow set sending = null where key = m.flow and sending = m.id;
   end if;
   if (p->>'answered')::boolean then
-    void := smshook.answered(m);
+    stop := smshook.answered(m);
   end if;
   if (p->>'wiped')::boolean then
     delete from smshook.content where id = m.id;
   end if;
-  return jsonb_build_object('answer', 'saved', 'version', m.version, 'early', early, 'void', void);
+  return jsonb_build_object('answer', 'saved', 'version', m.version, 'early', early, 'stop', stop);
 end $$;
 
 -- Finds the message of a receipt: by the instance's name for it, or else by its ID. Without either, the receipt waits for its message.
@@ -454,7 +458,7 @@ declare
   now     bigint := smshook.micros();
   batch   int := (p->>'batch')::int;
   oldest  bigint := now - (p->>'keep')::bigint;
-  void    text[];
+  stop    text[];
   reports jsonb;
   ids     text[];
   keys    bigint[];
@@ -463,7 +467,7 @@ begin
   perform set_config('synchronous_commit', 'off', true);
   ids := array(select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked);
   delete from smshook.content where id = any(ids);
-  void := array(select id from smshook.message where id = any(ids) and resending);
+  stop := array(select id from smshook.message where id = any(ids) and resending);
   keys := array(select key from smshook.name where message_id is null and at <= now - (p->>'keep_early')::bigint order by at limit batch for update skip locked);
   with gone as (delete from smshook.name where key = any(keys) returning receipts)
   select jsonb_agg(r.value) into reports from gone, jsonb_each(gone.receipts) r;
@@ -486,8 +490,29 @@ begin
       delete from smshook.counter where key = any(keys);
     end if;
   end if;
-  return jsonb_build_object('void', void, 'reports', coalesce(reports, '[]'),
+  return jsonb_build_object('stop', stop, 'reports', coalesce(reports, '[]'),
     'more', more or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
+end $$;
+
+-- Erases a batch of the messages of an account or a number, with all that belongs to them, and the counters that are theirs alone. Returns how
+-- many messages that were; 0 when there are no more.
+create function smshook.erase(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  ids   text[];
+  flows bigint[];
+  keys  bigint[];
+begin
+  select array_agg(x.id), array_agg(distinct x.flow order by x.flow) into ids, flows from
+    (select m.id, m.flow from smshook.message m where m.user_key = (p->>'user')::bigint or m.number_key = (p->>'number')::bigint limit (p->>'batch')::int) x;
+  perform from smshook.flow f where f.key = any(flows) order by f.key for update;
+  perform from smshook.message m where m.id = any(ids) order by m.id for update;
+  keys := array(select ('x' || lpad(part->>'id', 16, '0'))::bit(64)::bigint from smshook.message m, jsonb_path_query(m.attempts, '$[*].parts[*]') part where m.id = any(ids));
+  delete from smshook.content where id = any(ids);
+  delete from smshook.message where id = any(ids);
+  delete from smshook.flow where key = any(flows);
+  delete from smshook.name where key = any(keys);
+  delete from smshook.counter where key in (select k::bigint from jsonb_array_elements_text(p->'counters') k);
+  return jsonb_build_object('erased', coalesce(cardinality(ids), 0));
 end $$;
 
 -- Notes a message that was decided without the database, unless there is a record of it. Its charges are made even if they go over a limit.
@@ -496,7 +521,7 @@ declare
   now   bigint := smshook.micros();
   shift bigint := now - (p->>'now')::bigint;
   m     smshook.message;
-  void  text[] := '{}';
+  stop  text[] := '{}';
   early jsonb := '[]';
 begin
   perform set_config('synchronous_commit', 'off', true);
@@ -516,13 +541,13 @@ begin
     insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
   end if;
   if (p->>'answered')::boolean then
-    void := smshook.answered(m);
+    stop := smshook.answered(m);
   end if;
   for i in 0 .. jsonb_array_length(p->'charges') - 1 loop
     insert into smshook.counter as c (key, until) values ((p->'charges'->i->>'key')::bigint, now + (p->'charges'->i->>'interval')::bigint)
     on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
   end loop;
-  return jsonb_build_object('answer', 'written', 'early', early, 'void', void);
+  return jsonb_build_object('answer', 'written', 'early', early, 'stop', stop);
 end $$;
 
 -- Notes a call that was refused before its message was begun.
@@ -577,7 +602,7 @@ $$;
 
 grant usage on schema smshook to smshook;
 grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
-  smshook.sweep(jsonb), smshook.write(jsonb), smshook.refuse(jsonb), smshook.messages(jsonb), smshook.undecided(jsonb)
-  to smshook;
+  smshook.sweep(jsonb), smshook.erase(jsonb), smshook.write(jsonb), smshook.refuse(jsonb), smshook.messages(jsonb),
+  smshook.undecided(jsonb) to smshook;
 insert into smshook.version values (1);
 reset role;
