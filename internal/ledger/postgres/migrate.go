@@ -124,6 +124,15 @@ func Print() string {
 	return text + "\n" + grants + roleGrants() + "commit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
 }
 
+// View returns the SQL that lets an app's users read what became of their own messages, for an SQL editor.
+func View() string {
+	text, err := files.ReadFile("sql/view.sql")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}
+
 var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again")
 
 // explainMigration says what to do about an error of a migration.
