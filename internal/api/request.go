@@ -43,8 +43,8 @@ type Request struct {
 	Metadata json.RawMessage
 }
 
-// Decode reads the body of a request that was received at a time. The error names the field, and never quotes a value.
-func Decode(body []byte, receivedAt time.Time) (Request, *Problem) {
+// Decode reads the body of a request. The error names the field, and never quotes a value.
+func Decode(body []byte) (Request, *Problem) {
 	fields, problem := members(body, "to", "from", "body", "media_urls", "scheduled_at", "metadata")
 	if problem != nil {
 		return Request{}, problem
@@ -55,7 +55,7 @@ func Decode(body []byte, receivedAt time.Time) (Request, *Problem) {
 		func() *Problem { return r.readFrom(fields["from"]) },
 		func() *Problem { return r.readBody(fields["body"]) },
 		func() *Problem { return r.readMedia(fields["media_urls"]) },
-		func() *Problem { return r.readAt(fields["scheduled_at"], receivedAt) },
+		func() *Problem { return r.readAt(fields["scheduled_at"]) },
 		func() *Problem { return r.readMetadata(fields["metadata"]) },
 	} {
 		if problem := read(); problem != nil {
@@ -163,7 +163,7 @@ func public(host string) bool {
 	return strings.Contains(host, ".") && !slices.Contains([]string{"localhost", "local", "internal", "lan", "home", "arpa"}, last) && !strings.ContainsAny(last, "0123456789")
 }
 
-func (r *Request) readAt(raw json.RawMessage, receivedAt time.Time) *Problem {
+func (r *Request) readAt(raw json.RawMessage) *Problem {
 	if raw == nil {
 		return nil
 	}
@@ -172,17 +172,26 @@ func (r *Request) readAt(raw json.RawMessage, receivedAt time.Time) *Problem {
 		return wrong("scheduled_at", "must be a time such as 2026-01-16T10:00:00Z")
 	}
 	at, err := time.Parse(time.RFC3339Nano, written)
-	switch {
-	case err != nil:
+	if err != nil {
 		return wrong("scheduled_at", "must be a time such as 2026-01-16T10:00:00Z")
-	case at.Before(receivedAt.Add(-skew)):
-		return wrong("scheduled_at", "must be in the future; the server's time is "+receivedAt.UTC().Format(time.RFC3339))
-	case at.After(receivedAt.Add(maxLater)):
-		return wrong("scheduled_at", "must be at most 7 days ahead")
-	case at.After(receivedAt):
-		r.At = at
 	}
+	r.At = at
 	return nil
+}
+
+// Due returns when the message of a request is to be sent: at once, if the time is past by the little that clocks differ.
+func (r Request) Due(receivedAt time.Time) (time.Time, *Problem) {
+	switch {
+	case r.At.IsZero():
+		return receivedAt, nil
+	case r.At.Before(receivedAt.Add(-skew)):
+		return time.Time{}, wrong("scheduled_at", "must be in the future; the server's time is "+receivedAt.UTC().Format(time.RFC3339))
+	case r.At.After(receivedAt.Add(maxLater)):
+		return time.Time{}, wrong("scheduled_at", "must be at most 7 days ahead")
+	case r.At.Before(receivedAt):
+		return receivedAt, nil
+	}
+	return r.At, nil
 }
 
 func (r *Request) readMetadata(raw json.RawMessage) *Problem {
