@@ -75,7 +75,7 @@ func Bearer(header http.Header) string {
 }
 
 // NoKey refuses a request without a key, or with one that is not known.
-var NoKey = &Problem{http.StatusUnauthorized, Unauthorized, "The Authorization header must be 'Bearer' and a valid key"}
+var NoKey = &Problem{Status: http.StatusUnauthorized, Code: Unauthorized, Message: "The Authorization header must be 'Bearer' and a valid key"}
 
 // KeyInQuery refuses a key that stands in the address: addresses are logged by proxies.
-var KeyInQuery = &Problem{http.StatusUnauthorized, Unauthorized, "The key must stand in the Authorization header, never in the address; replace that key"}
+var KeyInQuery = &Problem{Status: http.StatusUnauthorized, Code: Unauthorized, Message: "The key must stand in the Authorization header, never in the address; replace that key"}

@@ -58,4 +58,4 @@ func shown(name string, names []string) string {
 	return "same"
 }
 
-var notJSON = &Problem{http.StatusBadRequest, InvalidRequest, "The body must be a JSON object"}
+var notJSON = &Problem{Status: http.StatusBadRequest, Code: InvalidRequest, Message: "The body must be a JSON object"}

@@ -25,6 +25,7 @@ type Problem struct {
 	Status  int
 	Code    string
 	Message string
+	After   time.Duration // until a limit allows the same request; else 0
 }
 
 func (p *Problem) Error() string { return p.Message }
@@ -42,7 +43,7 @@ func (p *Problem) MarshalJSON() ([]byte, error) {
 }
 
 func invalid(message string) *Problem {
-	return &Problem{http.StatusBadRequest, InvalidRequest, message}
+	return &Problem{Status: http.StatusBadRequest, Code: InvalidRequest, Message: message}
 }
 
 func wrong(field, what string) *Problem { return invalid("The '" + field + "' field " + what) }
@@ -112,4 +113,9 @@ type Time struct{ time.Time }
 // MarshalJSON writes the time as 2026-01-16T10:00:00.000Z.
 func (t Time) MarshalJSON() ([]byte, error) {
 	return []byte(`"` + t.UTC().Format("2006-01-02T15:04:05.000Z07:00") + `"`), nil
+}
+
+// Limited refuses a message that a limit of its caller doesn't allow for that long.
+func Limited(after time.Duration) *Problem {
+	return &Problem{Status: http.StatusTooManyRequests, Code: RateLimited, Message: "Too many messages; try again later", After: after}
 }

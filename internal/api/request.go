@@ -76,7 +76,7 @@ func Recipient(number providers.Secret) *Problem {
 }
 
 func invalidNumber(field string) *Problem {
-	return &Problem{http.StatusBadRequest, InvalidPhoneNumber, "The '" + field + "' field must be a valid E.164 phone number"}
+	return &Problem{Status: http.StatusBadRequest, Code: InvalidPhoneNumber, Message: "The '" + field + "' field must be a valid E.164 phone number"}
 }
 
 func (r *Request) readTo(raw json.RawMessage) *Problem {

@@ -47,4 +47,3 @@ func TestDialledAddressIsChecked(t *testing.T) {
 		require.True(t, made.closed)
 	}
 }
-
