@@ -1,11 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/ledger/postgres"
 )
 
 // Replicas with different settings say so, and the limits of the one that has started last apply to all, until it ends.
@@ -35,8 +38,19 @@ func TestReplicasThatDiffer(t *testing.T) {
 	require.Equal(t, "sees 429 Too many attempts. Please try again later.", call("15555550100"))
 	another.stop(t)
 	logged(`"level":"info"`, "are the same again")
+
+	// The database has become a copy: that is told, and new codes are sent all the same.
+	r.database.Exec(t, "update smshook.origin set identity = 'another'")
+	logged(`"level":"error"`, "the database is a copy of another one, or was restored")
 	require.Equal(t, "sees a success", call("15555550101"))
 	require.Equal(t, "sees a success", call("15555550101"))
+	check := smshook(t, "", r.env, "check")
+	require.Contains(t, check.stdout, "the database is a copy of another one: what waited in it to be sent is held until smshook migrate -resume")
+	for _, want := range []string{"What was held is sent from here now.\n", "Nothing was held.\n"} {
+		already := fmt.Sprintf("The schema has version %d already. Nothing was changed.\n", postgres.Version)
+		require.Equal(t, result{exitOK, already + want, ""}, smshook(t, "", nil, "migrate", "-resume", "-url", r.database.Administrator()))
+	}
+	logged(`"level":"info"`, "nothing in the database is held any more")
 	require.NotContains(t, one.stderr.String()+another.stderr.String(), "0123456789-0123456789")
 	require.NotContains(t, another.stderr.String(), "other settings", "its own settings count")
 }

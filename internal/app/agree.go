@@ -11,6 +11,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/ledger/postgres"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
@@ -25,6 +26,7 @@ func published(c config.Config) postgres.Published {
 		Life:         cmp.Or(c.CodeLife, dispatch.DefaultLife).Microseconds(),
 		MFALife:      dispatch.FactorLife.Microseconds(),
 		LateFallback: ledgerSettings(c).LateFallback,
+		Countries:    phone.Countries(),
 		Sentences:    postgres.PublishedSentences(sentences(c)),
 		Compared:     compared(c),
 	}
@@ -113,15 +115,17 @@ func (a *App) publish(c config.Config) {
 }
 
 // agree tells the settings of this replica to the others, again and again, until ctx ends. The limits of the replica that has started last
-// apply here: all count in common. The log says which settings differ, when that begins and when it ends.
+// apply here: all count in common. The log says which settings differ, and whether the database is a copy, when that begins and when it ends.
 func (a *App) agree(ctx context.Context, database *postgres.Store) {
-	var before []string
+	var before postgres.Agreement
 	for {
-		inForce, differ, err := database.Agree(ctx, *a.published.Load())
+		agreed, err := database.Agree(ctx, *a.published.Load())
 		if err == nil { // otherwise the store is away, which is logged elsewhere
-			a.guard(func() { a.applyLimits(inForce) })
-			a.tellDifference(before, differ)
-			before = differ
+			a.guard(func() { a.applyLimits(agreed.InForce) })
+			a.tellDifference(before.Differ, agreed.Differ)
+			a.tellHeld(before.Held, agreed.Held)
+			a.store.held.Store(agreed.Held)
+			before = agreed
 		}
 		select {
 		case <-ctx.Done():
@@ -152,5 +156,16 @@ func (a *App) tellDifference(before, differ []string) {
 	default:
 		a.log.Warn().Strs("settings", differ).
 			Msg("another replica has started later with other settings: its rate limits and its POLICY apply here too; let all replicas have the same settings")
+	}
+}
+
+func (a *App) tellHeld(before, held bool) {
+	switch {
+	case before == held:
+	case held:
+		a.log.Error().Msg("the database is a copy of another one, or was restored: what waited in it to be sent is held; " +
+			"if nothing sends it from the other one, run smshook migrate -resume. New codes are sent")
+	default:
+		a.log.Info().Msg("nothing in the database is held any more")
 	}
 }

@@ -50,15 +50,15 @@ func TestPublished(t *testing.T) {
 
 // A setting is compared, or it is named here: what may well differ between replicas.
 func TestEachSettingIsCompared(t *testing.T) {
-	own := []string{"ADDR", "ADMIN_ADDR", "CONCURRENCY", "STORE", "STORE_CONNS", "LOG_LEVEL", "LOG_FORMAT"}
-	own = append(own, "SECRETS")                                                                                // with STORE_KEY, if that is unset
+	own := []string{"ADDR", "ADMIN_ADDR", "CONCURRENCY", "STORE", "STORE_CONNS", "WORKER", "LOG_LEVEL", "LOG_FORMAT"}
+	own = append(own, "SECRETS", "AUTH0_SECRETS")                                                               // with STORE_KEY, if that is unset
 	own = append(own, "MESSAGE_<LOCALE>", "MESSAGES_DIR", "DEFAULT_LOCALE", "APP", "APP_HASH", "WEBOTP_DOMAIN") // with MESSAGE
 	names := compared(settingsFor(t))
 	fields := reflect.TypeFor[config.Config]()
 	for i := range fields.NumField() {
 		name, ok := fields.Field(i).Tag.Lookup("env")
 		_, known := names[config.Prefix+name]
-		require.True(t, !ok || known != slices.Contains(own, name), name)
+		require.True(t, !ok || known != slices.Contains(own, name), "%s: if it has to be the same at all replicas, add it to compared in agree.go; else name it here", name)
 	}
 	require.NotContains(t, strings.Join(reveal(settingsFor(t).StoreSecrets()), ""), "*", "secrets are compared as they are")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
@@ -35,6 +34,8 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		Code:     r.Code,
 		Unicode:  text.Unicode,
 		Segments: text.Segments,
+		From:     r.From,
+		Media:    r.Media,
 	}
 	if !r.MFA { // a second factor's code lives longer
 		m.Life = d.settings.CodeLife
@@ -48,14 +49,6 @@ func (d *Dispatcher) text(r Request) message.Text {
 		return d.texts.Load().Render(r.Locale, r.Code)
 	}
 	return message.Written(r.Text)
-}
-
-// askedAt is a time as the ledger notes it; zero if it is not known.
-func askedAt(t time.Time) ledger.Time {
-	if t.IsZero() {
-		return 0
-	}
-	return ledger.At(t)
 }
 
 // begin asks the ledger whether the message is to be sent.
@@ -73,11 +66,13 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
+		Account:    j.Account,
 		ReceivedAt: ledger.At(j.ReceivedAt),
-		AskedAt:    askedAt(j.AskedAt),
+		AskedAt:    j.AskedAt,
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
+		Queued:     j.queued(),
 		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
@@ -87,8 +82,8 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	return begun, err
 }
 
-// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route has the channel of the request.
-var ErrNoChannel = errors.New("no instance for this number has the channel that the caller wants")
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route can send what is asked for.
+var ErrNoChannel = errors.New("no instance for this number can send what the caller wants: the channel, the sender, or pictures")
 
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
@@ -100,11 +95,13 @@ var (
 // race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		return race.Outcome{}, errBusy
+	if !j.queued() {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return race.Outcome{}, errBusy
+		}
 	}
 	over := false
 	defer func() {
@@ -112,7 +109,7 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
-	route := ofChannel(d.route(j.number, begun.Lost), j.Channel)
+	route := able(d.route(j.number, begun.Lost), j.message, j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
 		Route:      forRepeat(route, begun.Tried),
@@ -132,9 +129,15 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 	return raced, nil
 }
 
-// starting notes an attempt before anything of it can leave.
-func (d *Dispatcher) starting(a race.Attempt) {
-	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
+// starting notes an attempt before anything of it can leave, and reports whether it may start. Without its ledger, a message is sent all the
+// same.
+func (d *Dispatcher) starting(a race.Attempt) bool {
+	err := d.ledger.Attempt(context.Background(), a.MessageID, noted(a))
+	if errors.Is(err, ledger.ErrStopped) {
+		d.resends.stop(a.MessageID)
+		return false
+	}
+	return true
 }
 
 // late notes an attempt that has ended after its race.

@@ -20,13 +20,13 @@ func (m *Memory) Messages(_ context.Context, q Query) ([]Message, error) {
 	var found []*record
 	var enough Time // what was received before it has no place on the page
 	for r := range m.among(q) {
-		if len(found) >= q.limit() && r.ReceivedAt < enough.Add(-outOfOrder) || r.ReceivedAt < q.Since.Add(-outOfOrder) {
+		if len(found) >= q.PageSize() && r.ReceivedAt < enough.Add(-outOfOrder) || r.ReceivedAt < q.Since.Add(-outOfOrder) {
 			break
 		}
 		if !asked.matches(r, now) {
 			continue
 		}
-		if found = append(found, r); len(found) == q.limit() {
+		if found = append(found, r); len(found) == q.PageSize() {
 			enough = r.ReceivedAt
 		}
 	}
@@ -37,8 +37,8 @@ func (m *Memory) Messages(_ context.Context, q Query) ([]Message, error) {
 		return -1
 	})
 	var page []Message
-	for _, r := range found[:min(len(found), q.limit())] {
-		page = append(page, r.shown())
+	for _, r := range found[:min(len(found), q.PageSize())] {
+		page = append(page, r.Shown())
 	}
 	return page, nil
 }
@@ -61,13 +61,7 @@ func (m *Memory) among(q Query) iter.Seq[*record] {
 		}
 		return slices.Values(named)
 	}
-	return func(yield func(*record) bool) {
-		for _, r := range slices.Backward(m.messages.byAge) {
-			if !yield(r) {
-				return
-			}
-		}
-	}
+	return m.messages.newest()
 }
 
 // asked is a query with the hashes of what records have hashes of.
@@ -90,8 +84,8 @@ func (q asked) matches(r *record, now Time) bool {
 		(q.State == "" || r.State(now) == q.State)
 }
 
-// shown returns the record without what nobody may see: its contents, and the names of instances, of which some contain the number.
-func (m *Message) shown() Message {
+// Shown returns the record without what nobody may see: its contents, and the names of instances, of which some contain the number.
+func (m *Message) Shown() Message {
 	shown := m.copy()
 	shown.Contents = nil
 	for i := range shown.Attempts {
@@ -107,8 +101,9 @@ func (m *Memory) Refuse(_ context.Context, c Call, result Result, rule string) e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r, err := m.find(c); err == nil && !r.Sending && !r.Settled() && len(r.Attempts) == 0 {
-		r.refuse(result)
+		m.refuse(r, result)
 		r.Rule = rule
+		m.trim(c.ReceivedAt)
 	}
 	return nil
 }

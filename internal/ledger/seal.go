@@ -71,6 +71,8 @@ type contents struct {
 	Unicode  bool          `json:"unicode,omitempty"`
 	Segments int           `json:"segments,omitempty"`
 	Life     time.Duration `json:"life,omitempty"`
+	From     string        `json:"from,omitempty"`
+	Media    []string      `json:"media,omitempty"`
 }
 
 // Seal encrypts the contents of a message.
@@ -84,6 +86,8 @@ func (s *Sealer) Seal(m providers.Message) []byte {
 		Unicode:  m.Unicode,
 		Segments: m.Segments,
 		Life:     m.Life,
+		From:     m.From,
+		Media:    m.Media,
 	})
 	if err != nil {
 		panic("sealing: texts and numbers can always be encoded")
@@ -133,5 +137,7 @@ func (s *Sealer) Open(id string, sealed []byte) (providers.Message, error) {
 		Unicode:  c.Unicode,
 		Segments: c.Segments,
 		Life:     c.Life,
+		From:     c.From,
+		Media:    c.Media,
 	}, nil
 }

@@ -112,6 +112,27 @@ func (l Limits) Uncounted(ip netip.Addr) []Rule {
 	return rules
 }
 
+// Own returns what the limits count of one account or one number alone, without the limits: charges that nobody else has. Either may be empty. The
+// error says what is wrong with the number, and doesn't quote it.
+func Own(user, number string) ([]Charge, error) {
+	var charges []Charge
+	if number != "" {
+		n, err := phone.Parse(number)
+		if err != nil {
+			return nil, err
+		}
+		of := func(proven bool) Charge {
+			key, _ := phoneKey(message{digits: digits(n), proven: proven})
+			return Charge{Rule: PerPhone, Key: key}
+		}
+		charges = append(charges, of(false), of(true))
+	}
+	if key, ok := userKey(message{user: user}); ok {
+		charges = append(charges, Charge{Rule: PerUser, Key: key})
+	}
+	return charges, nil
+}
+
 // message is what keys are made of. It has no address: a key of an address is made by the field source of a rateLimit.
 type message struct {
 	number  phone.Number

@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/dispatch"
@@ -33,7 +34,7 @@ func (s *Server) sendSMS(w *response, r *http.Request) {
 	w.onPanic = func(w *response) { writeReply(w, s.reply(payload, dispatch.Failed)) }
 	w.id = payload.ID(body)
 	release()
-	outcome = s.Dispatcher.Send(r.Context(), request(payload, w.id, r.Header, receivedAt))
+	outcome = s.Dispatcher.Send(r.Context(), Request(payload, w.id, r.Header, receivedAt))
 	w.outcome = &outcome
 	writeReply(w, s.reply(payload, outcome.Result))
 }
@@ -46,7 +47,8 @@ func refuseHook(w *response, status int, reason error) {
 
 func writeReply(w *response, r hook.Reply) { writeJSON(w, r.Status, r.Body) }
 
-func request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
+// Request returns what a call of Auth asks for. The header is that of an HTTP call, or nil.
+func Request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
 	kind, _ := dispatch.ParseKind(p.Kind())
 	return dispatch.Request{
 		ID:         id,
@@ -60,9 +62,21 @@ func request(p hook.Payload, id string, header http.Header, receivedAt time.Time
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Stored:     p.User.Stored(),
-		AskedAt:    p.AskedAt(),
+		Account:    account(p.User),
+		AskedAt:    dispatch.At(p.AskedAt()),
 		ReceivedAt: receivedAt,
 		Spent:      p.Spent(header, receivedAt),
+	}
+}
+
+func account(u hook.User) dispatch.Account {
+	times := u.Times()
+	return dispatch.Account{
+		Number:                 strings.TrimPrefix(u.Phone.Reveal(), "+"),
+		ConfirmedAt:            dispatch.At(times.Confirmed),
+		OTPSentAt:              dispatch.At(times.OTPSent),
+		PhoneChangeSentAt:      dispatch.At(times.PhoneChangeSent),
+		ReauthenticationSentAt: dispatch.At(times.ReauthenticationSent),
 	}
 }
 

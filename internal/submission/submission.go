@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -340,4 +339,3 @@ func (s *Service) waitFor(ctx context.Context, waiting map[string]chan struct{},
 		}
 	}
 }
-

@@ -36,13 +36,13 @@ func (s *Service) Send(ctx context.Context, c ledger.Claimed) Work {
 	if ledger.At(now) >= c.ExpiresAt {
 		return s.end(ctx, c, d, api.Expired, dispatch.Outcome{})
 	}
-	o := s.dispatcher.Send(ctx, d.request(c.ID, now))
+	o := s.dispatcher.Send(ctx, d.request(c.ID, now, c.ExpiresAt.Time()))
 	switch {
 	case o.Result == dispatch.Accepted:
 		return s.end(ctx, c, d, api.Sent, o)
 	case ctx.Err() != nil:
 		return Work{End: ledger.ItemEnd{Again: ledger.At(now)}, Outcome: o}
-	case o.Result == dispatch.Failed && o.MayPass():
+	case o.Result == dispatch.Failed && o.MaySucceedLater():
 		again := ledger.At(now.Add(pauses[min(c.Tries, len(pauses)-1)]))
 		return Work{End: ledger.ItemEnd{Again: min(again, c.ExpiresAt)}, Outcome: o}
 	}
@@ -72,7 +72,7 @@ func (s *Service) Ended(id string) {
 
 // request is the request for a message. A caller with a key is a server of the operator, and has a limit of its own: the limits against
 // SMS pumping are not for it. A user with an access token is one of the app's users.
-func (d document) request(id string, now time.Time) dispatch.Request {
+func (d document) request(id string, now, expires time.Time) dispatch.Request {
 	return dispatch.Request{
 		ID:         id,
 		User:       d.Caller.User,
@@ -82,8 +82,7 @@ func (d document) request(id string, now time.Time) dispatch.Request {
 		Media:      d.Media,
 		Kind:       ledger.Other,
 		Trusted:    d.Caller.Key != "",
-		Life:       latest,
 		ReceivedAt: now,
-		Queued:     true,
+		ExpiresAt:  expires,
 	}
 }

@@ -138,7 +138,7 @@ func TestRights(t *testing.T) {
 	var wrong []string
 	rows, err := admin.Query(t.Context(), `select p.proname from pg_proc p where p.pronamespace = 'smshook'::regnamespace
 		and (p.proowner::regrole::text <> 'smshook_owner' or not 'search_path=""' = any(p.proconfig) or has_function_privilege('anon', p.oid, 'execute'))
-		and p.proname <> 'clock'`)
+		and p.proname not in ('clock', 'live')`) // a test has replaced the clock; live belongs to the administrator
 	require.NoError(t, err)
 	wrong, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

@@ -14,6 +14,7 @@ type Published struct {
 	Observe      bool               `json:"observe"`
 	Allowed      []string           `json:"allowed"`
 	Blocked      []string           `json:"blocked"`
+	Countries    map[string]string  `json:"countries,omitempty"`
 	Sentences    PublishedSentences `json:"sentences"`
 	Life         int64              `json:"life"`
 	MFALife      int64              `json:"mfa_life"`
@@ -48,16 +49,26 @@ type agreeQuestion struct {
 
 type agreeAnswer struct {
 	Document *Published `json:"document"`
+	Held     bool       `json:"held"`
 }
 
-// Agree tells the other replicas the settings of this one. It returns the settings that count, which are those of the replica that has
-// started last, and the names of the compared settings whose values differ, in order. If they are another replica's, Compared is of no use: it has
-// hashes. A setting that only one of the replicas knows is not compared: they may have different versions. To be called every few seconds: a
-// replica that doesn't for five minutes counts no longer.
-func (s *Store) Agree(ctx context.Context, own Published) (inForce Published, differ []string, err error) {
+// Agreement is what a replica learns from the others, and of the database.
+type Agreement struct {
+	// InForce are the settings that count: those of the replica that has started last. If they are another replica's, Compared has hashes.
+	InForce Published
+	// Differ are the names of the compared settings whose values differ, in order. A setting that only one of the replicas knows is not compared: they may
+	// have different versions.
+	Differ []string
+	// Held: the database is a copy of another one. What waited in it to be sent is held until [Resume].
+	Held bool
+}
+
+// Agree tells the other replicas the settings of this one. To be called every few seconds: a replica that doesn't for five minutes counts no
+// longer.
+func (s *Store) Agree(ctx context.Context, own Published) (Agreement, error) {
 	h, err := s.hasher(ctx)
 	if err != nil {
-		return own, nil, err
+		return Agreement{}, err
 	}
 	document := own
 	document.Compared = map[string]string{}
@@ -66,17 +77,18 @@ func (s *Store) Agree(ctx context.Context, own Published) (inForce Published, di
 	}
 	var a agreeAnswer
 	if err := s.ask(ctx, "agree", agreeQuestion{s.me, time.Since(s.started).Microseconds(), document}, &a); err != nil {
-		return own, nil, err
+		return Agreement{}, err
 	}
 	if a.Document == nil {
-		return own, nil, nil
+		return Agreement{InForce: own, Held: a.Held}, nil
 	}
+	agreed := Agreement{InForce: *a.Document, Held: a.Held}
 	for _, name := range slices.Sorted(maps.Keys(document.Compared)) {
 		if other, known := a.Document.Compared[name]; known && other != document.Compared[name] {
-			differ = append(differ, name)
+			agreed.Differ = append(agreed.Differ, name)
 		}
 	}
-	return *a.Document, differ, nil
+	return agreed, nil
 }
 
 // Leave tells the other replicas that the settings of this one don't count any more.

@@ -33,10 +33,9 @@ func TestThePublishedDocument(t *testing.T) {
 	d := pgtest.New(t, migrated)
 	one := open(t, d, settings(time.Now))
 	own := publishedWith(map[string]string{"SMSHOOK_RECEIPT_SECRET": "s3cret"})
-	inForce, differ, err := one.Agree(t.Context(), own)
+	agreed, err := one.Agree(t.Context(), own)
 	require.NoError(t, err)
-	require.Equal(t, own, inForce)
-	require.Empty(t, differ)
+	require.Equal(t, postgres.Agreement{InForce: own}, agreed)
 	var hash, document string
 	conn := connect(t, d.Superuser())
 	require.NoError(t, conn.QueryRow(t.Context(), "select (document->'compared'->>'SMSHOOK_RECEIPT_SECRET'), (document - 'compared')::text from smshook.settings_in_force()").Scan(&hash, &document))
@@ -58,11 +57,10 @@ func TestAgree(t *testing.T) {
 	ofNewer.Limits[0].Most = 1
 	agree := func(s *postgres.Store, own postgres.Published, want postgres.Published, wantDiffer ...string) {
 		t.Helper()
-		inForce, differ, err := s.Agree(t.Context(), own)
+		agreed, err := s.Agree(t.Context(), own)
 		require.NoError(t, err)
-		require.Equal(t, wantDiffer, differ)
-		inForce.Compared, want.Compared = nil, nil
-		require.Equal(t, want, inForce)
+		agreed.InForce.Compared, want.Compared = nil, nil
+		require.Equal(t, postgres.Agreement{InForce: want, Differ: wantDiffer}, agreed)
 	}
 	at := func(minutes string) {
 		d.Exec(t, "update smshook.test_clock set at = clock_timestamp() + interval '"+minutes+" minutes'")

@@ -94,9 +94,9 @@ func (s *Store) apply(ctx context.Context, row record, now ledger.Time, instance
 	return news, about, err
 }
 
-// after adds what followed from a change to its news: messages that are void, and receipts that have waited for it.
+// after adds what followed from a change to its news: messages whose resending must stop, and receipts that have waited for it.
 func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.News) error {
-	news.Void = append(news.Void, done.void...)
+	news.Stop = append(news.Stop, done.stop...)
 	for _, waited := range done.early {
 		r, err := waited.read()
 		if err != nil {
@@ -111,7 +111,7 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 			return err
 		}
 		news.Reports = append(news.Reports, later.Reports...)
-		news.Void = append(news.Void, later.Void...)
+		news.Stop = append(news.Stop, later.Stop...)
 		if later.Resend != nil {
 			news.Resend = later.Resend
 		}
@@ -120,7 +120,7 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 }
 
 type sweepAnswer struct {
-	Void    []string  `json:"void"`
+	Stop    []string  `json:"stop"`
 	Reports []receipt `json:"reports"`
 	More    bool      `json:"more"`
 }
@@ -142,8 +142,8 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 	if err != nil {
 		return false, news, err
 	}
-	if len(a.Void) > 0 {
-		news.Void = a.Void
+	if len(a.Stop) > 0 {
+		news.Stop = a.Stop
 	}
 	for _, waited := range a.Reports {
 		r, err := waited.read()
@@ -153,5 +153,6 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		r.ID = ""
 		news.Reports = append(news.Reports, ledger.Report{Instance: waited.Instance, Receipt: r})
 	}
-	return a.More, news, nil
+	news.Judged, err = s.judgeAll(ctx)
+	return a.More, news, err
 }
