@@ -3,12 +3,13 @@ package insight
 import "time"
 
 const (
-	accountUnused  = 1.5
-	accountUsed    = -1.39
-	accountCeiling = 12.0
-	accountSlow    = 7.4
-	slowFrom       = 0.3 // base rate under which no account is slowed: then the provider has trouble
-	mostSlow       = 4 * hour
+	accountUnused     = 1.5
+	accountUsed       = -1.39
+	accountCeiling    = 12.0
+	accountSlow       = 7.4
+	accountSuspicious = 1.0 // while the limit of all messages is nearly used up
+	slowFrom          = 0.3 // base rate under which no account is slowed: then the provider has trouble
+	mostSlow          = 4 * hour
 )
 
 // account is what is known of an account, by the codes to its own number.
@@ -44,8 +45,15 @@ func (a *account) add(base float64, used bool, now int64) {
 	}
 }
 
-func (a *account) verdict(now int64) Verdict {
-	if a == nil || a.pause == 0 {
+// verdict judges a message of an account to its own number. full says that the limit of all messages is nearly used up.
+func (a *account) verdict(now int64, full bool) Verdict {
+	if a == nil {
+		return Verdict{}
+	}
+	if a.pause == 0 {
+		if full && a.score*decay(now-a.at, scoreHalfLife) > accountSuspicious {
+			return Verdict{Slow, Range{Kind: Account}, time.Unix(0, now+fullPause), "the account has not used its last codes, and the limit of all messages is nearly used up"}
+		}
 		return Verdict{}
 	}
 	v := Verdict{Way: Trial, Range: Range{Kind: Account}, Why: "the account has not used its last codes, and gets one from time to time"}

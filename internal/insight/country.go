@@ -9,13 +9,17 @@ type country struct {
 	traffic      traffic
 	proven       rate // of accounts that have proven their number
 	lane         rate
-	laneNext     int64 // when the lane lets the next message through, where it is closed
+	// Trials follow each other the more slowly the more of them fail.
+	trialNext, trialPause int64
+	laneNext              int64 // when the lane lets the next message through, where it is closed
 }
 
 const (
-	provenKeeps = 0.95
-	laneKeeps   = 0.97
-	lanePause   = 30 * minute
+	provenKeeps     = 0.95
+	laneKeeps       = 0.97
+	lanePause       = 30 * minute
+	leastTrialPause = minute
+	mostTrialPause  = 30 * minute
 )
 
 // open reports whether the codes of messages that the lane lets through are used.
@@ -84,4 +88,13 @@ func (c *country) attacked() float64 {
 	usual := c.usual.Used / c.usual.Due
 	now := (c.fresh.Used + 1) / (c.fresh.Due + 1)
 	return clamp(1-now/min(usual, c.proven.base()), 0, 0.9)
+}
+
+// tried notes what came of a trial.
+func (c *country) tried(used bool) {
+	if used {
+		c.trialPause = max(c.trialPause/2, leastTrialPause)
+		return
+	}
+	c.trialPause = clamp(c.trialPause*3/2, leastTrialPause, mostTrialPause)
 }

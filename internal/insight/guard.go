@@ -8,10 +8,10 @@ import (
 // Settings are what a guard is made with.
 type Settings struct {
 	Key [32]byte // of the hashes of addresses and accounts: the same in all replicas, and after a restart
-	// The limits of messages to unproven numbers, an hour. When they are nearly used up, what is left is kept for addresses with a good
-	// history. 0: no limit.
-	Country, Total float64
-	Most           int // ranges, addresses, accounts and numbers, of each; 0: 65,536
+	// The rate limits by messages an hour: of a country and in total, both for unproven numbers, and of all messages. When one is nearly
+	// used up, what is left of it is kept for ranges and accounts against which nothing is held. 0: no limit.
+	Country, Total, All float64
+	Most                int // ranges, addresses, accounts and numbers, of each; 0: 65,536
 }
 
 // Guard says which messages to refuse. It learns from results. With too few of them it allows everything.
@@ -19,7 +19,8 @@ type Settings struct {
 type Guard struct {
 	settings  Settings
 	key       [32]byte
-	traffic   traffic
+	traffic   traffic // to unproven numbers
+	all       traffic
 	mu        sync.Mutex
 	seed      uint64
 	world     area
@@ -57,9 +58,12 @@ func (g *Guard) Ask(s Subject, now time.Time) Verdict {
 	g.settle(at)
 	if s.Proven {
 		a := g.account(s)
-		v := a.verdict(at)
+		v := a.verdict(at, g.all.full(g.settings.All, at))
 		if v.Way == Trial {
 			a.trial(at)
+		}
+		if v.Way.Sends() {
+			g.all.add(at)
 		}
 		return v
 	}
@@ -82,7 +86,7 @@ func (g *Guard) Look(s Subject, now time.Time) Verdict {
 	at := now.UnixNano()
 	g.settle(at)
 	if s.Proven {
-		return g.account(s).verdict(at)
+		return g.account(s).verdict(at, g.all.full(g.settings.All, at))
 	}
 	return g.verdict(s, g.look(s), g.places(s.IP), at)
 }
@@ -110,7 +114,7 @@ func (g *Guard) verdict(s Subject, p *prefix, places places, now int64) Verdict 
 		return v
 	case h == good && g.passes(p, places, now):
 		return Verdict{Way: Lane, Range: blame, Why: p.why() + ", but codes that this address asks for are"}
-	case now < p.trialAt, full, h == bad && now < p.trialAt+p.pause:
+	case now < p.trialAt, now < p.country.trialNext, full, h == bad && now < p.trialAt+p.pause:
 		return Verdict{Refuse, blame, time.Unix(0, max(p.trialAt, now+minute)), p.why()}
 	}
 	return Verdict{Way: Trial, Range: blame, Why: "a trial: " + p.why()}
@@ -118,6 +122,7 @@ func (g *Guard) verdict(s Subject, p *prefix, places places, now int64) Verdict 
 
 // let notes a message that is let through.
 func (g *Guard) let(v Verdict, p *prefix, places places, now int64) {
+	g.all.add(now)
 	g.traffic.add(now)
 	p.country.traffic.add(now)
 	switch {
@@ -293,7 +298,9 @@ func (g *Guard) learn(c *chain, used bool, now int64) {
 		land.lane.add(laneKeeps, used)
 	default:
 		p := g.prefix(s, now)
-		if !p.flagged {
+		if p.flagged {
+			land.tried(used)
+		} else {
 			land.addUnproven(used)
 		}
 		p.score = clamp(p.score+points, floor, ceiling)

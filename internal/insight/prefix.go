@@ -15,7 +15,7 @@ const (
 
 	// While a rate limit is nearly used up, something has to be refused. Then it is what seems to be bad, rather than whatever comes.
 	suspicious = -2.7
-	fullFrom   = 0.85
+	fullFrom   = 0.9
 	fullPause  = 10 * minute
 
 	firstPause = 6 * hour
@@ -108,15 +108,11 @@ func (g *Guard) odds(p *prefix) float64 { return logit(g.prior(p)) + p.score + p
 
 // judge flags or clears a prefix.
 func (g *Guard) judge(p *prefix, now int64) {
-	prior := g.prior(p)
 	posterior := g.odds(p)
 	switch {
 	case !p.flagged && posterior > flagAbove:
 		p.flagged, p.flaggedSince, p.trials = true, now, 0
 		p.pause = firstPause
-		if prior > 2*leastPrior {
-			p.pause = 12 * hour
-		}
 		p.trialAt = now + g.spread(p, p.pause)
 		g.count(p, 1)
 	case p.flagged && posterior < clearBelow:
@@ -134,6 +130,7 @@ func (g *Guard) count(p *prefix, flagged int) {
 
 // trial lets one message through, and the next later.
 func (g *Guard) trial(p *prefix, now int64) {
+	p.country.trialNext = now + p.country.trialPause
 	p.trials++
 	p.pause = min(4*p.pause, 48*hour)
 	p.trialAt = now + g.spread(p, p.pause)
@@ -141,7 +138,7 @@ func (g *Guard) trial(p *prefix, now int64) {
 
 // usedTrial brings the next trial nearer.
 func (g *Guard) usedTrial(p *prefix, now int64) {
-	p.pause = max(p.pause/16, 30*minute)
+	p.pause = max(p.pause/4, hour)
 	p.trialAt = min(p.trialAt, now+p.pause)
 }
 

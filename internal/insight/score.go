@@ -58,4 +58,4 @@ func decay(since, halfLife int64) float64 {
 
 func logit(p float64) float64 { return math.Log(p / (1 - p)) }
 
-func clamp(x, least, most float64) float64 { return min(max(x, least), most) }
+func clamp[T float64 | int64](x, least, most T) T { return min(max(x, least), most) }

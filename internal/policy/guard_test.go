@@ -63,7 +63,7 @@ type siegeFigures struct {
 
 func (r siegeRun) run(calls []call, inside map[uint64]bool) siegeFigures {
 	p := newJudge(Settings{Limits: r.limits})
-	g := insight.NewGuard(insight.Settings{Most: r.most, Country: 500, Total: 1000})
+	g := insight.NewGuard(insight.Settings{Most: r.most, Country: 500, Total: 1000, All: 3000})
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var f siegeFigures
 	var results queue
