@@ -91,14 +91,18 @@ func (g *Guard) places(ip netip.Addr) places {
 	return places{}
 }
 
-// hash is a keyed hash: what is stored doesn't tell the address.
+// hash is a keyed hash: what is stored doesn't tell the address. It is never 0.
 func (g *Guard) hash(kind Kind, data []byte) uint64 {
-	var block [55]byte // what SHA-256 takes in one block
-	n := copy(block[:], g.key[:])
+	if len(data) > 22 { // more than one block of SHA-256 with the key
+		sum := sha256.Sum256(data)
+		data = sum[:16]
+	}
+	var block [55]byte
+	n := copy(block[:], g.settings.Key[:])
 	block[n] = byte(kind)
 	n += 1 + copy(block[n+1:], data)
 	sum := sha256.Sum256(block[:n])
-	return binary.BigEndian.Uint64(sum[:])
+	return max(1, binary.BigEndian.Uint64(sum[:]))
 }
 
 // mix is the finalizer of splitmix64. https://prng.di.unimi.it/splitmix64.c

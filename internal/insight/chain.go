@@ -1,16 +1,16 @@
 package insight
 
-// chain is the codes of one number that are asked for within some minutes. It has one result: whether any of them was used.
+// chain is the codes that one number got within some minutes. It has one result: whether any of them was used.
 type chain struct {
-	subject   Subject
-	places    places
-	lane      bool
-	first     int64
-	due       int64
-	extended  bool
-	delivered bool // at least one code is unused, and not undelivered
-	used      bool // scored as used
-	unused    bool // scored as unused
+	origin
+	country  string
+	proven   bool
+	first    int64 // when the first code was sent
+	due      int64 // when the chain counts as unused
+	extended bool  // once, since another code followed
+	ended    bool  // a code of it is known to be unused
+	used     bool  // counted as used
+	unused   bool  // counted as unused
 }
 
 const (
@@ -18,13 +18,10 @@ const (
 	chainKept  = 30 * minute // a code that is used late makes up for the bad score
 )
 
-func (c *chain) worth(now int64) float64 {
-	if now > c.due+chainKept {
-		return 0
-	}
-	return float64(c.due)
-}
+// worth: those that are due last.
+func (c *chain) worth(now int64) float64 { return float64(max(0, c.due+chainKept-now)) }
 
+// due is when a chain has to be looked at.
 type due struct {
 	key uint64
 	at  int64

@@ -18,7 +18,6 @@ type Settings struct {
 // It may be used concurrently.
 type Guard struct {
 	settings  Settings
-	key       [32]byte
 	traffic   traffic // to unproven numbers
 	all       traffic
 	mu        sync.Mutex
@@ -41,7 +40,7 @@ func NewGuard(s Settings) *Guard {
 	if s.Most == 0 {
 		s.Most = most
 	}
-	g := &Guard{settings: s, key: s.Key, countries: map[string]*country{}, areas: [2]map[uint64]*area{{}, {}}}
+	g := &Guard{settings: s, countries: map[string]*country{}, areas: [2]map[uint64]*area{{}, {}}}
 	g.prefixes = newTable(s.Most, (*prefix).worth, g.removed)
 	g.addresses = newTable(s.Most, (*address).worth, nil)
 	g.accounts = newTable(s.Most, (*account).worth, nil)
@@ -67,7 +66,7 @@ func (g *Guard) Ask(s Subject, now time.Time) Verdict {
 		}
 		return v
 	}
-	p := g.prefix(s, at)
+	p := g.prefix(s.Number/10_000, s.Country, at)
 	p.asked++
 	p.weekly++
 	g.judge(p, at)
@@ -157,11 +156,15 @@ func (g *Guard) account(s Subject) *account {
 	return g.accounts.get(g.accountKey(s))
 }
 
-func (g *Guard) accountKey(s Subject) uint64 { return g.hash(Account, []byte(s.Account)) }
+func (g *Guard) accountKey(s Subject) uint64 {
+	if s.Account == "" {
+		return 0
+	}
+	return g.hash(Account, []byte(s.Account))
+}
 
-// prefix returns what is known of the prefix of a number.
-func (g *Guard) prefix(s Subject, now int64) *prefix {
-	key := s.Number / 10_000
+// prefix returns what is known of a prefix.
+func (g *Guard) prefix(key uint64, country string, now int64) *prefix {
 	p := g.prefixes.get(key)
 	if p != nil {
 		p.age(now)
@@ -169,7 +172,7 @@ func (g *Guard) prefix(s Subject, now int64) *prefix {
 	}
 	p = g.prefixes.add(key, now)
 	p.at = now
-	p.country = g.country(s.Country)
+	p.country = g.country(country)
 	for i := range p.above {
 		key /= 10
 		a := g.areas[i][key]
@@ -216,118 +219,4 @@ func (g *Guard) removed(p *prefix) {
 			delete(g.areas[i], a.key)
 		}
 	}
-}
-
-// Result tells what became of a message.
-func (g *Guard) Result(r Result, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	at := now.UnixNano()
-	g.settle(at)
-	if r.Outcome == Undelivered {
-		return
-	}
-	key := mix(r.Number)
-	if r.Proven {
-		key++
-	}
-	c := g.chains.get(key)
-	if c == nil || r.SentAt.UnixNano() > c.due {
-		if c == nil {
-			c = g.chains.add(key, at)
-		}
-		sent := r.SentAt.UnixNano()
-		*c = chain{subject: r.Subject, places: g.places(r.IP), lane: r.Lane, first: sent, due: max(sent+chainLasts, at)}
-		g.queue = append(g.queue, due{key, c.due})
-	}
-	switch {
-	case r.Outcome == Used && !c.used:
-		c.used = true
-		g.learn(c, true, at)
-	case r.Outcome == Unused:
-		c.delivered = true
-		if !c.extended && !r.Proven && r.SentAt.UnixNano() > c.first {
-			c.extended = true
-			c.due += chainLasts
-		}
-	}
-}
-
-// settle ends the chains that are due.
-func (g *Guard) settle(now int64) {
-	for len(g.queue) > 0 && g.queue[0].at <= now {
-		d := g.queue[0]
-		g.queue = g.queue[1:]
-		c := g.chains.get(d.key)
-		switch {
-		case c == nil:
-		case c.due > now:
-			g.queue = append(g.queue, due{d.key, c.due})
-		case c.delivered && !c.used && !c.unused:
-			c.unused = true
-			g.learn(c, false, now)
-		}
-	}
-}
-
-// learn counts the result of a chain.
-func (g *Guard) learn(c *chain, used bool, now int64) {
-	s := c.subject
-	land := g.country(s.Country)
-	base := land.proven.base()
-	points := score(base, used)
-	if used && c.unused {
-		points -= unusedScore(base) // it was counted as unused before
-	}
-	if s.Proven {
-		g.learnProven(s, land, base, used, now)
-	}
-	if !s.Proven || used {
-		for _, key := range c.places.keys[:c.places.n] {
-			a := g.addresses.get(key)
-			if a == nil {
-				a = g.addresses.add(key, now)
-				a.at = now
-			}
-			a.add(points, now)
-		}
-	}
-	switch {
-	case s.Proven:
-	case c.lane:
-		land.lane.add(laneKeeps, used)
-	default:
-		p := g.prefix(s, now)
-		if p.flagged {
-			land.tried(used)
-		} else {
-			land.addUnproven(used)
-		}
-		p.score = clamp(p.score+points, floor, ceiling)
-		p.due++
-		if used {
-			p.used++
-		}
-		if used && p.flagged {
-			g.usedTrial(p, now)
-		}
-		g.judge(p, now)
-	}
-}
-
-func (g *Guard) learnProven(s Subject, land *country, base float64, used bool, now int64) {
-	if s.Account == "" {
-		return
-	}
-	key := g.accountKey(s)
-	a := g.accounts.get(key)
-	if a == nil {
-		a = g.accounts.add(key, now)
-		a.at, a.countedAt = now, now-day
-	}
-	if now-a.countedAt >= day {
-		a.countedAt = now
-		land.proven.add(provenKeeps, used)
-	}
-	a.add(base, used, now)
 }

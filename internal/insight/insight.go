@@ -29,13 +29,13 @@ const (
 	Undelivered // the phone has not got the message: it says nothing of who asked
 )
 
-// Result is the outcome of one message. All replicas must learn of the results in the same order.
+// Result is the outcome of one message.
 type Result struct {
-	Subject
+	Tag     string // as [Guard.Tag] made it when the message was sent
+	Country string // as in [Subject]
+	Proven  bool   // as in Subject
 	SentAt  time.Time
 	Outcome Outcome
-	// Lane: the guard let the message past a flagged range since its address has a good history, as [Verdict] said.
-	Lane bool
 }
 
 // Way is how the guard answers a message.

@@ -29,18 +29,16 @@ const (
 
 // prefix is what is known of the 10,000 numbers that differ in their last four digits.
 type prefix struct {
-	country      *country
-	above        [2]*area // the ranges of 100,000 and of a million numbers that the prefix is in
-	score        float64  // -0.5 to 12
-	asked        float64  // messages asked for, half-life 12 h
-	weekly       float64  // the same, of the last week
-	used, due    float64  // results, as the score remembers them; for the explanation
-	at           int64    // time of the above
-	flagged      bool
-	trialAt      int64 // when the next trial is due, if flagged
-	pause        int64
-	trials       uint32
-	flaggedSince int64
+	country   *country
+	above     [2]*area // the ranges of 100,000 and of a million numbers that the prefix is in
+	score     float64  // -0.5 to 12
+	asked     float64  // messages asked for, half-life 12 h
+	weekly    float64  // the same, of the last week
+	used, due float64  // results, as the score remembers them; for the explanation
+	at        int64    // time of the above
+	flagged   bool
+	trialAt   int64 // when the next trial is due, if flagged
+	pause     int64
 }
 
 // area counts the prefixes in a larger range.
@@ -111,7 +109,7 @@ func (g *Guard) judge(p *prefix, now int64) {
 	posterior := g.odds(p)
 	switch {
 	case !p.flagged && posterior > flagAbove:
-		p.flagged, p.flaggedSince, p.trials = true, now, 0
+		p.flagged = true
 		p.pause = firstPause
 		p.trialAt = now + g.spread(p, p.pause)
 		g.count(p, 1)
@@ -131,13 +129,12 @@ func (g *Guard) count(p *prefix, flagged int) {
 // trial lets one message through, and the next later.
 func (g *Guard) trial(p *prefix, now int64) {
 	p.country.trialNext = now + p.country.trialPause
-	p.trials++
 	p.pause = min(4*p.pause, 48*hour)
 	p.trialAt = now + g.spread(p, p.pause)
 }
 
 // usedTrial brings the next trial nearer.
-func (g *Guard) usedTrial(p *prefix, now int64) {
+func (p *prefix) usedTrial(now int64) {
 	p.pause = max(p.pause/4, hour)
 	p.trialAt = min(p.trialAt, now+p.pause)
 }

@@ -91,7 +91,7 @@ func (r siegeRun) run(calls []call, inside map[uint64]bool) siegeFigures {
 			}
 		}
 		if sent && r.guard {
-			result := insight.Result{Subject: s, SentAt: now, Outcome: insight.Unused, Lane: v.Way == insight.Lane}
+			result := insight.Result{Tag: g.Tag(s, v), Country: s.Country, Proven: s.Proven, SentAt: now, Outcome: insight.Unused}
 			at := now.Add(codeLife)
 			used := 0.8
 			if c.attack {
