@@ -8,7 +8,7 @@ SOAK    ?= 60s
 # The race detector needs a C compiler.
 RACE := $(shell command -v "$${CC:-cc}" >/dev/null 2>&1 && echo -race)
 
-.PHONY: demo test test-short dev build lint bench soak fuzz image
+.PHONY: demo test test-short dev build lint pages assets screenshots bench soak fuzz image
 
 demo:
 	go run ./cmd/smshook demo
@@ -41,7 +41,29 @@ lint:
 	@unformatted="$$(gofmt -l cmd internal providers testdata .ci)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
+	@set -e; fresh="$$(mktemp -d)"; trap 'rm -r "$$fresh"' EXIT; cp internal/web/*.templ "$$fresh"; \
+	go tool -modfile=.ci/tools/go.mod templ generate -log-level warn -path "$$fresh"; \
+	for file in "$$fresh"/*_templ.go; do cmp -s "$$file" "internal/web/$${file##*/}" || { echo "make pages would change internal/web/$${file##*/}"; exit 1; }; done
 	go test -count 1 ./.ci/words
+
+# The pages' Go code from their templates.
+pages:
+	go tool -modfile=.ci/tools/go.mod templ generate -log-level warn -path internal/web
+
+# The libraries that browsers load, from npm, and axe-core for the tests, each with its licence.
+NPM := htmx.org@2.0.11 htmx-ext-sse@2.2.4 uplot@1.6.32 axe-core@4.14.1
+assets:
+	@set -e; fresh="$$(mktemp -d)"; trap 'rm -r "$$fresh"' EXIT; npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$$fresh" $(NPM); \
+	from="$$fresh/node_modules"; to=internal/web/assets; \
+	cp "$$from/htmx.org/dist/htmx.min.js" $$to/htmx.min.js; cp "$$from/htmx.org/LICENSE" $$to/htmx.LICENSE; \
+	cp "$$from/htmx-ext-sse/dist/sse.min.js" $$to/htmx-sse.min.js; cp "$$from/htmx-ext-sse/LICENSE" $$to/htmx-sse.LICENSE; \
+	cp "$$from/uplot/dist/uPlot.iife.min.js" $$to/uplot.min.js; cp "$$from/uplot/dist/uPlot.min.css" $$to/uplot.min.css; cp "$$from/uplot/LICENSE" $$to/uplot.LICENSE; \
+	cp "$$from/axe-core/axe.min.js" internal/web/testdata/axe.min.js; cp "$$from/axe-core/LICENSE" internal/web/testdata/axe.LICENSE
+
+# The pictures of the README.
+screenshots:
+	mkdir -p .github/screenshots
+	SCREENSHOTS="$(CURDIR)/.github/screenshots" go test -count 1 -run '^TestScreenshots$$' ./internal/web
 
 # What a hook costs beside the least that could be called a hook server, what the program weighs and how soon it answers, and
 # how long users wait when an instance fails.

@@ -67,7 +67,8 @@ type Checker interface {
 // Channeler is a Provider whose messages may be something other than SMS.
 type Channeler interface {
 	Provider
-	// Channel names the channel, such as "whatsapp".
+	// Channel names the channel, such as "whatsapp". A provider of the channel "voice" calls: it is not started beside an attempt
+	// that may still be accepted, as long as there is time to wait.
 	Channel() string
 }
 

@@ -65,6 +65,7 @@ func commands() []command {
 		signCommand,
 		secretCommand,
 		migrateCommand,
+		messagesCommand,
 		demoCommand,
 		healthcheckCommand,
 		versionCommand,

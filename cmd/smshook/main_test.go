@@ -96,7 +96,7 @@ func lingering(t *testing.T, linger time.Duration, args []string, env ...string)
 }
 
 // addr returns the address on which the program listens, from its log.
-func (p *program) addr(t *testing.T) (addr string) {
+func (p *program) addr(t testing.TB) (addr string) {
 	require.Eventually(t, func() bool {
 		for line := range strings.Lines(p.stderr.String()) {
 			var entry struct{ Message, Addr string }

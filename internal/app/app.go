@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -16,6 +17,7 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
@@ -34,7 +36,9 @@ type App struct {
 	log        zerolog.Logger
 	metrics    *metrics.Metrics
 	store      *store
-	accountLog server.Throttle // limits the log lines about account problems, by instance
+	published  atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog   server.Throttle                    // and those about a queue that can't be asked
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -51,6 +55,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
+		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
 	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)
 	a.metrics.Messages(a.store.Forgotten)
@@ -61,8 +66,13 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
+	a.publish(c)
+	if a.store.database != nil {
+		a.watchOutbox(c)
+		go a.agree(a.store.watched, a.store.database)
+	}
 	return a, nil
 }
 
@@ -155,7 +165,7 @@ func (a *App) warnOfUnsigned(c config.Config) {
 
 // Together with a second of linger, both are less than the 10 s after which Docker kills the process.
 const (
-	// grace is how long running calls may take at shutdown. The server's own timeouts end each call before.
+	// grace is how long running calls, and what a worker sends, may take at shutdown. The server's own timeouts end each call before.
 	grace = 7 * time.Second
 
 	// lateGrace is how long attempts and late fallbacks may take after the last call has been answered. It is short: until the next
@@ -171,6 +181,7 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)
+	work := a.work(ctx)
 	served := make(chan error, 2)
 	go func() { served <- public.Serve(listener) }()
 	if admin != nil {
@@ -190,8 +201,10 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	if err := active.wait(limited); err != nil {
 		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
+	work.wait(limited)
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
 	defer cancel()
+	work.abort(late)
 	if err := a.Dispatcher.Drain(late); err != nil {
 		a.log.Warn().Err(err).Msg("attempts left unfinished")
 	}

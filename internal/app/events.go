@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -52,10 +53,15 @@ func (a *App) panicked(p race.Panic) {
 func (a *App) guard(f func()) {
 	defer func() {
 		if value := recover(); value != nil {
-			a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
+			a.recovered(value)
 		}
 	}()
 	f()
+}
+
+// recovered reports a panic that the caller has just recovered from. Its value may quote a message, so only the type is kept.
+func (a *App) recovered(value any) {
+	a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
 }
 
 // reported counts and logs a receipt.
@@ -91,6 +97,15 @@ func (a *App) reported(r ledger.Report) {
 		Str("country", r.Country).
 		Dur("after_ms", r.After).
 		Msg("receipt")
+}
+
+// judged counts a message of which it is known now what became of its code.
+func (a *App) judged(m ledger.Message) {
+	after := time.Duration(0)
+	if m.UsedAt != 0 {
+		after = m.UsedAt.Sub(m.AskedAt)
+	}
+	a.metrics.Code(m.Instance, m.Channel(), m.Country, m.Kind.String(), m.Use.String(), after)
 }
 
 // fellBack counts and logs a message that was sent through another instance because of a receipt.

@@ -23,10 +23,12 @@ const (
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
 	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
-	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
-	"internal/server":                 {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
+	"internal/auth0":                  {"providers"},
+	"internal/server":                 {"internal/auth0", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
 	"internal/dispatch":               {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
+	"internal/outbox":                 {"internal/dispatch", "internal/ledger"},
 	"internal/ledger":                 {"internal/policy", "providers"},
 	"internal/ledger/ledgertest":      {"internal/ledger", "internal/policy", "providers"},
 	"internal/ledger/postgres":        {"internal/ledger", "internal/policy", "providers"},
@@ -43,7 +45,8 @@ var mayImport = map[string][]string{
 	"providers":                       {},
 	"providers/call":                  {"providers"},
 	"providers/all":                   {"providers", "*"}, // it alone knows the providers
-	"a provider":                      {"providers", "providers/call"},
+	"a provider":                      {"providers", "providers/call", "providers/spoken"},
+	"providers/spoken":                {"providers"}, // for those that call
 	"providers/providertest":          {"providers", "providers/call"},
 }
 
@@ -61,8 +64,10 @@ var homeOf = map[string][]string{
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
+	"github.com/aws/aws-sdk-go-v2/aws":                            {"providers/sns"},
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4":                  {"providers/sns"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
-	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
+	"golang.org/x/text/language":                                  {"internal/message", "providers/spoken", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},
 }
 

@@ -166,6 +166,15 @@ func TestMessage(t *testing.T) {
 	}
 }
 
+func TestTheTextOfTheCaller(t *testing.T) {
+	p := &pigeon{}
+	d := dispatcher(Settings{}, p)
+	r := request("+4915123456789")
+	r.Code, r.Text = providers.Secret{}, providers.NewSecret("Ваш заказ в пути")
+	require.Equal(t, Accepted, d.Send(t.Context(), r).Result)
+	require.Equal(t, []shown{{"an-id", "+4915123456789", "15123456789", "de", "Ваш заказ в пути", "", true, 1, 0}}, []shown{show(p.got[0])})
+}
+
 func TestResults(t *testing.T) {
 	for _, tt := range []struct {
 		name, number string

@@ -11,11 +11,12 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Events report what becomes of messages after their requests have been answered. Both are called concurrently, must be set, and
+// Events report what becomes of messages after their requests have been answered. They are called concurrently, must be set, and
 // must not block.
 type Events struct {
-	Reported func(ledger.Report) // each receipt that says something new
-	FellBack func(Fallback)      // each message that was sent again because of a receipt
+	Reported func(ledger.Report)  // each receipt that says something new
+	FellBack func(Fallback)       // each message that was sent again because of a receipt
+	Judged   func(ledger.Message) // each message of which it is known now whether its code was used; it may come again
 }
 
 // Receipts takes what an instance has reported. The message's ID is the one that the instance was given; it may be empty. An
@@ -41,7 +42,10 @@ func (d *Dispatcher) tell(news ledger.News) {
 	for _, report := range news.Reports {
 		d.events.Reported(report)
 	}
-	for _, id := range news.Void {
+	for _, m := range news.Judged {
+		d.events.Judged(m)
+	}
+	for _, id := range news.Stop {
 		d.resends.stop(id)
 	}
 	if news.Resend != nil {

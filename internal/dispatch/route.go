@@ -35,6 +35,14 @@ func startAfter(instances []*race.Instance, name string) []*race.Instance {
 	return slices.Concat(instances[at+1:], instances[:at+1])
 }
 
+// ofChannel returns the instances of a route whose messages travel by a channel; all of them if the channel is empty.
+func ofChannel(route []*race.Instance, channel string) []*race.Instance {
+	if channel == "" {
+		return route
+	}
+	return slices.DeleteFunc(slices.Clone(route), func(i *race.Instance) bool { return i.Channel() != channel })
+}
+
 // forRepeat puts the instances of a route in the order for a repeat: those not tried yet, then those that failed for a time. Those
 // without an answer are left out: they may have the message.
 func forRepeat(route []*race.Instance, tried []ledger.Attempt) []*race.Instance {

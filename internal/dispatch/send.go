@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
@@ -22,7 +24,7 @@ type job struct {
 
 // message is all that an instance is to be given.
 func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
-	text := d.texts.Load().Render(r.Locale, r.Code)
+	text := d.text(r)
 	m := providers.Message{
 		ID:       r.ID,
 		To:       number.E164(),
@@ -39,6 +41,14 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 	return m
 }
 
+// text is what the message says.
+func (d *Dispatcher) text(r Request) message.Text {
+	if r.Text.Empty() {
+		return d.texts.Load().Render(r.Locale, r.Code)
+	}
+	return message.Written(r.Text)
+}
+
 // begin asks the ledger whether the message is to be sent.
 func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	if ctx.Err() != nil {
@@ -50,13 +60,18 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Flow:       j.flow(),
 		Number:     j.number.Masked(),
 		Country:    j.number.Country(),
+		Kind:       j.Kind,
+		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
+		Account:    j.Account,
 		ReceivedAt: ledger.At(j.ReceivedAt),
+		AskedAt:    j.AskedAt,
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
-		Observe:    d.settings.Policy.Observe,
+		Queued:     j.queued(),
+		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
 	if err != nil && ctx.Err() != nil {
@@ -64,6 +79,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	}
 	return begun, err
 }
+
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route has the channel of the request.
+var ErrNoChannel = errors.New("no instance for this number has the channel that the caller wants")
 
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
@@ -75,11 +93,13 @@ var (
 // race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		return race.Outcome{}, errBusy
+	if !j.queued() {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return race.Outcome{}, errBusy
+		}
 	}
 	over := false
 	defer func() {
@@ -87,9 +107,10 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
+	route := ofChannel(d.route(j.number, begun.Lost), j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
-		Route:      forRepeat(d.route(j.number, begun.Lost), begun.Tried),
+		Route:      forRepeat(route, begun.Tried),
 		ReceivedAt: j.ReceivedAt,
 		Deadline:   d.settings.deadline(j.Request, begun.FirstAt.Time()),
 		Lost:       begun.Lost,
@@ -97,15 +118,24 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 		Late:       d.late,
 	})
 	over = true
+	if len(route) == 0 {
+		return raced, ErrNoChannel
+	}
 	if len(raced.Attempts) == 0 {
 		return raced, errNoStart
 	}
 	return raced, nil
 }
 
-// starting notes an attempt before anything of it can leave.
-func (d *Dispatcher) starting(a race.Attempt) {
-	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
+// starting notes an attempt before anything of it can leave, and reports whether it may start. Without its ledger, a message is sent all the
+// same.
+func (d *Dispatcher) starting(a race.Attempt) bool {
+	err := d.ledger.Attempt(context.Background(), a.MessageID, noted(a))
+	if errors.Is(err, ledger.ErrStopped) {
+		d.resends.stop(a.MessageID)
+		return false
+	}
+	return true
 }
 
 // late notes an attempt that has ended after its race.
@@ -167,12 +197,14 @@ func ended(id string, result Result, raced race.Outcome) ledger.Ended {
 
 // noted is an attempt as the ledger notes it.
 func noted(a race.Attempt) ledger.Attempt {
-	n := ledger.Attempt{Instance: a.Instance, BegunAt: ledger.At(a.BegunAt), State: ledger.AttemptAccepted}
+	n := ledger.Attempt{Instance: a.Instance, Channel: a.Channel, BegunAt: ledger.At(a.BegunAt), State: ledger.AttemptAccepted}
 	if a.Err != nil {
-		n.State, n.Kind = ledger.AttemptFailed, a.Err.Kind
+		n.State, n.Kind, n.Code = ledger.AttemptFailed, a.Err.Kind, strings.Clone(a.Err.Code)
 	}
 	if a.Pending {
 		n.State = ledger.Pending
+	} else {
+		n.EndedAt = ledger.At(a.BegunAt.Add(a.Took))
 	}
 	for _, id := range a.Sent.IDs {
 		n.Parts = append(n.Parts, ledger.Part{ID: id})

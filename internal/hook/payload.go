@@ -112,6 +112,50 @@ func (p Payload) Proven() bool {
 	return p.User.Confirmed != "" && withoutPlus(p.Phone()) == withoutPlus(p.User.Phone)
 }
 
+// The kinds of a code, as smshook names them.
+const (
+	SignIn      = "otp"          // a sign-in or a sign-up
+	PhoneChange = "phone_change" // to prove that a new number is the user's
+)
+
+// Kind is what the code is for: [SignIn], [PhoneChange] or [MFA]. It is empty if the call doesn't say: that for a reauthentication is
+// the same as that for a sign-in.
+func (p Payload) Kind() string {
+	switch {
+	case p.SMS.Type == MFA:
+		return MFA
+	case !p.SMS.Phone.Empty() && withoutPlus(p.SMS.Phone) != withoutPlus(p.User.Phone):
+		return PhoneChange
+	case p.User.Confirmed == "" || p.User.LastSignIn == "": // to reauthenticate, one has to be signed in
+		return SignIn
+	}
+	return ""
+}
+
+// AskedAt is when Auth made the call, by its own clock: some microseconds after the *_sent_at that Auth stores with the code. It is zero if
+// the call doesn't say.
+func (p Payload) AskedAt() time.Time {
+	if p.Metadata == nil {
+		return time.Time{}
+	}
+	at, _ := time.Parse(time.RFC3339Nano, p.Metadata.Time)
+	return at
+}
+
+// Times are when something happened to a user's codes, by Auth's clock; the zero Time is never, or a time that can't be read.
+type Times struct {
+	Confirmed, OTPSent, PhoneChangeSent, ReauthenticationSent time.Time
+}
+
+// Times returns what the call says of the user's codes before this one.
+func (u User) Times() Times {
+	at := func(text string) time.Time {
+		t, _ := time.Parse(time.RFC3339Nano, text)
+		return t
+	}
+	return Times{at(u.Confirmed), at(u.ConfirmationSent), at(u.PhoneChangeSent), at(u.ReauthenticationSent)}
+}
+
 // Stored identifies the set of codes that Auth had stored for the user when it made the call. It changes when Auth stores another code,
 // and is empty if there are none.
 func (u User) Stored() string {

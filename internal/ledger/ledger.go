@@ -26,7 +26,8 @@ type Ledger interface {
 	Begin(ctx context.Context, c Call) (Begun, error)
 
 	// Attempt notes that an instance is about to be called. It must return before anything can leave: a repeat
-	// that takes the message over has to know which instance may have it.
+	// that takes the message over has to know which instance may have it. The error is [ErrStopped] if the message is being sent
+	// again and must not be any more: then nothing is noted, and the instance must not be called.
 	Attempt(ctx context.Context, id string, a Attempt) error
 
 	// End notes how a race for a message has ended. It returns the result for the caller, which is better than that of the
@@ -44,33 +45,51 @@ type Ledger interface {
 	// for the message; it may be empty.
 	Receipt(ctx context.Context, instance, id string, r providers.Receipt) (News, error)
 
+	// Refuse notes a call that is refused before Begin is asked, by a rule or since its number can't be read; then the rule is empty. A call
+	// that was answered before stays as it is.
+	Refuse(ctx context.Context, c Call, result Result, rule string) error
+
+	// Messages returns messages that a query asks for, the newest first. Their contents, and the instances' names for them, are left out.
+	// If the error is [ErrAway], they are those that this process knows of.
+	Messages(ctx context.Context, q Query) ([]Message, error)
+
 	// Sweep forgets what is over: contents whose code has expired, receipts that nobody asked for, records that are old. It has
 	// to be called about once a second, as long as it returns true.
 	Sweep(ctx context.Context) (more bool, news News, err error)
 
-	// Forgotten returns how many messages were forgotten before their time, for lack of room.
+	// Forgotten returns how many messages were forgotten before their time, for lack of room. Calls that were refused, and never sent,
+	// don't count.
 	Forgotten() uint64
 }
 
 // Call is one call for a message, or a repeat of one.
 type Call struct {
-	Message    providers.Message // all that an instance is to be given
-	Flow       Flow
-	Number     string // masked
-	Country    string // ISO 3166-1; empty if it can't be told
+	Message providers.Message // all that an instance is to be given
+	Flow    Flow
+	Number  string // masked
+	Country string // ISO 3166-1; empty if it can't be told
+	// Range is what the message is counted under when its use is judged, as the caller of Begin names it: keyed hashes, never digits.
+	// It has [MaxRange] bytes at most.
+	Range      string
+	Kind       Kind   // if it is known
+	Proven     bool   // the account has shown before that the number is its own
 	LastSignIn string // when the user last signed in, as the caller writes it; it is only compared
 	Stored     string // which messages the caller knew of when it made the call; it is only compared
+	Account    Account
 	ReceivedAt Time
+	AskedAt    Time            // when the caller made the call, by its own clock; zero if that is not known
 	Deadline   time.Time       // for waiting
 	Life       time.Duration   // of the code, from ReceivedAt
 	Charges    []policy.Charge // of the rate limits
+	Queued     bool            // it comes from a [Queue], which knows what overtakes it, and how long it is tried: nobody waits for the answer
 	Observe    bool            // a limit that is used up is noted, but refuses nothing
 }
 
 // Flow is one user's way to one number. Two codes of one flow are of no use: Auth stores one, and only the code that was stored
 // last works. So at most one message of a flow is being sent at a time.
 //
-// Auth keeps the code of each MFA challenge apart. Such messages have a flow of their own, and don't wait for each other.
+// Auth keeps the code of each MFA challenge apart, and a text that the caller has written replaces no other. Such messages have a flow of
+// their own, and don't wait for each other.
 type Flow struct {
 	User, Number string
 	MFA          bool
@@ -125,7 +144,10 @@ type Ended struct {
 type News struct {
 	Reports []Report
 	Resend  *Resend  // a message that is to be sent again, by the one who is told
-	Void    []string // IDs of messages whose resending must stop
+	Stop    []string // IDs of messages whose resending must stop
+	// Judged are messages of which it is known now what became of their codes, as [Memory.Messages] returns them. The same message may come
+	// again: a code that was taken to be unused may be used later. They come with the answer of Sweep.
+	Judged []Message
 }
 
 // Report is a receipt, and the message it is about.
@@ -134,9 +156,9 @@ type Report struct {
 	Number    string // masked
 	Country   string
 	Instance  string
-	Receipt   providers.Receipt
-	Delivered bool          // with this receipt, and not before, the whole message is on the phone
-	After     time.Duration // since the call was received
+	Receipt   providers.Receipt // without its ID: WhatsApp's contain the phone number
+	Delivered bool              // with this receipt, and not before, the whole message is on the phone
+	After     time.Duration     // since the call was received
 }
 
 // Resend is a message that is to be sent again since a receipt says that it won't be delivered: a late fallback.
@@ -153,6 +175,8 @@ var (
 	ErrNoTime = errors.New("no time left behind another request for the same number")
 	// ErrReplayed means that the call is an old one, which its caller has long given up.
 	ErrReplayed = errors.New("an old call, played again: it may have been captured")
+	// ErrStopped means that the message must not be sent again: it was delivered, or its code is no longer valid.
+	ErrStopped = errors.New("the message must not be sent again")
 	// ErrCrowded means that too many calls wait for others.
 	ErrCrowded = errors.New("too many requests wait behind others for the same number")
 )

@@ -30,6 +30,7 @@ type Settings struct {
 	CallerWaits  time.Duration // how long a caller waits for the answer, for all its attempts at a call together
 	ResendWindow time.Duration // how long a user who asks again is sent the message through another instance; 0 is never
 	CodeLife     time.Duration // the longest life of a code that is usual
+	History      time.Duration // how long records are kept for who looks at them, if there is room: see [Memory.Messages]
 	MaxWaiting   int           // calls that wait for another message, in all
 	LateFallback bool          // messages that won't be delivered, as a receipt says, are sent again
 }
@@ -40,7 +41,7 @@ func (s Settings) Keep() time.Duration { return max(leastKeep, s.ResendWindow, s
 // Memory is the ledger of one process. It forgets everything at its end.
 type Memory struct {
 	settings Settings
-	keep     time.Duration
+	keep     time.Duration // how long a record is of use
 	counter  policy.Counter
 	clock    func() time.Time
 	seed     maphash.Seed
@@ -56,6 +57,9 @@ type Memory struct {
 	changing  map[*record]*change
 	forgotten uint64
 
+	numberChanges map[uint64]*record // by user: the newest message for a change of the number
+	judged        []Message          // for the next sweep
+
 	interrupted []string // IDs of messages that were being sent again when the process before this one ended
 }
 
@@ -63,6 +67,8 @@ type Memory struct {
 type record struct {
 	Message
 	flow       uint64
+	user       uint64
+	number     uint64
 	lastSignIn uint64
 	known      uint64 // what the caller knew of the user
 }
@@ -70,19 +76,20 @@ type record struct {
 // NewMemory returns an empty Memory. The counter counts for the rate limits, clock tells the time.
 func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memory {
 	return &Memory{
-		settings: s,
-		counter:  counter,
-		clock:    clock,
-		seed:     maphash.MakeSeed(),
-		keep:     s.Keep(),
-		messages: newMessages(),
-		seen:     newSeen(maxSeen),
-		sending:  map[uint64]*record{},
-		newest:   map[uint64]*record{},
-		names:    map[uint64]*record{},
-		early:    earlyReceipts{byName: map[Name]*early{}},
-		changing: map[*record]*change{},
-		waiting:  make(chan struct{}, s.MaxWaiting),
+		settings:      s,
+		counter:       counter,
+		clock:         clock,
+		seed:          maphash.MakeSeed(),
+		keep:          s.Keep(),
+		messages:      newMessages(),
+		seen:          newSeen(maxSeen),
+		sending:       map[uint64]*record{},
+		newest:        map[uint64]*record{},
+		names:         map[uint64]*record{},
+		early:         earlyReceipts{byName: map[Name]*early{}},
+		numberChanges: map[uint64]*record{},
+		changing:      map[*record]*change{},
+		waiting:       make(chan struct{}, s.MaxWaiting),
 	}
 }
 
@@ -147,16 +154,17 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	if err != nil {
 		return Begun{}, nil, err
 	}
+	defer m.trim(c.ReceivedAt)
 	switch {
 	case r.Sending:
 		other = r
-	case m.overtaken(r):
-		return r.refuse(JustSent), nil, nil
+	case !c.Queued && m.overtaken(r):
+		return m.refuse(r, JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
-	case c.Flow.MFA:
+	case r.MFA, c.Queued:
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
-		return r.refuse(JustSent), nil, nil
+		return m.refuse(r, JustSent), nil, nil
 	default:
 		other = m.sending[r.flow]
 	}
@@ -169,11 +177,13 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.CopyAttempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
-	if !c.Flow.MFA {
+	if !r.MFA && !c.Queued {
 		m.sending[r.flow] = r
 	}
 	return begun, nil, nil
 }
+
+// apart reports whether the message is sent whatever becomes of others of its flow.
 
 // repeat answers a repeat of a call that has ended.
 func (m *Memory) repeat(r *record) Begun {
@@ -199,48 +209,52 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 		if m.unused(r, c.Life) != nil { // the user is told of the code that they have
 			result = JustSent
 		}
-		begun = r.refuse(result)
+		begun = m.refuse(r, result)
+	}
+	if over >= 0 {
+		r.Rule = c.Charges[over].Rule.String()
 	}
 	begun.Over, begun.After, r.Charged = over, after, begun.Go
 	return begun, nil
 }
 
-// find returns the record of a call. It returns [ErrReplayed] for a call that came to nothing and whose caller has long given up,
-// and for one whose record is forgotten: the maker of such a call has captured it.
+// find returns the record of a call, which may be a new one: the caller trims when it is known whether that was refused. It returns
+// [ErrReplayed] for a call that came to nothing and whose caller has long given up, and for one whose record is forgotten: the maker of
+// such a call has captured it.
 func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
 	if r != nil {
-		if !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
+		if !c.Queued && !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
 			return nil, ErrReplayed
 		}
 		return r, nil
 	}
-	if m.seen.has(c.Message.ID, c.ReceivedAt) {
+	if !c.Queued && m.seen.has(c.Message.ID, c.ReceivedAt) {
 		return nil, ErrReplayed
 	}
-	r = &record{
-		Message: Message{ID: c.Message.ID, Number: c.Number, Country: c.Country, ReceivedAt: c.ReceivedAt, Life: c.Life, MFA: c.Flow.MFA},
-	}
+	r = &record{Message: NewMessage(c)}
 	m.mark(r, c.Flow, c.LastSignIn, c.Stored)
+	m.judge(r, c)
 	if m.settings.LateFallback {
 		contents := c.Message
 		r.Contents = &contents
 	}
 	m.messages.add(r)
-	m.trim(c.ReceivedAt)
 	return r, nil
 }
 
 // mark notes what a record is compared by.
 func (m *Memory) mark(r *record, f Flow, lastSignIn, stored string) {
 	r.flow = maphash.Comparable(m.seed, f)
+	r.user, r.number = maphash.String(m.seed, f.User), maphash.String(m.seed, f.Number)
 	r.lastSignIn = maphash.String(m.seed, lastSignIn)
 	r.known = maphash.Comparable(m.seed, [2]string{lastSignIn, stored})
 }
 
 // refuse ends a call that is not sent.
-func (r *record) refuse(result Result) Begun {
+func (m *Memory) refuse(r *record, result Result) Begun {
 	r.Result, r.Contents = result, nil
+	m.messages.turnAway(r)
 	return Begun{Result: result, Over: -1}
 }
 
@@ -316,7 +330,7 @@ func (m *Memory) Attempt(_ context.Context, id string, a Attempt) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.messages.get(id); r != nil {
-		r.BeginAttempt(a)
+		return r.Start(a)
 	}
 	return nil
 }

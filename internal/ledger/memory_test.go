@@ -53,7 +53,7 @@ func send(tb testing.TB, l ledger.Ledger, i int, now time.Time) {
 
 const maxMessages = 1 << 16
 
-// What is remembered of a message takes 512 bytes or less, and more messages than there is room for take no more.
+// What is remembered of a message takes 700 bytes or less, and more messages than there is room for take no more.
 func TestMemoryIsBounded(t *testing.T) {
 	now := time.Now()
 	l := ledger.NewMemory(ledgertest.Settings, policy.NewMemory(), func() time.Time { return now })
@@ -63,7 +63,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	each := float64(heap()-before) / maxMessages
 	t.Logf("%.0f bytes a message", each)
-	require.LessOrEqual(t, each, 512.0)
+	require.LessOrEqual(t, each, 700.0)
 	for i := range maxMessages {
 		send(t, l, maxMessages+i, now)
 	}
@@ -71,6 +71,49 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.ErrorIs(t, err, ledger.ErrReplayed, "what is forgotten for lack of room isn't sent again")
 	require.InDelta(t, each+40, float64(heap()-before)/maxMessages, 64)
 	require.EqualValues(t, maxMessages, l.Forgotten())
+}
+
+// Calls that limits refuse are forgotten before messages that were sent, however many they are, and aren't sent if they are played again.
+func TestRefusedCallsEvictNoMessage(t *testing.T) {
+	const messages, attack = 1000, maxMessages + 1000
+	now := time.Now()
+	clock := func() time.Time { return now }
+	store := newFaultyStore()
+	for name, tt := range map[string]struct {
+		ledger ledger.Ledger
+		before func() // the check
+	}{
+		"memory":                  {newMemory(clock), func() {}},
+		"the memory of a replica": {ledger.NewShared(store, newMemory(clock)), func() { store.set("", fault{fails: true}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range messages {
+				send(t, tt.ledger, i, now)
+			}
+			attacker := func(i int) ledger.Call {
+				c := call(fmt.Sprint("attack ", i), fmt.Sprint("attacker ", i))
+				c.ReceivedAt, c.Charges[0].Key = ledger.At(now), 1
+				return c
+			}
+			require.True(t, begin(t, tt.ledger, attacker(0)).Go)
+			require.True(t, begin(t, tt.ledger, attacker(1)).Go)
+			before := heap()
+			for i := range attack {
+				require.Equal(t, ledger.TooMany, begin(t, tt.ledger, attacker(2+i)).Result)
+			}
+			t.Logf("%d refused calls take %d bytes each", attack, (heap()-before)/attack)
+			require.Zero(t, tt.ledger.Forgotten())
+			tt.before()
+			for i := range messages {
+				c := call(fmt.Sprintf("4fe7b0a2-16c5-4a0e-8e04-%012d", i), "")
+				require.Equal(t, repeat, begin(t, tt.ledger, c))
+			}
+			again := begin(t, tt.ledger, attacker(1+attack))
+			require.Equal(t, ledger.Begun{Repeat: true, Result: ledger.TooMany, Over: -1}, again)
+			_, err := tt.ledger.Begin(t.Context(), attacker(2))
+			require.ErrorIs(t, err, ledger.ErrReplayed)
+		})
+	}
 }
 
 // A user's id may be as long as a call.

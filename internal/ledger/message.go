@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -14,7 +15,9 @@ type Message struct {
 	ID         string
 	Number     string // masked
 	Country    string // ISO 3166-1; empty if it can't be told
+	Range      string // as in [Call]
 	ReceivedAt Time
+	AskedAt    Time          // as in [Call]
 	AnsweredAt Time          // when a caller was there to hear that it was accepted; zero if none was
 	Life       time.Duration // of the code, from ReceivedAt
 
@@ -23,7 +26,13 @@ type Message struct {
 	Left      bool // nobody waited any more for the end of the last race
 	Resending bool // it is being sent again because of a receipt
 	MFA       bool
+	Proven    bool // the account had shown before that the number is its own
+	Kind      Kind
+	Use       Use
+	UsedAt    Time // by the caller's clock; zero if the code wasn't used
+	Segments  uint8
 	Result    Result
+	Rule      string // the rule that refused the message, or would have if it did not only observe; empty if none did
 	Instance  string // that accepted the message, or may have; of several the last
 	Lost      string // the instance that seemed to have lost the message before
 	Attempts  []Attempt
@@ -32,12 +41,32 @@ type Message struct {
 	Contents *providers.Message
 }
 
+// NewMessage returns the record of a call before anything was done about it, without contents.
+func NewMessage(c Call) Message {
+	return Message{
+		ID:         c.Message.ID,
+		Number:     c.Number,
+		Country:    c.Country,
+		Range:      bounded(c.Range, MaxRange),
+		ReceivedAt: c.ReceivedAt,
+		AskedAt:    c.AskedAt,
+		Life:       c.Life,
+		MFA:        c.Flow.MFA,
+		Proven:     c.Proven,
+		Kind:       c.Kind,
+		Segments:   uint8(min(c.Message.Segments, math.MaxUint8)),
+	}
+}
+
 // Attempt is one instance's attempt at a message.
 type Attempt struct {
 	Instance string
+	Channel  string // sms, or as the provider says
 	BegunAt  Time
+	EndedAt  Time // when the instance answered; zero while it has not
 	State    AttemptState
 	Kind     providers.Kind // why it failed, at once or as a receipt said; while it is pending, what it is taken for
+	Code     string         // the provider's own, of a failure or the last receipt that has one
 	Parts    []Part         // of an accepted message, and of one whose instance has reported before it has answered
 }
 
@@ -54,6 +83,7 @@ const (
 type Part struct {
 	ID    string // the instance's name for it
 	State providers.State
+	At    Time // when the instance reported the state first; of a part that was read, when it was delivered
 }
 
 // failed reports whether the message won't be delivered by this attempt: without one of its parts it is none.
@@ -110,14 +140,18 @@ func (m *Message) Attempt(instance string) *Attempt {
 	return nil
 }
 
-// BeginAttempt notes that an instance is about to be called, for the first time or again.
+// BeginAttempt notes that an instance is about to be called, for the first time or again. A slow store may hear of the end of an attempt
+// first: that stands.
 func (m *Message) BeginAttempt(n Attempt) *Attempt {
 	a := m.Attempt(n.Instance)
-	if a == nil {
+	switch {
+	case a == nil:
 		m.Attempts = append(m.Attempts, Attempt{Instance: n.Instance})
 		a = &m.Attempts[len(m.Attempts)-1]
+	case a.BegunAt == n.BegunAt:
+		return a
 	}
-	a.BegunAt, a.State = n.BegunAt, Pending
+	a.Channel, a.BegunAt, a.EndedAt, a.State = n.Channel, n.BegunAt, 0, Pending
 	return a
 }
 
@@ -169,9 +203,9 @@ func (m *Message) note(n Attempt) *Attempt {
 		}
 		return a
 	}
-	a.State = n.State
+	a.State, a.EndedAt = n.State, n.EndedAt
 	if n.State == AttemptFailed && !a.failed() {
-		a.Kind = n.Kind
+		a.Kind, a.Code = n.Kind, bounded(n.Code, MaxCode)
 	}
 	return a
 }
@@ -189,15 +223,21 @@ func (a *Attempt) name(id string) bool {
 func (m *Message) accept(instance string) { m.Result, m.Instance = Accepted, instance }
 
 // receive notes what a receipt says of a part, if that is news. Receipts come late, twice and out of order: the highest state counts.
-func (m *Message) receive(a *Attempt, r providers.Receipt) (news, delivered bool) {
+func (m *Message) receive(a *Attempt, r providers.Receipt, now Time) (news, delivered bool) {
 	part := a.part(r.ID)
 	if part == nil || r.State <= part.State {
 		return false, false
 	}
 	before := a.delivered()
+	if !part.State.Delivered() {
+		part.At = now
+	}
 	part.State = r.State
 	if r.State.Failed() {
 		a.Kind = r.Kind
+	}
+	if code := bounded(r.Code, MaxCode); code != "" {
+		a.Code = code
 	}
 	return true, a.delivered() && !before
 }

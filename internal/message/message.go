@@ -40,9 +40,13 @@ func (t *Texts) Render(locale string, code providers.Secret) Text {
 }
 
 func (x *text) render(code providers.Secret) Text {
-	written := x.pieces.with(code.Reveal())
-	unicode, segments := Count(written)
-	return Text{providers.NewSecret(written), unicode, segments}
+	return Written(providers.NewSecret(x.pieces.with(code.Reveal())))
+}
+
+// Written is a text as it stands.
+func Written(text providers.Secret) Text {
+	unicode, segments := Count(text.Reveal())
+	return Text{text, unicode, segments}
 }
 
 // allOthers stands for all locales that have no text of their own, as in SMSHOOK_ROUTES.

@@ -68,7 +68,7 @@ func growStack(i int) byte {
 }
 
 func (a *activeAttempt) send(ctx context.Context, m providers.Message) (result Attempt) {
-	result = Attempt{MessageID: m.ID, Instance: a.instance.Name, BegunAt: a.begunAt}
+	result = Attempt{MessageID: m.ID, Instance: a.instance.Name, Channel: a.instance.Channel(), BegunAt: a.begunAt}
 	defer func() {
 		if value := recover(); value != nil {
 			result.Panic = newPanic(value)
@@ -99,6 +99,7 @@ func (a *activeAttempt) pending(m providers.Message) Attempt {
 	return Attempt{
 		MessageID: m.ID,
 		Instance:  a.instance.Name,
+		Channel:   a.instance.Channel(),
 		BegunAt:   a.begunAt,
 		Took:      time.Since(a.begunAt),
 		Err:       unclassified(errors.New("no answer yet"), a.watched),

@@ -14,6 +14,7 @@ import (
 type Attempt struct {
 	MessageID string
 	Instance  string
+	Channel   string // see [Instance.Channel]
 	BegunAt   time.Time
 	Took      time.Duration
 

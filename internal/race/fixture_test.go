@@ -112,6 +112,20 @@ func newFixture(scripts ...script) *fixture {
 	return f
 }
 
+// open opens the circuit breaker of an instance.
+func (f *fixture) open(i int) {
+	for range failuresToOpen {
+		f.route[i].breaker.begin().done(errFailed)
+	}
+}
+
+// slow makes an instance slow.
+func (f *fixture) slow(i int) {
+	for range slowToReorder {
+		f.route[i].slow.add()
+	}
+}
+
 func (f *fixture) run(ctx context.Context) (Outcome, time.Duration) {
 	start := time.Now()
 	outcome := f.send(ctx)

@@ -133,11 +133,13 @@ func TestRequest(t *testing.T) {
 	payload, err := hook.Decode(body)
 	require.NoError(t, err)
 	receivedAt := time.Unix(1795219509, 20e6)
-	got := request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, receivedAt)
+	got := Request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, receivedAt)
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
-		LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ", ReceivedAt: receivedAt, Spent: 2020 * time.Millisecond,
+		Kind: ledger.MFA, LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ",
+		Account: ledger.Account{Number: "15555550101", OTPSentAt: ledger.At(time.Date(2026, 11, 21, 0, 4, 50, 0, time.UTC))},
+		AskedAt: ledger.At(time.Date(2026, 11, 21, 0, 5, 7, 0, time.UTC)), ReceivedAt: receivedAt, Spent: 2020 * time.Millisecond,
 	}, got)
 }
 

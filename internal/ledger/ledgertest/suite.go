@@ -64,6 +64,8 @@ func Run(t *testing.T, open Open) {
 		{"waiting calls are bounded", crowded},
 		{"of many calls of a flow at once, one is sent", flowRush},
 		{"of many repeats at once, one is sent", repeatRush},
+		{"a call of another flow with the same ID is a repeat", sameID},
+		{"of many calls of several flows with the same ID, one is sent and charged", sameIDRush},
 		{"a user who asks again is told which instance lost the message", lost},
 		{"a call is charged once", chargedOnce},
 		{"a limit that is used up refuses", limited},
@@ -84,8 +86,14 @@ func Run(t *testing.T, open Open) {
 		{"a message is not sent again", notResent},
 		{"a newer code replaces the older one", superseded},
 		{"a delivered message stops its resending", deliveredStops},
+		{"a resending stops at its next attempt", stopped},
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
+		{"the record says what became of a message", history},
+		{"a message is found by all that is asked for", foundAs},
+		{"messages come in pages, the newest first", pages},
+		{"a refused call is on record, with the rule", refusedOnRecord},
+		{"the next call of a user says what became of their code", judgedByNextCall},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			clock := &Clock{now: time.Now().UTC().Truncate(time.Microsecond)} // as exact as a database keeps it

@@ -24,7 +24,7 @@ type change func(m *ledger.Message, now ledger.Time, taken hidden) ledger.Transi
 type saved struct {
 	found bool
 	early []receipt // that have waited for the names of the message
-	void  []string
+	stop  []string
 }
 
 type save struct {
@@ -33,7 +33,11 @@ type save struct {
 	Sending   bool      `json:"sending"`
 	Left      bool      `json:"left"`
 	Resending bool      `json:"resending"`
-	Delivered bool      `json:"delivered"`
+	State     string    `json:"state"`
+	Kind      string    `json:"kind"`
+	Use       string    `json:"use"`
+	UsedAt    int64     `json:"used_at"`
+	Delivered int64     `json:"delivered_at"`
 	Result    string    `json:"result"`
 	Instance  string    `json:"instance"`
 	Attempts  []attempt `json:"attempts"`
@@ -47,7 +51,7 @@ type saveAnswer struct {
 	Answer  string    `json:"answer"` // saved, gone, conflict, taken
 	Version int       `json:"version"`
 	Early   []receipt `json:"early"`
-	Void    []string  `json:"void"`
+	Stop    []string  `json:"stop"`
 	Taken   []int64   `json:"taken"`
 	Record  *record   `json:"record"`
 	Now     int64     `json:"now"`
@@ -88,7 +92,11 @@ func (s *Store) store(ctx context.Context, m ledger.Message, version int, now le
 			Sending:   m.Sending,
 			Left:      m.Left,
 			Resending: m.Resending,
-			Delivered: m.Delivered(),
+			State:     string(m.State(0)),
+			Kind:      m.Kind.String(),
+			Use:       m.Use.String(),
+			UsedAt:    int64(m.UsedAt),
+			Delivered: int64(m.DeliveredAt()),
 			Result:    m.Result.String(),
 			Instance:  m.Instance,
 			Attempts:  writeAttempts(m.Attempts),
@@ -111,7 +119,7 @@ func (s *Store) store(ctx context.Context, m ledger.Message, version int, now le
 			} else {
 				s.hints.drop(m.ID)
 			}
-			return saved{true, a.Early, a.Void}, nil
+			return saved{true, a.Early, a.Stop}, nil
 		}
 		s.hints.drop(m.ID)
 		if a.Record == nil { // deleted in the meantime
@@ -156,11 +164,15 @@ func (s *Store) Message(ctx context.Context, id string) (ledger.Message, bool, e
 
 // Attempt is described at [ledger.Store].
 func (s *Store) Attempt(ctx context.Context, id string, a ledger.Attempt) error {
+	var stopped error
 	_, err := s.change(ctx, id, func(m *ledger.Message, _ ledger.Time, _ hidden) ledger.Transition {
-		m.BeginAttempt(a)
-		return ledger.Transition{Changed: true}
+		stopped = m.Start(a)
+		return ledger.Transition{Changed: stopped == nil}
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return stopped
 }
 
 // hide returns an attempt as the record has it: with hashed names, without those that belong to another message.

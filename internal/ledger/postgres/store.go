@@ -44,6 +44,9 @@ type Settings struct {
 	NoCache     bool             // statements are not prepared: for a pooler that can't. A pooler is also detected
 	Clock       func() time.Time // the replica's clock; it may differ from the database's
 	Sealer      Sealer
+	// Settling is called when it becomes known, or changes, whether the database can judge from Auth's tables if codes were used. off says
+	// why it can't; then the next call of a user tells. It must not block, and may be nil.
+	Settling func(off string)
 }
 
 // Sealer encrypts the contents of messages, and decrypts those of the message with an ID.
@@ -57,16 +60,21 @@ type Store struct {
 	settings Settings
 	pool     *pgxpool.Pool
 	me       int32 // names this replica in the database; another one after each start
+	started  time.Time
 	pooled   atomic.Bool
 	noCache  bool
 	hints    hints
 	refusal  refusal
+	accounts accounts
+	sweeps   atomic.Uint64
+	bell     bell
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
-	mu    sync.Mutex
-	ready bool
-	hash  hasher
+	mu       sync.Mutex
+	ready    bool
+	hash     hasher
+	settling *string // why the database can't judge; nil before that is known
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -76,7 +84,7 @@ func Open(address string, s Settings) (*Store, error) {
 	address, noCache := withoutPgbouncer(address)
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
-		return nil, errAddress
+		return nil, addressProblem(err)
 	}
 	config.MaxConns = defaultConnections
 	if s.Connections > 0 {
@@ -88,6 +96,7 @@ func Open(address string, s Settings) (*Store, error) {
 	store := &Store{
 		settings: s,
 		me:       rand.Int32(),
+		started:  time.Now(),
 		noCache:  s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
 		hints:    hints{byID: map[string]hint{}},
 		stopped:  make(chan struct{}),

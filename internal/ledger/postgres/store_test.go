@@ -20,7 +20,7 @@ import (
 const password = "a password"
 
 // made is a database with the schema.
-var made = pgtest.Template{Name: "made", Prepare: func(d *pgtest.Database) error {
+var made = pgtest.Template{Name: "made", Copied: "select smshook.resume()", Prepare: func(d *pgtest.Database) error {
 	if _, err := postgres.Migrate(context.Background(), d.Administrator()); err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ var made = pgtest.Template{Name: "made", Prepare: func(d *pgtest.Database) error
 }}
 
 // migrated is a database with the schema, and with a clock that a test can move.
-var migrated = pgtest.Template{Name: "migrated", Prepare: func(d *pgtest.Database) error {
+var migrated = pgtest.Template{Name: "migrated", Copied: made.Copied, Prepare: func(d *pgtest.Database) error {
 	if err := made.Prepare(d); err != nil {
 		return err
 	}
@@ -131,6 +131,16 @@ func (c clocked) Receipt(ctx context.Context, instance, id string, r providers.R
 func (c clocked) Sweep(ctx context.Context) (bool, ledger.News, error) {
 	c.set()
 	return c.Store.Sweep(ctx)
+}
+
+func (c clocked) Refuse(ctx context.Context, call ledger.Call, result ledger.Result, rule string) error {
+	c.set()
+	return c.Store.Refuse(ctx, call, result, rule)
+}
+
+func (c clocked) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
+	c.set()
+	return c.Store.Messages(ctx, q)
 }
 
 func (c clocked) Write(ctx context.Context, w ledger.Written) (ledger.News, error) {

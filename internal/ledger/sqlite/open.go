@@ -37,9 +37,28 @@ create table messages (
 	mfa          integer not null,
 	last_sign_in integer not null,
 	stored       integer not null,
+	expires_at   integer not null,
+	country      text    not null,
+	instance     text    not null,
+	kind         text    not null,
+	rule         text    not null,
+	word         text    not null, -- the State of the record, without regard to the time
 	state        text    not null
 );
-create index messages_received_at on messages (received_at);
+create index messages_received_at on messages (received_at, id);
+create index messages_user        on messages (user, received_at, id);
+create index messages_number      on messages (number, received_at, id);
+create index messages_country     on messages (country, received_at, id);
+create index messages_instance    on messages (instance, received_at, id);
+create index messages_kind        on messages (kind, received_at, id);
+create index messages_rule        on messages (rule, received_at, id) where rule <> '';
+create index messages_word        on messages (word, received_at, id);
+create table names (
+	key     integer not null, -- of an instance's name for a message
+	message integer not null,
+	primary key (key, message)
+) without rowid;
+create index names_message on names (message);
 create table contents (
 	id         text    primary key,
 	expires_at integer not null,
@@ -53,7 +72,7 @@ create table counters (
 	primary key (rule, key)
 ) without rowid;
 create index counters_until on counters (until);
-`
+` + queueSchema
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (
@@ -142,7 +161,7 @@ func peek(path string) (exists bool, err error) {
 }
 
 // open returns the one connection to a file. If there is no file, it makes one that only its user can read.
-func open(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
+func open(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, error) {
 	exists, err := peek(path)
 	if err != nil {
 		return nil, nil, err
@@ -152,7 +171,7 @@ func open(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
 			return nil, nil, err
 		}
 	}
-	db, conn, err := connect(ctx, path)
+	db, conn, err := connect(ctx, path, full)
 	if err != nil {
 		return nil, nil, reason(err)
 	}
@@ -163,14 +182,18 @@ func open(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
 }
 
 // connect opens a file. Of a power cut, NORMAL may lose the last commits, but never the file's consistency; of a killed process, it
-// loses nothing. https://www.sqlite.org/pragma.html#pragma_synchronous
-func connect(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
+// loses nothing. FULL loses nothing in either case. https://www.sqlite.org/pragma.html#pragma_synchronous
+func connect(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, nil, errFolder
 	}
+	synchronous := "synchronous(normal)"
+	if full {
+		synchronous = "synchronous(full)"
+	}
 	settings := url.Values{
-		"_pragma": {"busy_timeout(5000)", "synchronous(normal)", "secure_delete(on)", "temp_store(memory)"},
+		"_pragma": {"busy_timeout(5000)", synchronous, "secure_delete(on)", "temp_store(memory)"},
 	}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute, RawQuery: settings.Encode()}).String())
 	if err != nil {
@@ -194,7 +217,7 @@ func create(ctx context.Context, path string) error {
 	if err := file.Close(); err != nil {
 		return errBroken
 	}
-	db, conn, err := connect(ctx, file.Name())
+	db, conn, err := connect(ctx, file.Name(), true)
 	if err != nil {
 		return reason(err)
 	}

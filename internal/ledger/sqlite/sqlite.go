@@ -12,9 +12,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Options are what a Ledger is opened with. All of them must be set.
+// Options are what a Ledger is opened with. All of them must be set, but for Full.
 type Options struct {
 	Path     string
+	Full     bool // a power cut loses nothing, and each commit takes longer
 	Settings ledger.Settings
 	Keep     time.Duration // how long rows of messages are kept
 	Sealer   *ledger.Sealer
@@ -31,9 +32,14 @@ type Ledger struct {
 	memory     *ledger.Memory
 	hashing    hashing
 	queue      *queue
+	tasks      tasks
+	items      *Queue
 	waitAtMost time.Duration
 	db         *sql.DB
 	rows       *rows
+	reader     *Reader
+
+	wiped bool // contents were removed since the log was truncated; for the goroutine that uses the file
 
 	missed  atomic.Uint64 // operations that went on without the file
 	behind  atomic.Bool   // an operation has waited without success, and nothing was written since
@@ -51,13 +57,16 @@ func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
 	l := &Ledger{options: o, queue: newQueue(), waitAtMost: waitAtMost, closing: make(chan struct{}), closed: make(chan error, 1)}
 	l.memory = ledger.NewMemory(o.Settings, counter{l}, o.Clock)
-	db, conn, err := open(ctx, o.Path)
+	db, conn, err := open(ctx, o.Path, o.Full)
 	if err != nil {
 		return nil, err
 	}
 	l.db = db
 	if err := l.load(ctx, conn); err != nil {
 		return nil, errors.Join(reason(err), conn.Close(), db.Close())
+	}
+	if l.reader, err = read(o.Path, o.Clock); err != nil {
+		return nil, errors.Join(err, conn.Close(), db.Close())
 	}
 	go l.write(ctx)
 	return l, nil
@@ -68,7 +77,10 @@ func (l *Ledger) load(ctx context.Context, conn *sql.Conn) (err error) {
 	if err := conn.QueryRowContext(ctx, "select key from hashing").Scan((*[]byte)(&l.hashing)); err != nil {
 		return err
 	}
-	if l.rows, err = newRows(ctx, conn, l.options.Sealer); err != nil {
+	if l.rows, err = newRows(ctx, conn, l.hashing, l.options.Sealer); err != nil {
+		return err
+	}
+	if err := l.openQueue(ctx, conn); err != nil {
 		return err
 	}
 	now := l.options.Clock()
@@ -113,6 +125,9 @@ func (l *Ledger) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error)
 	marks := l.hashing.marks(c)
 	begun, err := l.memory.Begin(ctx, marks.hide(c))
 	if err != nil {
+		if !errors.Is(err, ledger.ErrReplayed) {
+			l.queue.add(place{id: c.Message.ID}, &marks) // it was a call all the same
+		}
 		return begun, err
 	}
 	if begun.Repeat {
@@ -182,11 +197,14 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 		}
 	}
 	add(id)
-	for _, id := range news.Void {
+	for _, id := range news.Stop {
 		add(id)
 	}
 	for _, report := range news.Reports {
 		add(report.ID)
+	}
+	for _, m := range news.Judged {
+		add(m.ID)
 	}
 	if news.Resend != nil {
 		add(news.Resend.Message.ID)
