@@ -66,19 +66,11 @@ func GuardSubject(number phone.Number, r Request) insight.Subject {
 	if err != nil {
 		panic(errors.New("a number that has been read is not made of digits"))
 	}
-	s := insight.Subject{Number: digits, Country: GuardCountry(number), Account: r.User, Proven: r.Proven}
+	s := insight.Subject{Number: digits, Country: number.Country(), Account: r.User, Proven: r.Proven}
 	if policy.Public(r.IP) {
 		s.IP = r.IP
 	}
 	return s
-}
-
-// GuardCountry is the country under which results are counted.
-func GuardCountry(number phone.Number) string {
-	if country := number.Country(); country != "" {
-		return country
-	}
-	return strconv.Itoa(number.CallingCode())
 }
 
 // verdict is the guard's answer as the policy would give it; the zero Verdict if the guard lets the message through.

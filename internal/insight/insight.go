@@ -13,7 +13,7 @@ import (
 // Subject is who asks for a message, and for which number.
 type Subject struct {
 	Number  uint64     // E.164, without the plus sign
-	Country string     // ISO 3166-1, or the calling code where the country is unknown
+	Country string     // ISO 3166-1; empty if it can't be told
 	Account string     // of the user; may be empty
 	IP      netip.Addr // of the user; the zero Addr if it is unknown, or not the user's own
 	Proven  bool       // the account has shown before that the number is its own

@@ -81,35 +81,61 @@ type call struct {
 	at      time.Duration
 	number  phone.Number
 	digits  uint64
+	country string
 	account string
 	ip      netip.Addr
 	proven  bool
 	attack  bool
-	inside  bool // in an attacked prefix
-	retry   bool
-	land    string  // whose user asks; empty for attacks
+	tries   int     // after refusals
 	uses    float64 // 0 to 1, random: the code is used if that is less than the share of codes that are used
 }
 
-// honest returns the requests of so many hours, 2,000 an hour. Six of ten are of users who have proven their number.
-func (w world) honest(t testing.TB, lands []*land, from, to time.Duration, perHour float64) []call {
+// honest returns requests at random times, so many an hour. Six of ten are of users who have proven their number. Of those whose code was
+// not used, half ask again. With a country, all of them are new users there.
+func (w world) honest(t testing.TB, lands []*land, country string, from, to time.Duration, perHour float64) []call {
 	var list []call
 	for at := from; ; {
 		at += time.Duration(w.ExpFloat64() * float64(time.Hour) / perHour)
 		if at >= to {
-			return list
+			return byTime(list)
 		}
-		l := w.land(lands)
-		c := call{at: at, ip: l.place(w), proven: w.IntN(10) < 6, uses: w.Float64()}
+		l := lands[0]
+		if country == "" {
+			l = w.land(lands)
+		}
+		c := call{at: at, ip: l.place(w), proven: country == "" && w.IntN(10) < 6, uses: w.Float64()}
 		c.set(t, w.number(l.block))
 		list = append(list, c)
+		for c.uses >= 0.8 && w.IntN(2) == 0 {
+			c.at += time.Minute + time.Duration(w.Int64N(int64(2*time.Minute)))
+			c.uses = w.Float64()
+			list = append(list, c)
+		}
 	}
+}
+
+// dead returns the requests of proven users whose phone gets nothing.
+func (w world) dead(t testing.TB, lands []*land, users int) []call {
+	var list []call
+	for range users {
+		l := w.land(lands)
+		c := call{at: warmUp + time.Duration(w.Int64N(int64(24*time.Hour))), ip: l.place(w), proven: true, uses: 1}
+		c.set(t, w.number(l.block))
+		for range 8 {
+			for range 3 {
+				list = append(list, c)
+				c.at += 2 * time.Minute
+			}
+			c.at += 54 * time.Minute
+		}
+	}
+	return list
 }
 
 func (c *call) set(t testing.TB, number string) {
 	n, err := phone.Parse(number)
 	require.NoError(t, err)
-	c.number, c.digits, c.account, c.land = n, digits(n), number, n.Country()
+	c.number, c.digits, c.account, c.country = n, digits(n), number, n.Country()
 }
 
 // siege is an attack of 48 hours.
