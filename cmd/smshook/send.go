@@ -25,7 +25,8 @@ var sendCommand = command{
 	help: `
 Sends a message with a code to PHONE, such as +447700900123, with the settings of serve, and prints the attempt of each instance.
 The provider charges for it. Auth doesn't know the code: it can't be used to sign in.`,
-	run: send,
+	example: "smshook send +447700900123",
+	run:     send,
 }
 
 // codeShape matches what providers accept as a code. Auth's codes have 6 to 10 digits.

@@ -28,7 +28,8 @@ All settings come from the environment. A setting may also be in a file: then th
 file's path. The settings are:
 
 ` + config.Text(config.Describe(all.Drivers())),
-	run: serve,
+	example: "smshook serve\nset -a; . ./smshook.env; set +a; smshook serve",
+	run:     serve,
 }
 
 func serve(ctx context.Context, sh *shell, c command, args []string) int {

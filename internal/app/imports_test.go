@@ -70,6 +70,7 @@ var homeOf = map[string][]string{
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage", "internal/api"},
 	"github.com/MicahParks/keyfunc/v3":                            {"internal/api"},
+	"golang.org/x/term":                                           {"cmd/smshook"},
 	"golang.org/x/time/rate":                                      {"internal/api"},
 	"github.com/aws/aws-sdk-go-v2/aws":                            {"providers/sns"},
 	"github.com/aws/aws-sdk-go-v2/aws/signer/v4":                  {"providers/sns"},

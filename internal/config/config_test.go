@@ -492,7 +492,7 @@ func TestNearestName(t *testing.T) {
 		"TWILIO_FORM":                "TWILIO_FROM",
 		"TWILIO_REGION":              "",
 	} {
-		nearest, _ := nearestName(name, []string{"TWILIO_ACCOUNT_SID", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM"})
+		nearest, _ := Nearest(name, []string{"TWILIO_ACCOUNT_SID", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM"})
 		require.Equal(t, want, nearest, name)
 	}
 }
