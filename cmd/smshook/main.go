@@ -66,7 +66,8 @@ type command struct {
 	args    string // the arguments in the usage line
 	summary string
 	help    string
-	example string // one command a line
+	example string   // one command a line
+	choices []string // what its argument may be, if that is one of a few words
 	run     func(ctx context.Context, sh *shell, c command, args []string) int
 }
 
@@ -74,6 +75,7 @@ func commands() []command {
 	return []command{
 		serveCommand,
 		devCommand,
+		initCommand,
 		checkCommand,
 		sendCommand,
 		signCommand,
@@ -82,6 +84,8 @@ func commands() []command {
 		messagesCommand,
 		demoCommand,
 		healthcheckCommand,
+		completionCommand(),
+		manCommand(),
 		versionCommand,
 	}
 }

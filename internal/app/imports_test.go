@@ -22,7 +22,7 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
+	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/receipt", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
 	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/insight", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/phone", "internal/policy", "internal/submission", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/api":                    {"providers"},
