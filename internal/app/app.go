@@ -21,6 +21,7 @@ import (
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/internal/tracing"
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
 )
@@ -35,6 +36,7 @@ type App struct {
 	deps        providers.Deps
 	log         zerolog.Logger
 	metrics     *metrics.Metrics
+	tracer      *tracing.Tracer
 	store       *store
 	learner     learner
 	stopKeeping func()
@@ -50,6 +52,9 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if err != nil {
 		return nil, err
 	}
+	if a.tracer, err = tracing.New(version); err != nil {
+		return nil, err
+	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}
 	if a.store, err = a.openStore(c); err != nil {
 		return nil, err
@@ -62,6 +67,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	a.Dispatcher = dispatch.New(settings, a.store, instances, runner, dispatch.Events{
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
+		Ended:    func(r dispatch.Request, o dispatch.Outcome) { a.guard(func() { a.tracer.Message(r, o) }) },
 		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
 	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)

@@ -22,6 +22,7 @@ func (a *App) ended(attempt race.Attempt) {
 	if attempt.Err != nil {
 		kind = attempt.Err.Kind.String()
 	}
+	a.tracer.Attempt(attempt)
 	a.metrics.Attempt(attempt.Instance, kind, attempt.Took, attempt.Segments)
 	if attempt.Double {
 		a.metrics.Double(attempt.Instance)
@@ -66,6 +67,7 @@ func (a *App) recovered(value any) {
 
 // reported counts and logs a receipt.
 func (a *App) reported(r ledger.Report) {
+	a.tracer.Receipt(r)
 	if r.ID == "" {
 		a.metrics.ReceiptUnknown(r.Instance)
 	} else {

@@ -52,6 +52,14 @@ func (d *Dispatcher) SetTexts(t *message.Texts) { d.texts.Store(t) }
 // Send returns when an instance has accepted the message, when none will, or when the time is used up. If ctx ends first, Auth
 // drops the code: no further attempt starts, and attempts whose request was not written yet are cancelled.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
+	outcome := d.send(ctx, r)
+	if d.events.Ended != nil {
+		d.events.Ended(r, outcome)
+	}
+	return outcome
+}
+
+func (d *Dispatcher) send(ctx context.Context, r Request) Outcome {
 	// Read the number, and apply the lists of numbers that are never texted.
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
@@ -81,7 +89,7 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 		return Outcome{Result: Failed, Number: number, Reason: err}
 	}
 	if begun.Repeat {
-		return Outcome{Result: begun.Result, Number: number, Reason: errRepeat}
+		return Outcome{Result: begun.Result, Number: number, Reason: ErrRepeat}
 	}
 	verdict = d.Policy.Verdict(charges, begun.Over, begun.After)
 	reason := verdict.Reason()
