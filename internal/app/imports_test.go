@@ -22,7 +22,7 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
+	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
 	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/auth0":                  {"providers"},
@@ -59,7 +59,8 @@ var homeOf = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus":              {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/collectors":   {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/promhttp":     {"internal/metrics"},
-	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
+	"github.com/rs/zerolog":                                       {"internal/server", "internal/app", "internal/ledger/postgres/pgtest"},
+	"github.com/Shopify/toxiproxy/v2":                             {"internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5":                                     {"internal/ledger/postgres", "internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},

@@ -2,6 +2,9 @@ package postgres
 
 import "context"
 
+// Functions are those that the role smshook may call.
+var Functions = functions
+
 // Hash is what stands in the database for a thing of a kind.
 func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, error) {
 	h, err := s.hasher(ctx)

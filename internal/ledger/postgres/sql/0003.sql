@@ -503,7 +503,6 @@ exception when others then
     'message', coalesce(nullif(settings #>> '{sentences,failed}', ''), 'The code could not be sent. Please try again.')));
 end $$;
 
-grant execute on function smshook.put(jsonb), smshook.claim(jsonb), smshook.end(jsonb), smshook.cancel(jsonb), smshook.item(jsonb), smshook.depth(jsonb) to smshook;
 insert into smshook.version values (3);
 reset role;
 
