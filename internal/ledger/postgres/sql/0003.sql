@@ -503,10 +503,26 @@ exception when others then
     'message', coalesce(nullif(settings #>> '{sentences,failed}', ''), 'The code could not be sent. Please try again.')));
 end $$;
 
+-- Calls the hook as Auth would, for `smshook check`. Nothing of the call stays.
+create function smshook.check_hook(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  role   oid := (select r.oid from pg_catalog.pg_roles r where r.rolname = 'supabase_auth_admin');
+  answer jsonb;
+begin
+  begin
+    answer := smshook.send_sms(p->'event');
+    raise exception using errcode = 'SH001';
+  exception when sqlstate 'SH001' then -- all that send_sms has done is undone
+  end;
+  return jsonb_build_object('role', role is not null, 'worker', exists (select from smshook.replica r where r.worked_at > smshook.micros() - 30000000),
+    'granted', role is not null and has_schema_privilege(role, 'smshook', 'usage') and has_function_privilege(role, 'smshook.send_sms(jsonb)', 'execute'),
+    'live', smshook.live('') is not null, 'message', answer #>> '{error,message}');
+end $$;
+
 insert into smshook.version values (3);
 reset role;
 
--- Whether Auth has a code, by what stands for it in auth.one_time_tokens. It is the one function that reads what belongs to Auth, and so it
+-- Whether Auth has a code, by what stands for it in auth.one_time_tokens. Like smshook.settle it reads what belongs to Auth, and so it
 -- belongs to the administrator. Null if Auth can't be asked.
 do $$ begin execute format('grant create on schema smshook to %I', current_user); end $$;
 create function smshook.live(token text) returns boolean language plpgsql stable security definer set search_path = '' as $$
