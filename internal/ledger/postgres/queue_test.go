@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -37,9 +36,9 @@ func (q clockedQueue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEn
 	return q.Queue.End(ctx, c, e)
 }
 
-func (q clockedQueue) Cancel(ctx context.Context, id string, keep time.Duration) (bool, error) {
+func (q clockedQueue) Cancel(ctx context.Context, id string, e ledger.ItemEnd) (bool, error) {
 	q.clocked.set()
-	return q.Queue.Cancel(ctx, id, keep)
+	return q.Queue.Cancel(ctx, id, e)
 }
 
 func (q clockedQueue) Item(ctx context.Context, id string) (ledger.Item, ledger.ItemState, bool, error) {
