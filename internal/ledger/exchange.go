@@ -66,7 +66,7 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 	note := func(err error) { noted.Do(func() { s.note(ticket, time.Since(began), err) }) }
 	// A call with little time left gives up early, which says nothing about the store.
 	slow := time.AfterFunc(max(left, mostWait), func() { note(errSlow) })
-	asking, cancel := context.WithTimeout(StartBy(context.WithoutCancel(ctx), began.Add(left)), runsOn)
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), runsOn)
 	go func() {
 		defer cancel()
 		var a answer
@@ -95,23 +95,6 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 	}
 	close(givenUp)
 	return value, time.Since(began), err
-}
-
-type startBy struct{}
-
-// StartBy returns a context for an exchange whose answer nobody waits for if it is not under way at that time.
-func StartBy(ctx context.Context, at time.Time) context.Context {
-	return context.WithValue(ctx, startBy{}, at)
-}
-
-// Start returns a context that ends when it makes no sense any more to start an exchange. A [Store] waits with it for a connection. Otherwise
-// a database with too much to do would do what nobody waits for, and would be too late for all the rest.
-func Start(ctx context.Context) (context.Context, context.CancelFunc) {
-	at, limited := ctx.Value(startBy{}).(time.Time)
-	if !limited {
-		return context.WithCancel(ctx)
-	}
-	return context.WithDeadline(ctx, at)
 }
 
 // guarded asks the store. A panic becomes an error: no bug of a driver may end the program, or keep a message from being sent.

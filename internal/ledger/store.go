@@ -10,7 +10,7 @@ import (
 // [Shared] waits, bounds the time, and decides when the store is away. All methods may be called concurrently. An error means that
 // the store could not be asked, or that it isn't known whether the store has done what was asked; it is safe to log.
 // When ctx ends, a method returns at once; what it has asked for may still be done. Shared gives each exchange 2 s, and waits less
-// itself. What can't be started in time is not to be done at all: see [Start].
+// itself.
 type Store interface {
 	// Begin is as in [Ledger]. If another message has to end before the call can be answered, it returns the ID of that message.
 	// waitedFor is the ID of the message that the call has waited for before; it may be empty. Shared repeats the exchange every

@@ -365,42 +365,6 @@ func TestClocksThatDiffer(t *testing.T) {
 	}
 }
 
-// A question for which no connection gets free in time is not asked at all: the database has enough to do.
-func TestAQuestionThatIsTooLateIsNotAsked(t *testing.T) {
-	d, store, _ := replicas(t, func(s *postgres.Settings) { s.Connections = 1 })
-	begin(t, store, call("0", "somebody"), "")
-	conn, err := pgx.Connect(t.Context(), d.Superuser())
-	require.NoError(t, err)
-	defer func() { _ = conn.Close(context.Background()) }()
-	locked, err := conn.Begin(t.Context())
-	require.NoError(t, err)
-	_, err = locked.Exec(t.Context(), "lock table smshook.flow in exclusive mode")
-	require.NoError(t, err)
-	var all sync.WaitGroup
-	for i := range 10 {
-		all.Go(func() {
-			id := fmt.Sprint(1 + i)
-			_, _, err := store.Begin(ledger.StartBy(t.Context(), time.Now().Add(100*time.Millisecond)), call(id, id), "")
-			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				t.Error(err)
-			}
-		})
-	}
-	time.Sleep(200 * time.Millisecond)
-	require.NoError(t, locked.Rollback(t.Context()))
-	all.Wait()
-	begin(t, store, call("11", "11"), "") // it comes after all others
-	found := 0
-	for i := range 10 {
-		_, known, err := store.Message(t.Context(), fmt.Sprint(1+i))
-		require.NoError(t, err)
-		if known {
-			found++
-		}
-	}
-	require.Equal(t, 1, found, "the one that has waited for the lock, with the only connection")
-}
-
 // Who gives up doesn't wait for the database, and doesn't close the connection.
 func TestACallerThatGivesUpIsAnsweredAtOnce(t *testing.T) {
 	d, store, _ := replicas(t, func(s *postgres.Settings) { s.Connections = 1 })

@@ -191,9 +191,7 @@ func (s *Store) ask(ctx context.Context, function string, question, answer any) 
 	if err != nil {
 		return err
 	}
-	starting, cancel := ledger.Start(ctx)
-	conn, err := s.pool.Acquire(starting) // a new connection is made to the end, also if this is given up
-	cancel()
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		s.refusal.note(err)
 		return explain(err)
