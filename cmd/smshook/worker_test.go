@@ -146,7 +146,9 @@ func (s *sqlHook) waits() (waits []time.Duration, doubles int) {
 }
 
 // serve starts a worker.
-func (s *sqlHook) serve(env ...string) *soakProcess { return startProcess(s.TB, append(s.env, env...)...) }
+func (s *sqlHook) serve(env ...string) *soakProcess {
+	return startProcess(s.TB, append(s.env, env...)...)
+}
 
 // What Auth asks for by SQL is sent, logged and counted as what it asks for over HTTP. A worker that ends ends what it sends.
 func TestSQLHook(t *testing.T) {

@@ -30,15 +30,17 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings   config.Config // as at the start
-	reloaded   config.Config // as loaded last
-	deps       providers.Deps
-	log        zerolog.Logger
-	metrics    *metrics.Metrics
-	store      *store
-	published  atomic.Pointer[postgres.Published] // what the other replicas are told
-	accountLog server.Throttle                    // limits the log lines about account problems, by instance
-	queueLog   server.Throttle                    // and those about a queue that can't be asked
+	settings    config.Config // as at the start
+	reloaded    config.Config // as loaded last
+	deps        providers.Deps
+	log         zerolog.Logger
+	metrics     *metrics.Metrics
+	store       *store
+	learner     learner
+	stopKeeping func()
+	published   atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog    server.Throttle                    // and those about a queue that can't be asked
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -52,13 +54,21 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if a.store, err = a.openStore(c); err != nil {
 		return nil, err
 	}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
+	a.learner = newLearner(c)
+	a.remember(context.Background())
+	a.stopKeeping = a.keepOn()
+	settings := dispatchSettings(c)
+	settings.Guard, settings.Learned = a.learner.guard, a.learner.order
+	a.Dispatcher = dispatch.New(settings, a.store, instances, runner, dispatch.Events{
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
 	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)
 	a.metrics.Messages(a.store.Forgotten)
+	if a.learner.guard != nil {
+		a.metrics.Guard(a.learner.guard.Counts)
+	}
 	a.metrics.Store(a.store.missed)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,

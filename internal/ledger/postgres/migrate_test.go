@@ -143,7 +143,13 @@ func TestRights(t *testing.T) {
 	require.NoError(t, err)
 	wrong, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Empty(t, wrong, "functions with another owner, with a search path, or that all may call")
+	require.Equal(t, []string{"settle"}, wrong, "functions with another owner, without a search path, or that all may call")
+	var owner string
+	require.NoError(t, admin.QueryRow(t.Context(), "select proowner::regrole::text from pg_proc where oid = 'smshook.settle(jsonb)'::regprocedure").Scan(&owner))
+	require.Equal(t, "postgres", owner, "settle reads Auth's tables")
+	_, err = admin.Exec(t.Context(), "set role anon")
+	require.NoError(t, err)
+	denied(admin, "select smshook.settle('{}')")
 }
 
 // The list of functions is what the role smshook may call, and a migration gives it what it has lost.

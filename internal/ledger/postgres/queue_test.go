@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/ledgertest"
@@ -32,9 +31,9 @@ func (q clockedQueue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEn
 	return q.Queue.End(ctx, c, e)
 }
 
-func (q clockedQueue) Cancel(ctx context.Context, id string, keep time.Duration) (bool, error) {
+func (q clockedQueue) Cancel(ctx context.Context, id string, e ledger.ItemEnd) (bool, error) {
 	q.clocked.set()
-	return q.Queue.Cancel(ctx, id, keep)
+	return q.Queue.Cancel(ctx, id, e)
 }
 
 func (q clockedQueue) Item(ctx context.Context, id string) (ledger.Item, ledger.ItemState, bool, error) {

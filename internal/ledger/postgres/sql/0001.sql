@@ -169,7 +169,7 @@ begin
 end $$;
 
 -- A record without its contents.
-create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
+create function smshook.shown(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
     'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule,

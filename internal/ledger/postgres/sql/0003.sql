@@ -183,7 +183,7 @@ begin
   line := (select o.serial from smshook.outbox o where o.id = p->>'id');
   perform smshook.outbox_lock(array[smshook.outbox_name(line)]);
   if (p->>'keep')::bigint > 0 then
-    update smshook.outbox set state = (p->>'state')::smallint, owner = null, keep_until = now + (p->>'keep')::bigint, body = ''
+    update smshook.outbox set state = (p->>'state')::smallint, owner = null, keep_until = now + (p->>'keep')::bigint, body = coalesce(decode(p->>'body', 'base64'), '')
     where id = p->>'id' and state = 1 and claim = (p->>'claim')::bigint;
   else
     delete from smshook.outbox where id = p->>'id' and state = 1 and claim = (p->>'claim')::bigint;
@@ -211,7 +211,7 @@ declare
 begin
   perform smshook.outbox_lock(array[smshook.outbox_name(line)]);
   if (p->>'keep')::bigint > 0 then
-    update smshook.outbox set state = 3, keep_until = now + (p->>'keep')::bigint, body = '' where id = p->>'id' and state = 0;
+    update smshook.outbox set state = 3, keep_until = now + (p->>'keep')::bigint, body = coalesce(decode(p->>'body', 'base64'), '') where id = p->>'id' and state = 0;
   else
     delete from smshook.outbox where id = p->>'id' and state = 0;
   end if;

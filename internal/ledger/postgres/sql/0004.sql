@@ -1,4 +1,4 @@
--- Conversion: whether codes were used, read from the tables of Supabase Auth. Run by a role that may read these, as Supabase's postgres may.
+-- Version 4 of the schema: conversion, that is whether codes were used, read from the tables of Supabase Auth. Run by a role that may read these, as Supabase's postgres may.
 
 set local role smshook_owner;
 
@@ -109,5 +109,8 @@ revoke execute on function smshook.settle(jsonb) from public;
 grant execute on function smshook.settle(jsonb) to smshook;
 
 set local role smshook_owner;
+do $$ begin
+  execute format('revoke create on schema smshook from %I', session_user);
+end $$;
 insert into smshook.version values (4);
 reset role;
