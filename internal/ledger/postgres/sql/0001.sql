@@ -1,7 +1,7 @@
 -- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
 --
 -- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
--- are granted at the end, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
+-- are granted at the end, and reads no table. Points in time are microseconds since 1970. Numbers, users (but for the ids of Auth's), flows, limits and the providers' names
 -- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
 
 do $$ begin
