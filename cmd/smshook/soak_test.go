@@ -155,7 +155,7 @@ type soakProcess struct {
 }
 
 // startProcess starts the program in a process of its own, with JSON for its log, and waits until it serves.
-func startProcess(t *testing.T, env ...string) *soakProcess {
+func startProcess(t testing.TB, env ...string) *soakProcess {
 	p := &soakProcess{stderr: new(buffer)}
 	p.command = exec.Command(os.Args[0], "serve")
 	p.command.Stderr = p.stderr

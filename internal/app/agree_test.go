@@ -50,8 +50,8 @@ func TestPublished(t *testing.T) {
 
 // A setting is compared, or it is named here: what may well differ between replicas.
 func TestEachSettingIsCompared(t *testing.T) {
-	own := []string{"ADDR", "ADMIN_ADDR", "CONCURRENCY", "STORE", "STORE_CONNS", "LOG_LEVEL", "LOG_FORMAT"}
-	own = append(own, "AUTH0_SECRETS", "SECRETS")                                                               // with STORE_KEY, if that is unset
+	own := []string{"ADDR", "ADMIN_ADDR", "CONCURRENCY", "STORE", "STORE_CONNS", "WORKER", "LOG_LEVEL", "LOG_FORMAT"}
+	own = append(own, "SECRETS", "AUTH0_SECRETS")                                                               // with STORE_KEY, if that is unset
 	own = append(own, "MESSAGE_<LOCALE>", "MESSAGES_DIR", "DEFAULT_LOCALE", "APP", "APP_HASH", "WEBOTP_DOMAIN") // with MESSAGE
 	names := compared(settingsFor(t))
 	fields := reflect.TypeFor[config.Config]()
@@ -86,4 +86,31 @@ func TestPublishedLimitsApply(t *testing.T) {
 	a.applyLimits(postgres.Published{Limits: []postgres.PublishedLimit{{Rule: "limit_phone"}}})
 	require.Equal(t, []string{"limit_user 10/1h"}, limits())
 	require.False(t, a.Dispatcher.Policy.Observe())
+}
+
+// What changes is told once when it begins, and once when it ends.
+func TestWhatAReplicaLearnsIsTold(t *testing.T) {
+	log := new(buffer)
+	a := newApp(t, new(gate), log)
+	before := postgres.Agreement{}
+	for _, step := range []struct {
+		agreed postgres.Agreement
+		want   string
+	}{
+		{postgres.Agreement{Skew: 2 * time.Second}, ""},
+		{postgres.Agreement{Skew: -10 * time.Second}, `{"level":"warn","difference":"10s",`},
+		{postgres.Agreement{Skew: -9 * time.Second}, ""},
+		{postgres.Agreement{}, `{"level":"info",`},
+		{postgres.Agreement{Differ: []string{"SMSHOOK_KEEP"}}, `{"level":"warn","settings":["SMSHOOK_KEEP"],`},
+		{postgres.Agreement{Differ: []string{"SMSHOOK_KEEP"}, Held: true}, `{"level":"error",`},
+		{postgres.Agreement{Held: true}, `{"level":"info",`},
+		{postgres.Agreement{}, `{"level":"info",`},
+	} {
+		read := len(log.String())
+		a.tell(before, step.agreed)
+		line := log.String()[read:]
+		require.True(t, strings.HasPrefix(line, step.want) && (step.want != "" || line == ""), line)
+		require.LessOrEqual(t, strings.Count(line, "\n"), 1)
+		before = step.agreed
+	}
 }

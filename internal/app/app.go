@@ -38,6 +38,7 @@ type App struct {
 	store      *store
 	published  atomic.Pointer[postgres.Published] // what the other replicas are told
 	accountLog server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog   server.Throttle                    // and those about a queue that can't be asked
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -69,6 +70,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	a.warnOfUnsigned(c)
 	a.publish(c)
 	if a.store.database != nil {
+		a.watchOutbox(c)
 		go a.agree(a.store.watched, a.store.database)
 	}
 	return a, nil
@@ -163,7 +165,7 @@ func (a *App) warnOfUnsigned(c config.Config) {
 
 // Together with a second of linger, both are less than the 10 s after which Docker kills the process.
 const (
-	// grace is how long running calls may take at shutdown. The server's own timeouts end each call before.
+	// grace is how long running calls, and what a worker sends, may take at shutdown. The server's own timeouts end each call before.
 	grace = 7 * time.Second
 
 	// lateGrace is how long attempts and late fallbacks may take after the last call has been answered. It is short: until the next
@@ -179,6 +181,7 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)
+	work := a.work(ctx)
 	served := make(chan error, 2)
 	go func() { served <- public.Serve(listener) }()
 	if admin != nil {
@@ -198,8 +201,10 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	if err := active.wait(limited); err != nil {
 		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
+	work.wait(limited)
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
 	defer cancel()
+	work.abort(late)
 	if err := a.Dispatcher.Drain(late); err != nil {
 		a.log.Warn().Err(err).Msg("attempts left unfinished")
 	}

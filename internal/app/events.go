@@ -53,10 +53,15 @@ func (a *App) panicked(p race.Panic) {
 func (a *App) guard(f func()) {
 	defer func() {
 		if value := recover(); value != nil {
-			a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
+			a.recovered(value)
 		}
 	}()
 	f()
+}
+
+// recovered reports a panic that the caller has just recovered from. Its value may quote a message, so only the type is kept.
+func (a *App) recovered(value any) {
+	a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
 }
 
 // reported counts and logs a receipt.

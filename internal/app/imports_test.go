@@ -23,11 +23,12 @@ const (
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
 	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
-	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/auth0":                  {"providers"},
 	"internal/server":                 {"internal/auth0", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
 	"internal/dispatch":               {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
+	"internal/outbox":                 {"internal/dispatch", "internal/ledger"},
 	"internal/ledger":                 {"internal/policy", "providers"},
 	"internal/ledger/ledgertest":      {"internal/ledger", "internal/policy", "providers"},
 	"internal/ledger/postgres":        {"internal/ledger", "internal/policy", "providers"},
@@ -58,7 +59,8 @@ var homeOf = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus":              {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/collectors":   {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/promhttp":     {"internal/metrics"},
-	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
+	"github.com/rs/zerolog":                                       {"internal/server", "internal/app", "internal/ledger/postgres/pgtest"},
+	"github.com/Shopify/toxiproxy/v2":                             {"internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5":                                     {"internal/ledger/postgres", "internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},

@@ -20,6 +20,7 @@ import (
 type store struct {
 	ledger.Ledger
 	sealer    *ledger.Sealer
+	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
 	close     func() error
@@ -46,6 +47,7 @@ func (a *App) openStore(c config.Config) (*store, error) {
 		counter, settings := policy.NewMemory(), ledgerSettings(c)
 		settings.History = c.Keep
 		s.Ledger, s.forgotten = ledger.NewMemory(settings, counter, time.Now), counter.Forgotten
+		s.queue = ledger.NewMemoryQueue(time.Now)
 	}
 	if err != nil {
 		return nil, storeProblem(err)
@@ -81,16 +83,16 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 			Msg("contents in the store were sealed with a secret that is not in the settings any more: these messages won't be sent again")
 	}
 	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
-	s.Ledger, s.forgotten, s.missed, s.close = file, counter.Forgotten, file.Missed, file.Close
+	s.Ledger, s.queue, s.forgotten, s.missed, s.close = file, file.Queue(), counter.Forgotten, file.Missed, file.Close
 	return nil
 }
 
 // warmTime is how long the start waits for connections to the database.
 const warmTime = time.Second
 
-// unverified is the warning of an address that says to trust whoever answers. https://supabase.com/docs/guides/database/psql has where the
+// unverified is the warning of an address that lets any server answer. https://supabase.com/docs/guides/database/psql has where the
 // certificate is.
-const unverified = "the database is on another machine, and nothing proves that it is the right one: whoever is between could read the password; " +
+const unverified = "the database is on another machine, and nothing proves that it is the right one: an attacker in the network could read the password; " +
 	"add sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of its CA (on Supabase: in the dashboard, Database Settings, SSL Configuration)"
 
 // openPostgres doesn't need the database: while it can't be reached, the memory decides.
@@ -116,7 +118,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
 	var stop context.CancelFunc
 	s.watched, stop = context.WithCancel(context.Background())
-	s.database = database
+	s.database, s.queue = database, database.Queue()
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.missed = func() uint64 { return shared.Counts().Missed }
@@ -211,7 +213,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	return found, nil
 }
 
-// maxSkew is how much the clocks of the database and of this machine may differ before check says so.
+// maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.

@@ -73,6 +73,7 @@ type Config struct {
 	Store      Store           `env:"STORE" default:"memory" help:"where to keep what has to be remembered: memory (a restart forgets it), sqlite:/data/smshook.db (a file that one replica has for itself) or postgres://user:password@host:5432/database"`
 	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
 	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres each replica has at most, beside one that shows that it runs"`
+	Worker     string          `env:"WORKER" default:"on" oneof:"on off" help:"whether this replica sends what Auth asks for by SQL, where STORE is Postgres; off for replicas that only answer HTTP"`
 	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long it is kept what became of a message, without its text, code and whole number; in memory, of the last 65,536 at most"`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the lowest level that is logged"`
@@ -89,8 +90,11 @@ type Config struct {
 // Validate checks the settings that depend on each other.
 func (c Config) Validate() error {
 	var problems []error
-	if len(c.Secrets)+len(c.Auth0Secrets) == 0 {
+	if len(c.Secrets)+len(c.Auth0Secrets) == 0 && !c.Works() {
 		problems = append(problems, providers.Problem{Setting: "SECRETS", Want: "is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set " + Prefix + "AUTH0_SECRETS for Auth0"})
+	}
+	if c.Works() && len(c.StoreSecrets()) == 0 {
+		problems = append(problems, providers.Problem{Setting: "STORE_KEY", Want: "is missing: without it, the secrets of the hook would serve, and there are none"})
 	}
 	if !isAddr(c.Addr) {
 		problems = append(problems, providers.Problem{Setting: "ADDR", Want: "want host:port or :port"})

@@ -63,6 +63,9 @@ func (c Config) StoreSecrets() []providers.Secret {
 	return slices.Concat(c.Secrets.Keys(), c.Auth0Secrets.Keys())
 }
 
+// Works reports whether this replica sends what Auth asks for by SQL. Then it needs no secret of a hook.
+func (c Config) Works() bool { return !c.Store.Postgres.Empty() && c.Worker == "on" }
+
 // WithoutStore returns settings for a command that must not change what a running server remembers.
 func (c Config) WithoutStore() Config {
 	c.Store = Store{}

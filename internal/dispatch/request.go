@@ -31,7 +31,13 @@ type Request struct {
 	AskedAt    ledger.Time      // when the caller made the request, by its own clock; zero if that is not known
 	ReceivedAt time.Time        // the budget counts from here
 	Spent      time.Duration    // how long the caller had waited when the request was received; 0 if that is not known
+
+	// ExpiresAt is set for a request from a queue: when its message makes no sense any more. Nobody waits for the answer, so the
+	// request has 8 s, or until then; and whoever works on the queue limits how many are under way.
+	ExpiresAt time.Time
 }
+
+func (r Request) queued() bool { return !r.ExpiresAt.IsZero() }
 
 func (r Request) flow() ledger.Flow {
 	// A text that the caller has written replaces no other message: such messages don't wait for each other.

@@ -70,6 +70,7 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
+		Queued:     j.queued(),
 		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
@@ -92,11 +93,13 @@ var (
 // race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		return race.Outcome{}, errBusy
+	if !j.queued() {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return race.Outcome{}, errBusy
+		}
 	}
 	over := false
 	defer func() {

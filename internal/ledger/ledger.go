@@ -81,6 +81,7 @@ type Call struct {
 	Deadline   time.Time       // for waiting
 	Life       time.Duration   // of the code, from ReceivedAt
 	Charges    []policy.Charge // of the rate limits
+	Queued     bool            // it comes from a [Queue], which knows what overtakes it, and how long it is tried: nobody waits for the answer
 	Observe    bool            // a limit that is used up is noted, but refuses nothing
 }
 

@@ -158,11 +158,11 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	switch {
 	case r.Sending:
 		other = r
-	case m.overtaken(r):
+	case !c.Queued && m.overtaken(r):
 		return m.refuse(r, JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
-	case r.MFA:
+	case r.MFA, c.Queued:
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
 		return m.refuse(r, JustSent), nil, nil
 	default:
@@ -177,7 +177,7 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.CopyAttempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
-	if !r.MFA {
+	if !r.MFA && !c.Queued {
 		m.sending[r.flow] = r
 	}
 	return begun, nil, nil
@@ -222,12 +222,12 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
 	if r != nil {
-		if !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
+		if !c.Queued && !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
 			return nil, ErrReplayed
 		}
 		return r, nil
 	}
-	if m.seen.has(c.Message.ID, c.ReceivedAt) {
+	if !c.Queued && m.seen.has(c.Message.ID, c.ReceivedAt) {
 		return nil, ErrReplayed
 	}
 	r = &record{Message: NewMessage(c)}

@@ -48,7 +48,7 @@ func (m *Memory) mirror(ctx context.Context, c Call, begun Begun) (stop []string
 		m.follow(r, t, News{}, new(News))
 	}
 	r.Sending, r.Left, r.Lost, r.Result = true, false, begun.Lost, Failed
-	if !r.MFA {
+	if !r.MFA && !c.Queued {
 		m.sending[r.flow] = r
 	}
 	return nil

@@ -33,6 +33,11 @@ func (s *Server) countOutcome(o *dispatch.Outcome, callerLeft bool, took time.Du
 	} else {
 		s.Metrics.Hook(o.Result.String(), took)
 	}
+	s.countCauses(o)
+}
+
+// countCauses counts what has led to an outcome.
+func (s *Server) countCauses(o *dispatch.Outcome) {
 	if o.Lost != "" {
 		s.Metrics.Resend(o.Lost)
 	}

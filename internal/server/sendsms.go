@@ -34,7 +34,7 @@ func (s *Server) sendSMS(w *response, r *http.Request) {
 	w.onPanic = func(w *response) { writeReply(w, s.reply(payload, dispatch.Failed)) }
 	w.id = payload.ID(body)
 	release()
-	outcome = s.Dispatcher.Send(r.Context(), request(payload, w.id, r.Header, receivedAt))
+	outcome = s.Dispatcher.Send(r.Context(), Request(payload, w.id, r.Header, receivedAt))
 	w.outcome = &outcome
 	writeReply(w, s.reply(payload, outcome.Result))
 }
@@ -47,7 +47,8 @@ func refuseHook(w *response, status int, reason error) {
 
 func writeReply(w *response, r hook.Reply) { writeJSON(w, r.Status, r.Body) }
 
-func request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
+// Request returns what a call of Auth asks for. The header is that of an HTTP call, or nil.
+func Request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
 	kind, _ := dispatch.ParseKind(p.Kind())
 	return dispatch.Request{
 		ID:         id,

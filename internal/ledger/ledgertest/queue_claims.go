@@ -106,7 +106,7 @@ func fenced(b *bench) {
 	second := b.claimOne()
 	for _, end := range []ledger.ItemEnd{{}, {Keep: life}, {Again: b.now()}} {
 		b.endHeld(first, end, false)
-		require.Equal(b, found{second.Item, ledger.ItemClaimed, true}, b.read("a"))
+		require.Equal(b, reading{second.Item, ledger.ItemClaimed, true}, b.read("a"))
 	}
 	b.end(second, ledger.ItemEnd{Keep: life})
 	for _, c := range []ledger.Claimed{first, second} {
@@ -158,8 +158,8 @@ func putOutlives(b *bench) {
 	claimed := b.claimFrom(b.Queue, 1)
 	b.end(claimed[0], ledger.ItemEnd{Keep: life})
 	b.kill()
-	require.Equal(b, []found{{now, ledger.ItemWaiting, true}, {later, ledger.ItemWaiting, true}, over(ended, ledger.ItemEnded)},
-		[]found{b.read("a"), b.read("b"), b.read("c")})
+	require.Equal(b, []reading{{now, ledger.ItemWaiting, true}, {later, ledger.ItemWaiting, true}, over(ended, ledger.ItemEnded)},
+		[]reading{b.read("a"), b.read("b"), b.read("c")})
 	b.due("a")
 	b.clock.Move(time.Minute)
 	b.due("b")
@@ -308,12 +308,12 @@ func cancelWaiting(b *bench) {
 	b.clock.Move(time.Minute)
 	b.due()
 	b.clock.Move(life)
-	require.Equal(b, found{}, b.read("a"))
+	require.Equal(b, reading{}, b.read("a"))
 	b.put(b.item("c"))
 	canceled, err := b.Cancel(b.Context(), "c", 0)
 	require.NoError(b, err)
 	require.True(b, canceled)
-	require.Equal(b, found{}, b.read("c"), "it is not kept")
+	require.Equal(b, reading{}, b.read("c"), "it is not kept")
 }
 
 func cancelTooLate(b *bench) {

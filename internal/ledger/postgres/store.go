@@ -63,10 +63,12 @@ type Store struct {
 	started  time.Time
 	pooled   atomic.Bool
 	noCache  bool
+	counters atomic.Bool // the last sweep has left counters that are over
 	hints    hints
 	refusal  refusal
 	accounts accounts
 	sweeps   atomic.Uint64
+	bell     bell
 	stop     context.CancelFunc
 	stopped  chan struct{}
 

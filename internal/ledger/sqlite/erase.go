@@ -12,8 +12,8 @@ import (
 // eraseBatch is how many messages are erased in one transaction: a process that serves has to wait for it.
 const eraseBatch = 500
 
-// ErrNoFile means that nothing can be read or erased, since there is no file.
-var ErrNoFile = errors.New("there is no such file")
+// ErrNoFile is the error of a file that does not exist.
+var ErrNoFile = errors.New("there is no file yet; serve makes it")
 
 // Erase erases all records of an account or a number from a file, with their contents and counters, and returns how many messages that
 // were. A process that has the file open goes on with it, and may still have in its memory what is erased, see [ledger.Settings.Keep]. The error says what
@@ -57,10 +57,12 @@ func erase(ctx context.Context, conn *sql.Conn, e ledger.Erasure) (erased int, e
 		}
 		err = r.in(ctx, func() error {
 			for _, id := range ids {
-				for _, sql := range []string{
-					"delete from contents where id = ?", "delete from names where message = (select n from messages where id = ?)", "delete from messages where id = ?",
+				for _, statement := range []string{
+					"delete from contents where id = ?",
+					"delete from names where message = (select n from messages where id = ?)",
+					"delete from messages where id = ?",
 				} {
-					if _, err := conn.ExecContext(ctx, sql, id); err != nil {
+					if _, err := conn.ExecContext(ctx, statement, id); err != nil {
 						return err
 					}
 				}

@@ -45,6 +45,9 @@ func child(name string) {
 			c.before(desk{l, &clock})
 		}
 	}
+	if name == "queue" {
+		fillQueue(l.Queue(), ledger.At(clock))
+	}
 	fmt.Println("done")
 	select {}
 }
@@ -218,6 +221,28 @@ var restarts = []struct {
 		d.move(time.Minute)
 		require.Nil(t, d.report("a", "SM1", providers.StateUndelivered).Resend)
 	}},
+}
+
+// What the queue has put is there after a kill, and what a process had claimed comes again.
+func TestRestartOfAQueue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smshook.db")
+	clock := time.Now().Truncate(time.Microsecond)
+	kill(t, "queue", path, clock)
+	q := open(t, options(path, func() time.Time { return clock })).Queue()
+	claimed, err := q.Claim(t.Context(), ledger.Topics(), 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "2", "3"}, []string{claimed[0].ID, claimed[1].ID, claimed[2].ID})
+	require.Equal(t, []int{1, 0, 0}, []int{claimed[0].Tries, claimed[1].Tries, claimed[2].Tries})
+	require.Len(t, claimed, 3)
+}
+
+// fillQueue puts three items, and claims one.
+func fillQueue(q ledger.Queue, now ledger.Time) {
+	for i := range 3 {
+		must(q.Put(background, ledger.Item{ID: strconv.Itoa(i + 1), Topic: ledger.Event, DueAt: now, ExpiresAt: now.Add(time.Hour)}))
+	}
+	_, err := q.Claim(background, ledger.Topics(), 1)
+	must(err)
 }
 
 // A restart forgets nothing, whether the process has closed the file or was killed.

@@ -32,10 +32,14 @@ type Ledger struct {
 	memory     *ledger.Memory
 	hashing    hashing
 	queue      *queue
+	tasks      tasks
+	items      *Queue
 	waitAtMost time.Duration
 	db         *sql.DB
 	rows       *rows
 	reader     *Reader
+
+	wiped bool // contents were removed since the log was truncated; for the goroutine that uses the file
 
 	missed  atomic.Uint64 // operations that went on without the file
 	behind  atomic.Bool   // an operation has waited without success, and nothing was written since
@@ -74,6 +78,9 @@ func (l *Ledger) load(ctx context.Context, conn *sql.Conn) (err error) {
 		return err
 	}
 	if l.rows, err = newRows(ctx, conn, l.hashing, l.options.Sealer); err != nil {
+		return err
+	}
+	if err := l.openQueue(ctx, conn); err != nil {
 		return err
 	}
 	now := l.options.Clock()

@@ -64,6 +64,8 @@ insert into smshook.origin values (smshook.identity());
 --   allowed        digits without plus: a number that begins with none of them is refused; empty: none is refused by this
 --   blocked        digits without plus: a number that begins with one of them is refused
 --                  Neither list refuses a number that the replica would allow. The replica may refuse more: what only tables of numbers tell.
+--   countries      for each calling code that exists, its country, as in GB; the calling code itself if it belongs to no country; nothing if several
+--                  countries share it
 --   sentences      what the app's user reads: just_sent, too_many, number, failed
 --   life, mfa_life how long a code is valid, in microseconds; mfa_life is that of a second factor
 --   late_fallback  whether a message that was not delivered is sent again
@@ -100,7 +102,7 @@ begin
   where x.seen_at < now - 30000000 or x.ended or x.document <> excluded.document;
   select * into s from smshook.settings_in_force();
   delete from smshook.settings where seen_at < now - 86400000000 and replica <> s.replica;
-  return jsonb_build_object('document', case when s.replica <> (p->>'me')::int then s.document end, 'held', smshook.held());
+  return jsonb_build_object('document', case when s.replica <> (p->>'me')::int then s.document end, 'held', smshook.held(), 'now', smshook.micros());
 end $$;
 
 -- Notes that a replica ends.
@@ -110,6 +112,5 @@ begin
   return '{}';
 end $$;
 
-grant execute on function smshook.held(), smshook.agree(jsonb), smshook.leave(jsonb) to smshook;
 insert into smshook.version values (2);
 reset role;
