@@ -168,8 +168,8 @@ begin
   end if;
 end $$;
 
--- A record without its contents.
-create function smshook.shown(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
+-- A record without its contents. It has no search path of its own, so that it is inlined, which is 10 times as fast: only functions with one call it.
+create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
     'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule,
