@@ -67,10 +67,13 @@ type Checker interface {
 // Channeler is a Provider whose messages may be something other than SMS.
 type Channeler interface {
 	Provider
-	// Channel names the channel, such as "whatsapp". A provider of the channel "voice" calls: it is not started beside an attempt
-	// that may still be accepted, as long as there is time to wait.
+	// Channel names the channel, such as "whatsapp" or [Voice].
 	Channel() string
 }
+
+// Voice is the channel of providers that call and speak. Such a provider isn't started beside an attempt that may still be accepted, as
+// long as there is time to wait.
+const Voice = "voice"
 
 // Message is one text for one phone.
 type Message struct {

@@ -87,3 +87,30 @@ func TestPublishedLimitsApply(t *testing.T) {
 	require.Equal(t, []string{"limit_user 10/1h"}, limits())
 	require.False(t, a.Dispatcher.Policy.Observe())
 }
+
+// What changes is told once when it begins, and once when it ends.
+func TestWhatAReplicaLearnsIsTold(t *testing.T) {
+	log := new(buffer)
+	a := newApp(t, new(gate), log)
+	before := postgres.Agreement{}
+	for _, step := range []struct {
+		agreed postgres.Agreement
+		want   string
+	}{
+		{postgres.Agreement{Skew: 2 * time.Second}, ""},
+		{postgres.Agreement{Skew: -10 * time.Second}, `{"level":"warn","difference":"10s",`},
+		{postgres.Agreement{Skew: -9 * time.Second}, ""},
+		{postgres.Agreement{}, `{"level":"info",`},
+		{postgres.Agreement{Differ: []string{"SMSHOOK_KEEP"}}, `{"level":"warn","settings":["SMSHOOK_KEEP"],`},
+		{postgres.Agreement{Differ: []string{"SMSHOOK_KEEP"}, Held: true}, `{"level":"error",`},
+		{postgres.Agreement{Held: true}, `{"level":"info",`},
+		{postgres.Agreement{}, `{"level":"info",`},
+	} {
+		read := len(log.String())
+		a.tell(before, step.agreed)
+		line := log.String()[read:]
+		require.True(t, strings.HasPrefix(line, step.want) && (step.want != "" || line == ""), line)
+		require.LessOrEqual(t, strings.Count(line, "\n"), 1)
+		before = step.agreed
+	}
+}

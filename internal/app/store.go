@@ -90,9 +90,9 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 // warmTime is how long the start waits for connections to the database.
 const warmTime = time.Second
 
-// unverified is the warning of an address that says to trust whoever answers. https://supabase.com/docs/guides/database/psql has where the
+// unverified is the warning of an address that lets any server answer. https://supabase.com/docs/guides/database/psql has where the
 // certificate is.
-const unverified = "the database is on another machine, and nothing proves that it is the right one: whoever is between could read the password; " +
+const unverified = "the database is on another machine, and nothing proves that it is the right one: an attacker in the network could read the password; " +
 	"add sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of its CA (on Supabase: in the dashboard, Database Settings, SSL Configuration)"
 
 // openPostgres doesn't need the database: while it can't be reached, the memory decides.
@@ -213,7 +213,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	return found, nil
 }
 
-// maxSkew is how much the clocks of the database and of this machine may differ before check says so.
+// maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.

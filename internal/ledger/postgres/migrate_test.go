@@ -138,11 +138,35 @@ func TestRights(t *testing.T) {
 	var wrong []string
 	rows, err := admin.Query(t.Context(), `select p.proname from pg_proc p where p.pronamespace = 'smshook'::regnamespace
 		and (p.proowner::regrole::text <> 'smshook_owner' or not 'search_path=""' = any(p.proconfig) or has_function_privilege('anon', p.oid, 'execute'))
-		and p.proname not in ('clock', 'live')`) // a test has replaced the clock; live belongs to the administrator
+		and p.proname not in ('clock', 'live', 'settle')`) // a test has replaced the clock; live and settle belong to the administrator
 	require.NoError(t, err)
 	wrong, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
 	require.Empty(t, wrong, "functions with another owner, with a search path, or that all may call")
+}
+
+// The list of functions is what the role smshook may call, and a migration gives it what it has lost.
+func TestGrants(t *testing.T) {
+	d := pgtest.New(t, made)
+	conn := connect(t, d.Superuser())
+	allowed := func() []string {
+		rows, err := conn.Query(t.Context(), `select p.proname::text from pg_proc p where p.pronamespace = 'smshook'::regnamespace and has_function_privilege('smshook', p.oid, 'execute') order by 1`)
+		require.NoError(t, err)
+		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return names
+	}
+	require.Equal(t, postgres.Functions, allowed(), "functions in grants.go is sorted, and has each function that the role smshook may call")
+	d.Exec(t, "revoke execute on function smshook.begin, smshook.save from smshook")
+	_, err := postgres.Check(t.Context(), d.URL("smshook", password))
+	require.EqualError(t, err, "the role may not call begin, save in the schema smshook: let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again")
+	d.Exec(t, "revoke usage on schema smshook from smshook")
+	before, err := postgres.Migrate(t.Context(), d.Administrator())
+	require.NoError(t, err)
+	require.Equal(t, postgres.Version, before)
+	_, err = postgres.Check(t.Context(), d.URL("smshook", password))
+	require.NoError(t, err)
+	require.Equal(t, postgres.Functions, allowed())
 }
 
 func TestStoreErrorsSayWhatToDo(t *testing.T) {
@@ -154,12 +178,15 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 	newer.Exec(t, setVersion(postgres.Version+2))
 	denied := pgtest.New(t, migrated)
 	denied.Exec(t, "revoke usage on schema smshook from smshook")
+	foreign := pgtest.New(t, pgtest.Empty)
+	foreign.Exec(t, "create schema smshook; create table smshook.message (id int); grant usage on schema smshook to public")
 	for name, tt := range map[string]struct{ address, want string }{
 		"wrong password":   {d.URL("smshook", "wrong"), "correct them in the address"},
 		"no such database": {strings.Replace(d.URL("smshook", password), d.Name, "nothing", 1), "on Supabase it is postgres"},
 		"no schema":        {empty.URL("smshook", password), "run `smshook migrate`"},
 		"older schema":     {old.URL("smshook", password), fmt.Sprintf("the schema smshook has version %d, and this program needs version %d: run `smshook migrate`", postgres.Version-1, postgres.Version)},
 		"newer schema":     {newer.URL("smshook", password), fmt.Sprintf("the schema smshook has version %d, and this program works with %d and %d: use a newer smshook", postgres.Version+2, postgres.Version, postgres.Version+1)},
+		"foreign schema":   {foreign.URL("smshook", password), "run `smshook migrate`"}, // which says that it is another program's
 		"missing grant":    {denied.URL("smshook", password), "let SMSHOOK_STORE name the role smshook, or run `smshook migrate`"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -63,6 +63,7 @@ type Store struct {
 	started  time.Time
 	pooled   atomic.Bool
 	noCache  bool
+	counters atomic.Bool // the last sweep has left counters that are over
 	hints    hints
 	refusal  refusal
 	accounts accounts

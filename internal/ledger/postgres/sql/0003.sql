@@ -297,7 +297,7 @@ end $$;
 -- When something was, in microseconds since 1970. Null if the text tells no time.
 create function smshook.moment(told text) returns bigint language plpgsql stable set search_path = '' as $$
 begin
-  return case when told <> '' then (extract(epoch from told::timestamptz) * 1000000)::bigint end; -- what is too large for it is caught here
+  return case when told <> '' then (extract(epoch from regexp_replace(told, '([.][0-9]{6})[0-9]+', '\1')::timestamptz) * 1000000)::bigint end; -- what is too large for it is caught here
 exception when others then
   return null;
 end $$;
@@ -334,6 +334,15 @@ $$;
 -- Whether a number begins with one of a list, which may be null.
 create function smshook.begins(number text, list jsonb) returns boolean language sql immutable set search_path = '' as $$
   select exists (select from jsonb_array_elements_text(case jsonb_typeof(list) when 'array' then list else '[]' end) x where starts_with(number, x))
+$$;
+
+-- What the code is for: as hook.Payload.Kind.
+create function smshook.kind(event jsonb) returns text language sql immutable set search_path = '' as $$
+  select case
+    when event #>> '{sms,sms_type}' = 'mfa' then 'mfa'
+    when event #>> '{sms,phone}' <> '' and smshook.without_plus(event #>> '{sms,phone}') <> smshook.without_plus(coalesce(event #>> '{user,phone}', '')) then 'phone_change'
+    when coalesce(event #>> '{user,phone_confirmed_at}', '') = '' or coalesce(event #>> '{user,last_sign_in_at}', '') = '' then 'otp'
+    else '' end
 $$;
 
 create function smshook.refusal(http_code int, message text) returns jsonb language sql immutable set search_path = '' as $$
@@ -412,7 +421,7 @@ begin
     -- The time is bounded, since a change of the password empties what Auth knows of codes.
     select * into other from smshook.message where id = f.stored;
     if other.received_at > now - 10000000 and (other.known = m.known
-      or f.asked_at - 1000000 > (select coalesce(max(smshook.moment(x)), 0) from unnest(sent) x)) then
+      or other.asked_at - 1000000 > (select coalesce(max(smshook.moment(x)), 0) from unnest(sent) x)) then
       return smshook.refusal(429, smshook.sentence(settings, 'just_sent'));
     end if;
     select * into newest from smshook.message where id = f.newest;
@@ -441,15 +450,15 @@ begin
   end if;
 
   m.life := (settings->>case when mfa then 'mfa_life' else 'life' end)::bigint;
-  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner,
-    committed, state, proven, kind, segments)
-  values (m.id, 1, m.flow, mfa, smshook.hash('user', account),
-    case when account ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$' then account::uuid end, smshook.hash('number', number), m.sign_in, m.known,
-    smshook.masked(number), case when country ~ '^[A-Z]' then country else '' end, '', now, coalesce(asked, 0), m.life, 0, true, 'queued', proven, '', 0)
+  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
+    segments, state, committed)
+  values (m.id, 1, m.flow, mfa, smshook.hash('user', account), case when account ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' then account::uuid end,
+    smshook.hash('number', number), m.sign_in, m.known, smshook.masked(number), case when country ~ '^[A-Z]' then country else '' end, '', now, coalesce(asked, 0), m.life, 0,
+    proven, smshook.kind(event), 0, 'queued', true)
   on conflict (id) do nothing;
   if not found then return '{}'; end if;
   if not mfa then
-    update smshook.flow set stored = m.id, asked_at = asked where key = m.flow;
+    update smshook.flow set stored = m.id where key = m.flow;
   end if;
   o.id := m.id; o.topic := 'hook'; o.serial := ''; o.flow := case when mfa then '' else to_hex(m.flow) end; o.priority := 1; o.due_at := now; o.put_at := now;
   -- The code's life counts from when Auth has asked, which was at most a moment ago: the clocks of both may differ by 10 s.
@@ -476,7 +485,6 @@ exception when others then
     'message', coalesce(nullif(settings #>> '{sentences,failed}', ''), 'The code could not be sent. Please try again.')));
 end $$;
 
-grant execute on function smshook.put(jsonb), smshook.claim(jsonb), smshook.end(jsonb), smshook.cancel(jsonb), smshook.item(jsonb), smshook.depth(jsonb) to smshook;
 insert into smshook.version values (3);
 reset role;
 
