@@ -257,7 +257,7 @@ declare
   other    smshook.message;
   newest   smshook.message;
   known    boolean;
-  alone    boolean := (p->>'mfa')::boolean; -- it is sent whatever becomes of the other messages of the flow
+  alone    boolean := (p->>'mfa')::boolean or p ? 'queued'; -- it is sent whatever becomes of the other messages of the flow
   overtaken boolean := false;
   dead     boolean := false;
   unused   boolean;
@@ -287,7 +287,7 @@ begin
     if m.sending and dead then
       m.sending := false; m.abandoned := true;
     end if;
-    if not m.sending and not m.committed and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
+    if not m.sending and not m.committed and not p ? 'queued' and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
       return '{"answer": "replayed"}';
     end if;
     if m.sending then
@@ -354,7 +354,7 @@ begin
     answer := jsonb_build_object('over', charged.over, 'after', charged.after);
   end if;
   if behind is null and m.result = 'failed' then
-    answer := answer || jsonb_build_object('first_at', case when m.committed then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
+    answer := answer || jsonb_build_object('first_at', case when m.committed or p ? 'queued' then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
     m.sending := true; m.abandoned := false; m.lost := '';
     if not m.mfa then
       if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and newest.delivered_at = 0 then
