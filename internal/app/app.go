@@ -28,6 +28,9 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
+	// Decided is told of each request whose result is known. It may be nil, and must be set before Serve is called.
+	Decided func(dispatch.Request, providers.Message, dispatch.Result)
+
 	settings   config.Config // as at the start
 	reloaded   config.Config // as loaded last
 	deps       providers.Deps
@@ -49,6 +52,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		return nil, err
 	}
 	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
+		Decided:  func(r dispatch.Request, m providers.Message, result dispatch.Result) { a.guard(func() { a.decided(r, m, result) }) },
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 	})

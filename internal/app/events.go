@@ -58,6 +58,13 @@ func (a *App) guard(f func()) {
 	f()
 }
 
+// decided passes on a request whose result is known.
+func (a *App) decided(r dispatch.Request, m providers.Message, result dispatch.Result) {
+	if a.Decided != nil {
+		a.Decided(r, m, result)
+	}
+}
+
 // reported counts and logs a receipt.
 func (a *App) reported(r ledger.Report) {
 	if r.ID == "" {

@@ -22,8 +22,9 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
+	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "testdata/hook"},
 	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/web":                    {"internal/ledger"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/server":                 {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
 	"internal/dispatch":               {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
@@ -61,6 +62,8 @@ var homeOf = map[string][]string{
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
+	"github.com/a-h/templ":                                        {"internal/web"},
+	"github.com/a-h/templ/runtime":                                {"internal/web"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
 	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},

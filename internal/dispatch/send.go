@@ -87,6 +87,13 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	return begun, err
 }
 
+// decided passes on a request whose result is known.
+func (d *Dispatcher) decided(j job, result Result) {
+	if d.events.Decided != nil {
+		d.events.Decided(j.Request, j.message, result)
+	}
+}
+
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
 	errJustSent = errors.New("another request for the same number has just been accepted")
