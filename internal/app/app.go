@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -19,6 +20,7 @@ import (
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/internal/web"
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
 )
@@ -38,11 +40,16 @@ type App struct {
 	metrics    *metrics.Metrics
 	store      *store
 	accountLog server.Throttle // limits the log lines about account problems, by instance
+	version    string
+	shown      atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
+	problems   accountProblems
+	page       *web.Page // nil if there is none
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version), version: version}
+	a.shown.Store(&c)
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
@@ -52,7 +59,9 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		return nil, err
 	}
 	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
-		Decided:  func(r dispatch.Request, m providers.Message, result dispatch.Result) { a.guard(func() { a.decided(r, m, result) }) },
+		Decided: func(r dispatch.Request, m providers.Message, result dispatch.Result) {
+			a.guard(func() { a.decided(r, m, result) })
+		},
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 	})
@@ -172,6 +181,9 @@ const (
 // logged, and is no error.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
 	a.Dispatcher.Resume()
+	if admin != nil {
+		a.openPage(admin.Addr())
+	}
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)

@@ -22,6 +22,7 @@ func (a *App) ended(attempt race.Attempt) {
 		kind = attempt.Err.Kind.String()
 	}
 	a.metrics.Attempt(attempt.Instance, kind, attempt.Took, attempt.Segments)
+	a.problems.note(attempt)
 	if attempt.Double {
 		a.metrics.Double(attempt.Instance)
 	}
@@ -60,6 +61,7 @@ func (a *App) guard(f func()) {
 
 // decided passes on a request whose result is known.
 func (a *App) decided(r dispatch.Request, m providers.Message, result dispatch.Result) {
+	a.changed()
 	if a.Decided != nil {
 		a.Decided(r, m, result)
 	}
@@ -67,6 +69,7 @@ func (a *App) decided(r dispatch.Request, m providers.Message, result dispatch.R
 
 // reported counts and logs a receipt.
 func (a *App) reported(r ledger.Report) {
+	a.changed()
 	if r.ID == "" {
 		a.metrics.ReceiptUnknown(r.Instance)
 	} else {

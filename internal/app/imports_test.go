@@ -23,7 +23,7 @@ const (
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
 	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "testdata/hook"},
-	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "providers", "providers/call"},
+	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "internal/web", "providers", "providers/call"},
 	"internal/web":                    {"internal/ledger"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/server":                 {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},

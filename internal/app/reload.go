@@ -38,6 +38,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		return err
 	}
 	a.reloaded = c
+	a.shown.Store(&c)
 	for i, instance := range a.Dispatcher.Instances {
 		instance.Replace(opened[i])
 	}
@@ -102,7 +103,7 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.Store, c.StoreConns, c.Keep}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken, c.Store, c.StoreConns, c.Keep}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

@@ -20,6 +20,8 @@ type store struct {
 	sealer    *ledger.Sealer
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
+	away      func() bool   // the database can't be reached
+	owed      func() int    // what has to be written to it
 	close     func() error
 }
 
@@ -28,6 +30,8 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	s := &store{
 		sealer: ledger.NewSealer(c.StoreSecrets()...),
 		missed: func() uint64 { return 0 },
+		away:   func() bool { return false },
+		owed:   func() int { return 0 },
 		close:  func() error { return nil },
 	}
 	var err error
@@ -100,6 +104,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	watched, stop := context.WithCancel(context.Background())
 	go a.watchStore(watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
+	s.away, s.owed = shared.Away, func() int { return shared.Counts().Owed }
 	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }
 	a.metrics.Replica(shared.Away, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {

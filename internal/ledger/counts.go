@@ -81,8 +81,8 @@ func (c *Counter) Counts() []Count {
 	return list
 }
 
-// Counts counts the messages that this process knows of.
-func (m *Memory) Counts(_ context.Context, q CountQuery) ([]Count, error) {
+// CountMessages counts the messages that this process knows of.
+func (m *Memory) CountMessages(_ context.Context, q CountQuery) ([]Count, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counter := NewCounter(q, m.now())

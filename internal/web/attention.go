@@ -52,10 +52,6 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 				Do:     "If these messages were not from real people, set SMSHOOK_POLICY=enforce.", Link: "protection?window=" + w.Name})
 		}
 	}
-	if live.Panics > 0 {
-		list = append(list, attention{Bad: true, Title: fmt.Sprintf("%d panics since the start", live.Panics),
-			Detail: "Each is a bug. The calls were answered.", Do: "Report the log lines that say panic."})
-	}
 	return list
 }
 

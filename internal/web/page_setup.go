@@ -1,6 +1,9 @@
 package web
 
-import "net/http"
+import (
+	"errors"
+	"net/http"
+)
 
 // check tries what can be tried, and shows what was found.
 func (p *Page) check(w http.ResponseWriter, r *http.Request) {
@@ -10,7 +13,11 @@ func (p *Page) check(w http.ResponseWriter, r *http.Request) {
 // draft shows what a test message would be, and asks whether it is to be sent: it costs money.
 func (p *Page) draft(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	d, err := p.Source.Draft(r.PostFormValue("number"))
+	number := dialled(r.PostFormValue("number"))
+	d, err := p.Source.Draft("+" + number)
+	if number == "" {
+		err = errors.New("want a number with its calling code, such as +44 7700 900123")
+	}
 	if err != nil {
 		p.answer(w, r, "setup", "Test message", refusedDraft(p.base(), err.Error()))
 		return

@@ -72,8 +72,8 @@ func (s *stage) Check(context.Context) []Finding {
 }
 
 func (s *stage) Draft(number string) (Draft, error) {
-	if !strings.HasPrefix(number, "+") {
-		return Draft{}, errors.New("the number needs its calling code, such as +44")
+	if !strings.HasPrefix(number, "+44") {
+		return Draft{}, errors.New("the number has no country")
 	}
 	return Draft{Number: number, Country: "GB", Text: "Your Acme code is 123456", Segments: 1, Instances: []string{"twilio", "plivo"}}, nil
 }

@@ -35,7 +35,6 @@ type Source interface {
 type Live struct {
 	Instances []Instance
 	Store     Store
-	Panics    int64
 }
 
 // Instance is one configured account.

@@ -128,3 +128,11 @@ func since(f figures) string {
 	}
 	return words
 }
+
+// toneIf is how a number looks that should be 0.
+func toneIf(n int, tone string) string {
+	if n == 0 {
+		return ""
+	}
+	return tone
+}

@@ -34,10 +34,10 @@
 		const axis = {stroke: colour("--dim"), grid: {stroke: colour("--grid"), width: 1}, ticks: {show: false}, font: "12px system-ui"};
 		plot = new window.uPlot({
 			width: place.clientWidth, height: 186, legend: {show: false}, cursor: {show: false},
-			scales: {y: {range: (u, min, max) => [0, Math.max(4, max * 1.08)]}},
+			scales: {x: {range: (u, min, max) => [min - data.step / 2, max + data.step / 2]}, y: {range: (u, min, max) => [0, Math.max(4, max * 1.08)]}},
 			series: [{}, series("refused", "--refuse"), series("failed", "--fail"), series("accepted", "--other"), series("used", "--used")],
 			axes: [{...axis, grid: {show: false}}, {...axis, size: 48, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 100000]}],
-			fmtDate: (template) => window.uPlot.fmtDate(template.replace("{h}", "{HH}").replace("{aa}", "").replace("{M}/{D}/{YY}", "{YYYY}-{MM}-{DD}").replace("{M}/{D}", "{MM}-{DD}")),
+			fmtDate: (template) => window.uPlot.fmtDate(template.replace("{h}", template.includes("{mm}") ? "{HH}" : "{HH}:00").replace("{aa}", "").replace("{M}/{D}/{YY}", "{YYYY}-{MM}-{DD}").replace("{M}/{D}", "{MM}-{DD}")),
 		}, stacked(data), place);
 		plot.step = data.step;
 		shown = source.dataset.chart;
