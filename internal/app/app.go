@@ -64,6 +64,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		},
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
+		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
 	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)
 	a.metrics.Messages(a.store.Forgotten)

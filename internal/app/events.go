@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -101,6 +102,16 @@ func (a *App) reported(r ledger.Report) {
 		Str("country", r.Country).
 		Dur("after_ms", r.After).
 		Msg("receipt")
+}
+
+// judged counts a message of which it is known now what became of its code.
+func (a *App) judged(m ledger.Message) {
+	a.changed()
+	after := time.Duration(0)
+	if m.UsedAt != 0 {
+		after = m.UsedAt.Sub(m.AskedAt)
+	}
+	a.metrics.Code(m.Instance, m.Channel(), m.Country, m.Kind.String(), m.Use.String(), after)
 }
 
 // fellBack counts and logs a message that was sent through another instance because of a receipt.

@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -76,23 +75,13 @@ func (p *accountProblems) of(instance string) *web.Problem {
 // pageSource is what the operator's page shows of a program.
 type pageSource struct{ *App }
 
-// The methods of a store that the page needs.
-type (
-	lister interface {
-		Messages(context.Context, ledger.Query) ([]ledger.Message, error)
-	}
-	counter interface {
-		CountMessages(context.Context, ledger.CountQuery) ([]ledger.Count, error)
-	}
-)
-
-var errNoHistory = errors.New("this store has no history")
-
 func (s pageSource) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
-	if l, ok := s.store.Ledger.(lister); ok {
-		return l.Messages(ctx, q)
-	}
-	return nil, errNoHistory
+	return s.store.Messages(ctx, q)
+}
+
+// counter is a store that can count.
+type counter interface {
+	CountMessages(context.Context, ledger.CountQuery) ([]ledger.Count, error)
 }
 
 // mostCounted bounds what is counted where the store itself can't count.

@@ -41,8 +41,9 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	case !c.Store.Postgres.Empty():
 		err = a.openPostgres(c, s)
 	default:
-		counter := policy.NewMemory()
-		s.Ledger, s.forgotten = ledger.NewMemory(ledgerSettings(c), counter, time.Now), counter.Forgotten
+		counter, settings := policy.NewMemory(), ledgerSettings(c)
+		settings.History = c.Keep
+		s.Ledger, s.forgotten = ledger.NewMemory(settings, counter, time.Now), counter.Forgotten
 	}
 	if err != nil {
 		return nil, storeProblem(err)
@@ -92,6 +93,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		Connections: c.StoreConns,
 		Clock:       time.Now,
 		Sealer:      s.sealer,
+		Settling:    a.settling,
 	})
 	if err != nil {
 		return err
@@ -119,6 +121,15 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		return err
 	}
 	return nil
+}
+
+// settling logs whether the database tells what became of codes.
+func (a *App) settling(off string) {
+	if off == "" {
+		a.log.Info().Msg("Auth's tables say whether codes are used")
+		return
+	}
+	a.log.Warn().Str("reason", off).Msg("Auth's tables don't say whether codes are used: a user's next call says it of their last code")
 }
 
 // flushTime is how long the end of the program waits for what has to be written to the database.

@@ -24,6 +24,7 @@ type Dispatcher struct {
 	events   Events
 	callers  callers
 	resends  resends
+	refusals refusals
 	sweeping atomic.Bool
 	texts    atomic.Pointer[message.Texts]
 	slots    chan struct{}
@@ -53,10 +54,12 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 	// Read the number, and apply the lists of numbers that are never texted.
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
+		d.refuse(ctx, r, number, "")
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
 	charges, verdict := d.Policy.Ask(r.subject(number))
 	if !verdict.Allow {
+		d.refuse(ctx, r, number, verdict.Rule.String())
 		return Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
 	}
 	j := job{Request: r, number: number, message: d.message(r, number), charges: charges}

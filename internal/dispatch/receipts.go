@@ -15,8 +15,9 @@ import (
 type Events struct {
 	// Decided is each request that was not a repeat, when its result is known: with its number, text and code.
 	Decided  func(Request, providers.Message, Result)
-	Reported func(ledger.Report) // each receipt that says something new
-	FellBack func(Fallback)      // each message that was sent again because of a receipt
+	Reported func(ledger.Report)  // each receipt that says something new
+	FellBack func(Fallback)       // each message that was sent again because of a receipt
+	Judged   func(ledger.Message) // each message of which it is known now whether its code was used; it may come again
 }
 
 // Receipts takes what an instance has reported. The message's ID is the one that the instance was given; it may be empty. An
@@ -41,6 +42,9 @@ func (d *Dispatcher) Receipts(ctx context.Context, i *race.Instance, messageID s
 func (d *Dispatcher) tell(news ledger.News) {
 	for _, report := range news.Reports {
 		d.events.Reported(report)
+	}
+	for _, m := range news.Judged {
+		d.events.Judged(m)
 	}
 	for _, id := range news.Void {
 		d.resends.stop(id)

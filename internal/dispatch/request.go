@@ -25,8 +25,9 @@ type Request struct {
 	IP         netip.Addr       // of the user; the zero Addr if it isn't known
 	Proven     bool             // the account has shown before that the number is its own
 	LastSignIn string           // when the user last signed in; only compared with that of another request
+	Account    Account          // what the caller knows of the user's codes
 	Stored     string           // which messages the caller's record of the user knew of when it made the request; only compared
-	AskedAt    time.Time        // when the caller made the request, by its own clock; zero if that is not known
+	AskedAt    ledger.Time      // when the caller made the request, by its own clock; zero if that is not known
 	ReceivedAt time.Time        // the budget counts from here
 	Spent      time.Duration    // how long the caller had waited when the request was received; 0 if that is not known
 }
@@ -38,6 +39,17 @@ func (r Request) flow() ledger.Flow {
 // subject is what the policy judges of a request.
 func (r Request) subject(number phone.Number) policy.Subject {
 	return policy.Subject{Number: number, User: r.User, IP: r.IP, Proven: r.Proven}
+}
+
+// Account is what the caller knows of a user's codes.
+type Account = ledger.Account
+
+// At returns a time of a caller as the ledger notes it; zero for the zero Time.
+func At(t time.Time) ledger.Time {
+	if t.IsZero() {
+		return 0
+	}
+	return ledger.At(t)
 }
 
 // Kind is what a code is for.

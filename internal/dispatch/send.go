@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
@@ -50,14 +49,6 @@ func (d *Dispatcher) text(r Request) message.Text {
 	return message.Written(r.Text)
 }
 
-// askedAt is a time as the ledger notes it; zero if it is not known.
-func askedAt(t time.Time) ledger.Time {
-	if t.IsZero() {
-		return 0
-	}
-	return ledger.At(t)
-}
-
 // begin asks the ledger whether the message is to be sent.
 func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	if ctx.Err() != nil {
@@ -73,8 +64,9 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Proven:     j.Proven,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
+		Account:    j.Account,
 		ReceivedAt: ledger.At(j.ReceivedAt),
-		AskedAt:    askedAt(j.AskedAt),
+		AskedAt:    j.AskedAt,
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,

@@ -142,6 +142,20 @@ func (p Payload) AskedAt() time.Time {
 	return at
 }
 
+// Times are when something happened to a user's codes, by Auth's clock; the zero Time is never, or a time that can't be read.
+type Times struct {
+	Confirmed, OTPSent, PhoneChangeSent, ReauthenticationSent time.Time
+}
+
+// Times returns what the call says of the user's codes before this one.
+func (u User) Times() Times {
+	at := func(text string) time.Time {
+		t, _ := time.Parse(time.RFC3339Nano, text)
+		return t
+	}
+	return Times{at(u.Confirmed), at(u.ConfirmationSent), at(u.PhoneChangeSent), at(u.ReauthenticationSent)}
+}
+
 // Stored identifies the set of codes that Auth had stored for the user when it made the call. It changes when Auth stores another code,
 // and is empty if there are none.
 func (u User) Stored() string {

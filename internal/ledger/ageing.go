@@ -84,6 +84,9 @@ func (m *Memory) forget(r *record) {
 	if m.newest[r.flow] == r {
 		delete(m.newest, r.flow)
 	}
+	if m.numberChanges[r.user] == r {
+		delete(m.numberChanges, r.user)
+	}
 	m.changed(r)
 }
 
@@ -98,6 +101,7 @@ func (m *Memory) Sweep(context.Context) (more bool, news News, err error) {
 		r.wipe(&news)
 	}
 	news.Reports = append(news.Reports, m.early.old(now)...)
+	news.Judged, m.judged = m.judged, nil
 	m.resume(&news)
 	return more || len(m.early.byAge) > 0 || len(m.interrupted) > 0, news, nil
 }

@@ -164,3 +164,37 @@ func TestDoubles(t *testing.T) {
 		}
 	}
 }
+
+// While the store is away, what this replica knows is shown, and marked.
+func TestMessagesWithoutTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		first, other := store.replica(), store.replica()
+		for id, l := range map[string]*ledger.Shared{"1": first, "2": other} {
+			begun, err := l.Begin(t.Context(), call(id, id))
+			require.NoError(t, err)
+			require.True(t, begun.Go)
+		}
+		ids := func() (ids []string, err error) {
+			page, err := first.Messages(t.Context(), ledger.Query{})
+			for _, m := range page {
+				ids = append(ids, m.ID)
+			}
+			return ids, err
+		}
+		all, err := ids()
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{"1", "2"}, all)
+
+		for _, f := range []fault{{fails: true}, {panic: true}, {hangs: true}} {
+			store.set("", f)
+			known, err := ids()
+			require.ErrorIs(t, err, ledger.ErrAway)
+			require.Equal(t, []string{"1"}, known)
+		}
+		store.heal()
+		all, err = ids()
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+	})
+}

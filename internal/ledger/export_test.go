@@ -40,6 +40,14 @@ func (s *MemoryStore) Receipt(ctx context.Context, instance, id string, r provid
 
 func (s *MemoryStore) Sweep(ctx context.Context) (bool, News, error) { return s.memory.Sweep(ctx) }
 
+func (s *MemoryStore) Refuse(ctx context.Context, c Call, result Result, rule string) error {
+	return s.memory.Refuse(ctx, c, result, rule)
+}
+
+func (s *MemoryStore) Messages(ctx context.Context, q Query) ([]Message, error) {
+	return s.memory.Messages(ctx, q)
+}
+
 func (s *MemoryStore) Message(_ context.Context, id string) (Message, bool, error) {
 	m, found := s.memory.Export(id)
 	return m, found, nil

@@ -109,6 +109,13 @@ func (f *faultyStore) Begin(ctx context.Context, c ledger.Call, waitedFor string
 	return a.begun, a.behind, a.err
 }
 
+func (f *faultyStore) Messages(ctx context.Context, q ledger.Query) (page []ledger.Message, err error) {
+	if err := f.ask(ctx, "Messages", func() { page, err = f.Store.Messages(context.Background(), q) }); err != nil {
+		return nil, err
+	}
+	return page, err
+}
+
 func (f *faultyStore) Attempt(ctx context.Context, id string, a ledger.Attempt) error {
 	return f.ask(ctx, "Attempt", func() { _ = f.Store.Attempt(context.Background(), id, a) })
 }

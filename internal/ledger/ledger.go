@@ -44,6 +44,14 @@ type Ledger interface {
 	// for the message; it may be empty.
 	Receipt(ctx context.Context, instance, id string, r providers.Receipt) (News, error)
 
+	// Refuse notes a call that is refused before Begin is asked, by a rule or since its number can't be read; then the rule is empty. A call
+	// that was answered before stays as it is.
+	Refuse(ctx context.Context, c Call, result Result, rule string) error
+
+	// Messages returns messages that a query asks for, the newest first. Their contents, and the instances' names for them, are left out.
+	// If the error is [ErrAway], they are those that this process knows of.
+	Messages(ctx context.Context, q Query) ([]Message, error)
+
 	// Sweep forgets what is over: contents whose code has expired, receipts that nobody asked for, records that are old. It has
 	// to be called about once a second, as long as it returns true.
 	Sweep(ctx context.Context) (more bool, news News, err error)
@@ -65,6 +73,7 @@ type Call struct {
 	Proven     bool   // the account has shown before that the number is its own
 	LastSignIn string // when the user last signed in, as the caller writes it; it is only compared
 	Stored     string // which messages the caller knew of when it made the call; it is only compared
+	Account    Account
 	ReceivedAt Time
 	AskedAt    Time            // when the caller made the call, by its own clock; zero if that is not known
 	Deadline   time.Time       // for waiting
@@ -132,6 +141,9 @@ type News struct {
 	Reports []Report
 	Resend  *Resend  // a message that is to be sent again, by the one who is told
 	Void    []string // IDs of messages whose resending must stop
+	// Judged are messages of which it is known now what became of their codes, as [Memory.Messages] returns them. The same message may come
+	// again: a code that was taken to be unused may be used later. They come with the answer of Sweep.
+	Judged []Message
 }
 
 // Report is a receipt, and the message it is about.

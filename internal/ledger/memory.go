@@ -57,6 +57,9 @@ type Memory struct {
 	changing  map[*record]*change
 	forgotten uint64
 
+	numberChanges map[uint64]*record // by user: the newest message for a change of the number
+	judged        []Message          // for the next sweep
+
 	interrupted []string // IDs of messages that were being sent again when the process before this one ended
 }
 
@@ -73,19 +76,20 @@ type record struct {
 // NewMemory returns an empty Memory. The counter counts for the rate limits, clock tells the time.
 func NewMemory(s Settings, counter policy.Counter, clock func() time.Time) *Memory {
 	return &Memory{
-		settings: s,
-		counter:  counter,
-		clock:    clock,
-		seed:     maphash.MakeSeed(),
-		keep:     s.Keep(),
-		messages: newMessages(),
-		seen:     newSeen(maxSeen),
-		sending:  map[uint64]*record{},
-		newest:   map[uint64]*record{},
-		names:    map[uint64]*record{},
-		early:    earlyReceipts{byName: map[Name]*early{}},
-		changing: map[*record]*change{},
-		waiting:  make(chan struct{}, s.MaxWaiting),
+		settings:      s,
+		counter:       counter,
+		clock:         clock,
+		seed:          maphash.MakeSeed(),
+		keep:          s.Keep(),
+		messages:      newMessages(),
+		seen:          newSeen(maxSeen),
+		sending:       map[uint64]*record{},
+		newest:        map[uint64]*record{},
+		names:         map[uint64]*record{},
+		early:         earlyReceipts{byName: map[Name]*early{}},
+		numberChanges: map[uint64]*record{},
+		changing:      map[*record]*change{},
+		waiting:       make(chan struct{}, s.MaxWaiting),
 	}
 }
 
@@ -226,6 +230,7 @@ func (m *Memory) find(c Call) (*record, error) {
 	}
 	r = &record{Message: NewMessage(c)}
 	m.mark(r, c.Flow, c.LastSignIn, c.Stored)
+	m.judge(r, c)
 	if m.settings.LateFallback {
 		contents := c.Message
 		r.Contents = &contents

@@ -87,6 +87,7 @@ func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 func (n *News) add(more News) {
 	n.Reports = append(n.Reports, more.Reports...)
 	n.Void = append(n.Void, more.Void...)
+	n.Judged = append(n.Judged, more.Judged...)
 	if more.Resend != nil {
 		n.Resend = more.Resend
 	}
@@ -108,8 +109,10 @@ func (m *Memory) replaceNewest(r *record, news *News) {
 		m.newest[r.flow] = r
 	case r.ReceivedAt < newest.ReceivedAt: // a late repeat
 		r.wipe(news)
+		m.replaced(r)
 	default:
 		newest.wipe(news)
+		m.replaced(newest)
 		m.newest[r.flow] = r
 	}
 }

@@ -20,13 +20,13 @@ func (m *Memory) Messages(_ context.Context, q Query) ([]Message, error) {
 	var found []*record
 	var enough Time // what was received before it has no place on the page
 	for r := range m.among(q) {
-		if len(found) >= q.limit() && r.ReceivedAt < enough.Add(-outOfOrder) || r.ReceivedAt < q.Since.Add(-outOfOrder) {
+		if len(found) >= q.PageSize() && r.ReceivedAt < enough.Add(-outOfOrder) || r.ReceivedAt < q.Since.Add(-outOfOrder) {
 			break
 		}
 		if !asked.matches(r, now) {
 			continue
 		}
-		if found = append(found, r); len(found) == q.limit() {
+		if found = append(found, r); len(found) == q.PageSize() {
 			enough = r.ReceivedAt
 		}
 	}
@@ -37,8 +37,8 @@ func (m *Memory) Messages(_ context.Context, q Query) ([]Message, error) {
 		return -1
 	})
 	var page []Message
-	for _, r := range found[:min(len(found), q.limit())] {
-		page = append(page, r.shown())
+	for _, r := range found[:min(len(found), q.PageSize())] {
+		page = append(page, r.Shown())
 	}
 	return page, nil
 }
@@ -90,8 +90,8 @@ func (q asked) matches(r *record, now Time) bool {
 		(q.State == "" || r.State(now) == q.State)
 }
 
-// shown returns the record without what nobody may see: its contents, and the names of instances, of which some contain the number.
-func (m *Message) shown() Message {
+// Shown returns the record without what nobody may see: its contents, and the names of instances, of which some contain the number.
+func (m *Message) Shown() Message {
 	shown := m.copy()
 	shown.Contents = nil
 	for i := range shown.Attempts {

@@ -14,7 +14,7 @@ const maxKept = 1 << 10
 
 // keep keeps news for the next answer.
 func (s *Shared) keep(news News) {
-	if len(news.Reports)+len(news.Void) == 0 && news.Resend == nil {
+	if len(news.Reports)+len(news.Void)+len(news.Judged) == 0 && news.Resend == nil {
 		return
 	}
 	s.mu.Lock()
@@ -35,6 +35,7 @@ func (s *Shared) heard(news *News) {
 	for _, k := range s.news {
 		news.Reports = append(news.Reports, k.Reports...)
 		news.void(k.Void)
+		news.Judged = append(news.Judged, k.Judged...)
 		if k.Resend == nil || now.Sub(k.at) >= leastLife {
 			continue
 		}

@@ -34,8 +34,8 @@ func (p Place) before(q Place) bool {
 	return p.ReceivedAt < q.ReceivedAt || p.ReceivedAt == q.ReceivedAt && p.ID < q.ID
 }
 
-// limit returns how many messages the page has at most.
-func (q Query) limit() int {
+// PageSize returns how many messages the page has at most.
+func (q Query) PageSize() int {
 	if q.Limit <= 0 || q.Limit > MaxPage {
 		return MaxPage
 	}

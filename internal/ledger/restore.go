@@ -49,6 +49,9 @@ func (m *Memory) Restore(restored Restored) {
 		}
 		m.newest[r.flow] = r
 	}
+	if r.Kind == PhoneChange {
+		m.numberChanges[r.user] = r
+	}
 	m.trim(m.now())
 }
 

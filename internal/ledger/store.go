@@ -23,6 +23,8 @@ type Store interface {
 	Late(ctx context.Context, id string, a Attempt) (accepted bool, news News, err error)
 	Receipt(ctx context.Context, instance, id string, r providers.Receipt) (News, error)
 	Sweep(ctx context.Context) (more bool, news News, err error)
+	Refuse(ctx context.Context, c Call, result Result, rule string) error
+	Messages(ctx context.Context, q Query) ([]Message, error)
 
 	// Message returns the record of a message.
 	Message(ctx context.Context, id string) (m Message, found bool, err error)

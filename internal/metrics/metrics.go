@@ -36,6 +36,8 @@ type Metrics struct {
 	receiptsUnknown *prometheus.CounterVec
 	deliverySeconds *prometheus.HistogramVec
 	lateFallbacks   *prometheus.CounterVec
+	codes           *prometheus.CounterVec
+	useSeconds      *prometheus.HistogramVec
 	panics          prometheus.Counter
 }
 
@@ -77,6 +79,8 @@ func New(version string) *Metrics {
 	m.receiptsUnknown = counters("receipts_unknown_total", "Delivery receipts for messages that are unknown, or no longer known.", instanceLabel)
 	m.deliverySeconds = histograms("delivery_seconds", "Time from receiving a call of the hook to the receipt that says that its message was delivered.", deliverySeconds, instanceLabel)
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
+	m.codes = counters("codes_total", "Messages of which it is known what became of their code: used, unused, replaced, unknown. A code that is used after it was taken to be unused is counted as both.", instanceLabel, "channel", "country", "kind", "use")
+	m.useSeconds = histograms("use_seconds", "Time from the request for a code to its use.", deliverySeconds, instanceLabel, "channel")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
@@ -131,6 +135,15 @@ func (m *Metrics) Refusal(rule string, observed bool) {
 // Receipt counts a state of a message, as a receipt reports it.
 func (m *Metrics) Receipt(instance, country, state string) {
 	m.receipts.WithLabelValues(instance, country, state).Inc()
+}
+
+// Code counts a message of which it is known what became of its code. after is how long the code took to be used; 0 if it wasn't, or if
+// that isn't known.
+func (m *Metrics) Code(instance, channel, country, kind, use string, after time.Duration) {
+	m.codes.WithLabelValues(instance, channel, country, kind, use).Inc()
+	if after > 0 {
+		m.useSeconds.WithLabelValues(instance, channel).Observe(after.Seconds())
+	}
 }
 
 // Delivered counts a delivered message. after is the time since its call was received.

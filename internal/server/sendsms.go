@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/smshook/smshook/internal/dispatch"
@@ -70,9 +71,21 @@ func request(p hook.Payload, id string, header http.Header, receivedAt time.Time
 		Proven:     p.Proven(),
 		LastSignIn: p.User.LastSignIn,
 		Stored:     p.User.Stored(),
-		AskedAt:    p.AskedAt(),
+		Account:    account(p.User),
+		AskedAt:    dispatch.At(p.AskedAt()),
 		ReceivedAt: receivedAt,
 		Spent:      p.Spent(header, receivedAt),
+	}
+}
+
+func account(u hook.User) dispatch.Account {
+	times := u.Times()
+	return dispatch.Account{
+		Number:                 strings.TrimPrefix(u.Phone.Reveal(), "+"),
+		ConfirmedAt:            dispatch.At(times.Confirmed),
+		OTPSentAt:              dispatch.At(times.OTPSent),
+		PhoneChangeSentAt:      dispatch.At(times.PhoneChangeSent),
+		ReauthenticationSentAt: dispatch.At(times.ReauthenticationSent),
 	}
 }
 

@@ -138,7 +138,8 @@ func TestRequest(t *testing.T) {
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,
 		Kind: ledger.MFA, LastSignIn: "2026-11-21T00:05:00Z", Stored: "2026-11-21T00:04:50Z  ",
-		AskedAt: time.Date(2026, 11, 21, 0, 5, 7, 0, time.UTC), ReceivedAt: receivedAt, Spent: 2020 * time.Millisecond,
+		Account: ledger.Account{Number: "15555550101", OTPSentAt: ledger.At(time.Date(2026, 11, 21, 0, 4, 50, 0, time.UTC))},
+		AskedAt: ledger.At(time.Date(2026, 11, 21, 0, 5, 7, 0, time.UTC)), ReceivedAt: receivedAt, Spent: 2020 * time.Millisecond,
 	}, got)
 }
 

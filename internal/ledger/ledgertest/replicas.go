@@ -83,12 +83,21 @@ func (r *Replicas) Receipt(ctx context.Context, instance, id string, receipt pro
 	return news, err
 }
 
+func (r *Replicas) Refuse(ctx context.Context, c ledger.Call, result ledger.Result, rule string) error {
+	return r.any().Refuse(ctx, c, result, rule)
+}
+
+func (r *Replicas) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
+	return r.any().Messages(ctx, q)
+}
+
 // Sweep goes to all of them.
 func (r *Replicas) Sweep(ctx context.Context) (more bool, news ledger.News, err error) {
 	for _, l := range r.ledgers {
 		m, n, e := l.Sweep(ctx)
 		more, err = more || m, errors.Join(err, e)
 		news.Reports = append(news.Reports, n.Reports...)
+		news.Judged = append(news.Judged, n.Judged...)
 		for _, id := range n.Void {
 			if !slices.Contains(news.Void, id) {
 				news.Void = append(news.Void, id)

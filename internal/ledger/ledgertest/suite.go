@@ -23,6 +23,9 @@ type Clock struct {
 	now time.Time
 }
 
+// NewClock returns a clock that stands at a time.
+func NewClock(at time.Time) *Clock { return &Clock{now: at} }
+
 // Now returns the time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
@@ -86,6 +89,11 @@ func Run(t *testing.T, open Open) {
 		{"a delivered message stops its resending", deliveredStops},
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
+		{"the record says what became of a message", history},
+		{"a message is found by all that is asked for", found},
+		{"messages come in pages, the newest first", pages},
+		{"a refused call is on record, with the rule", refusedOnRecord},
+		{"the next call of a user says what became of their code", judgedByNextCall},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			clock := &Clock{now: time.Now().UTC().Truncate(time.Microsecond)} // as exact as a database keeps it

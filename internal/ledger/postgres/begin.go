@@ -24,17 +24,25 @@ type call struct {
 	Known      int64    `json:"known"`
 	Number     string   `json:"number"` // masked
 	Country    string   `json:"country"`
+	UserID     string   `json:"user_id,omitempty"` // Auth's
+	Range      string   `json:"range"`
+	AskedAt    int64    `json:"asked_at"`
+	Proven     bool     `json:"proven"`
+	Kind       string   `json:"kind"`
+	Segments   uint8    `json:"segments"`
 	Charges    []charge `json:"charges"`
 	Sealed     []byte   `json:"sealed,omitempty"`
 }
 
 type charge struct {
-	Key      int64 `json:"key"`
-	Interval int64 `json:"interval"` // how long one message uses up, in microseconds
-	Most     int64 `json:"most"`
+	Rule     string `json:"rule"`
+	Key      int64  `json:"key"`
+	Interval int64  `json:"interval"` // how long one message uses up, in microseconds
+	Most     int64  `json:"most"`
 }
 
 func (s *Store) call(h hasher, c ledger.Call) call {
+	m := ledger.NewMessage(c)
 	q := call{
 		ID:         c.Message.ID,
 		Me:         s.me,
@@ -50,11 +58,17 @@ func (s *Store) call(h hasher, c ledger.Call) call {
 		Known:      h.hash("known", c.LastSignIn, c.Stored),
 		Number:     c.Number,
 		Country:    c.Country,
+		UserID:     userID(c.Flow.User),
+		Range:      m.Range,
+		AskedAt:    int64(c.AskedAt),
+		Proven:     c.Proven,
+		Kind:       c.Kind.String(),
+		Segments:   m.Segments,
 		Charges:    []charge{},
 		Sealed:     s.sealed(c.Message),
 	}
 	for _, each := range c.Charges {
-		q.Charges = append(q.Charges, charge{h.charge(each), (each.Limit.Per / time.Duration(each.Limit.Most)).Microseconds(), int64(each.Limit.Most)})
+		q.Charges = append(q.Charges, charge{each.Rule.String(), h.charge(each), (each.Limit.Per / time.Duration(each.Limit.Most)).Microseconds(), int64(each.Limit.Most)})
 	}
 	return q
 }
@@ -106,6 +120,9 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 		return begun, "", err
 	}
 	begun = ledger.Begun{Over: -1}
+	if waitedFor == "" {
+		s.accounts.add(h, c)
+	}
 	switch a.Answer {
 	case "replayed":
 		return begun, "", ledger.ErrReplayed
@@ -138,18 +155,9 @@ func (s *Store) goes(c ledger.Call, a beginAnswer) (begun ledger.Begun, err erro
 		FirstAt: ledger.Time(a.FirstAt),
 		Lost:    a.Lost,
 	}
-	m := ledger.Message{
-		ID:         c.Message.ID,
-		Number:     c.Number,
-		Country:    c.Country,
-		ReceivedAt: ledger.Time(a.ReceivedAt),
-		Life:       c.Life,
-		Sending:    true,
-		Charged:    true,
-		MFA:        c.Flow.MFA,
-		Lost:       a.Lost,
-		Attempts:   readAttempts(a.Attempts, &err),
-	}
+	m := ledger.NewMessage(c)
+	m.ReceivedAt, m.Sending, m.Charged, m.Lost = ledger.Time(a.ReceivedAt), true, true, a.Lost
+	m.Attempts = readAttempts(a.Attempts, &err)
 	begun.Tried = m.CopyAttempts()
 	if a.Dead {
 		begun.Tried = m.TakeOver()

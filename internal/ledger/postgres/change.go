@@ -33,7 +33,11 @@ type save struct {
 	Sending   bool      `json:"sending"`
 	Left      bool      `json:"left"`
 	Resending bool      `json:"resending"`
-	Delivered bool      `json:"delivered"`
+	State     string    `json:"state"`
+	Kind      string    `json:"kind"`
+	Use       string    `json:"use"`
+	UsedAt    int64     `json:"used_at"`
+	Delivered int64     `json:"delivered_at"`
 	Result    string    `json:"result"`
 	Instance  string    `json:"instance"`
 	Attempts  []attempt `json:"attempts"`
@@ -88,7 +92,11 @@ func (s *Store) store(ctx context.Context, m ledger.Message, version int, now le
 			Sending:   m.Sending,
 			Left:      m.Left,
 			Resending: m.Resending,
-			Delivered: m.Delivered(),
+			State:     string(m.State(0)),
+			Kind:      m.Kind.String(),
+			Use:       m.Use.String(),
+			UsedAt:    int64(m.UsedAt),
+			Delivered: int64(m.DeliveredAt()),
 			Result:    m.Result.String(),
 			Instance:  m.Instance,
 			Attempts:  writeAttempts(m.Attempts),

@@ -50,7 +50,7 @@ func number(text string) int64 {
 func (h hasher) hideNames(a ledger.Attempt) ledger.Attempt {
 	parts := make([]ledger.Part, 0, len(a.Parts))
 	for _, p := range a.Parts {
-		parts = append(parts, ledger.Part{ID: text(h.name(a.Instance, p.ID)), State: p.State})
+		parts = append(parts, ledger.Part{ID: text(h.name(a.Instance, p.ID)), State: p.State, At: p.At})
 	}
 	a.Parts = parts
 	return a

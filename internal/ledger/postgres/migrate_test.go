@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -88,7 +89,7 @@ func TestMigrationErrorsSayWhatToDo(t *testing.T) {
 		d := pgtest.New(t, migrated)
 		d.Exec(t, "insert into smshook.version values (99)")
 		before, err := postgres.Migrate(t.Context(), d.Administrator())
-		require.EqualError(t, err, "the schema smshook has version 99, and this program makes version 1: use the newer smshook")
+		require.EqualError(t, err, fmt.Sprintf("the schema smshook has version 99, and this program makes version %d: use the newer smshook", postgres.Version))
 		require.Equal(t, 99, before)
 	})
 }
@@ -141,24 +142,31 @@ func TestRights(t *testing.T) {
 	require.NoError(t, err)
 	wrong, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Empty(t, wrong, "functions with another owner, with a search path, or that all may call")
+	require.Equal(t, []string{"settle"}, wrong, "functions with another owner, without a search path, or that all may call")
+	var owner string
+	require.NoError(t, admin.QueryRow(t.Context(), "select proowner::regrole::text from pg_proc where oid = 'smshook.settle(jsonb)'::regprocedure").Scan(&owner))
+	require.Equal(t, "postgres", owner, "settle reads Auth's tables")
+	_, err = admin.Exec(t.Context(), "set role anon")
+	require.NoError(t, err)
+	denied(admin, "select smshook.settle('{}')")
 }
 
 func TestStoreErrorsSayWhatToDo(t *testing.T) {
 	d := pgtest.New(t, migrated)
 	empty := pgtest.New(t, pgtest.Empty)
 	old := pgtest.New(t, migrated)
-	old.Exec(t, "update smshook.version set version = 0")
+	old.Exec(t, "delete from smshook.version where version = (select max(version) from smshook.version)")
 	newer := pgtest.New(t, migrated)
-	newer.Exec(t, "update smshook.version set version = 3")
+	newer.Exec(t, fmt.Sprint("insert into smshook.version values (", postgres.Version+2, ")"))
+	version := func(text string, numbers ...any) string { return fmt.Sprintf(text, numbers...) }
 	denied := pgtest.New(t, migrated)
 	denied.Exec(t, "revoke usage on schema smshook from smshook")
 	for name, tt := range map[string]struct{ address, want string }{
 		"wrong password":   {d.URL("smshook", "wrong"), "correct them in the address"},
 		"no such database": {strings.Replace(d.URL("smshook", password), d.Name, "nothing", 1), "on Supabase it is postgres"},
 		"no schema":        {empty.URL("smshook", password), "run `smshook migrate`"},
-		"older schema":     {old.URL("smshook", password), "the schema smshook has version 0, and this program needs version 1: run `smshook migrate`"},
-		"newer schema":     {newer.URL("smshook", password), "the schema smshook has version 3, and this program works with 1 and 2: use a newer smshook"},
+		"older schema":     {old.URL("smshook", password), version("the schema smshook has version %d, and this program needs version %d: run `smshook migrate`", postgres.Version-1, postgres.Version)},
+		"newer schema":     {newer.URL("smshook", password), version("the schema smshook has version %d, and this program works with %d and %d: use a newer smshook", postgres.Version+2, postgres.Version, postgres.Version+1)},
 		"missing grant":    {denied.URL("smshook", password), "let SMSHOOK_STORE name the role smshook, or run `smshook migrate`"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +181,7 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 		})
 	}
 	next := pgtest.New(t, migrated)
-	next.Exec(t, "update smshook.version set version = 2")
+	next.Exec(t, fmt.Sprint("insert into smshook.version values (", postgres.Version+1, ")"))
 	begun, _ := begin(t, open(t, next, settings(time.Now)), call("1", "user"), "")
 	require.Equal(t, sendIt, begun, "the next version works too")
 }

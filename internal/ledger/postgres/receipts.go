@@ -158,5 +158,6 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		}
 		news.Reports = append(news.Reports, ledger.Report{Instance: waited.Instance, Receipt: r})
 	}
-	return a.More, news, nil
+	news.Judged, err = s.judgeAll(ctx)
+	return a.More, news, err
 }

@@ -15,7 +15,9 @@ type record struct {
 	Version    int       `json:"version"`
 	Number     string    `json:"number"`
 	Country    string    `json:"country"`
+	Range      string    `json:"range"`
 	ReceivedAt int64     `json:"received_at"`
+	AskedAt    int64     `json:"asked_at"`
 	AnsweredAt int64     `json:"answered_at"`
 	Life       int64     `json:"life"`
 	MFA        bool      `json:"mfa"`
@@ -23,6 +25,12 @@ type record struct {
 	Charged    bool      `json:"charged"`
 	Left       bool      `json:"left"`
 	Resending  bool      `json:"resending"`
+	Proven     bool      `json:"proven"`
+	Kind       string    `json:"kind"`
+	Use        string    `json:"use"`
+	UsedAt     int64     `json:"used_at"`
+	Segments   uint8     `json:"segments"`
+	Rule       string    `json:"rule"`
 	Result     string    `json:"result"`
 	Instance   string    `json:"instance"`
 	Lost       string    `json:"lost"`
@@ -32,15 +40,19 @@ type record struct {
 
 type attempt struct {
 	Instance string `json:"instance"`
-	BegunAt  int64  `json:"begun_at"` // by the clock of the replica
+	Channel  string `json:"channel"`
+	BegunAt  int64  `json:"begun_at"` // by the clock of the replica, as is EndedAt
+	EndedAt  int64  `json:"ended_at,omitempty"`
 	State    string `json:"state"`
 	Kind     string `json:"kind"`
+	Code     string `json:"code,omitempty"`
 	Parts    []part `json:"parts,omitempty"`
 }
 
 type part struct {
 	ID    string `json:"id"` // hashed
 	State string `json:"state"`
+	At    int64  `json:"at,omitempty"`
 }
 
 var (
@@ -48,6 +60,8 @@ var (
 	results       = names[ledger.Result](ledger.TooMany)
 	kinds         = names[providers.Kind](providers.Recipient)
 	states        = names[providers.State](providers.StateRead)
+	messageKinds  = names[ledger.Kind](ledger.Other)
+	uses          = names[ledger.Use](ledger.UseUnknown)
 )
 
 // names returns the names of an enumeration up to its last value.
@@ -77,7 +91,9 @@ func (s *Store) message(r record) (m ledger.Message, err error) {
 		ID:         r.ID,
 		Number:     r.Number,
 		Country:    r.Country,
+		Range:      r.Range,
 		ReceivedAt: ledger.Time(r.ReceivedAt),
+		AskedAt:    ledger.Time(r.AskedAt),
 		AnsweredAt: ledger.Time(r.AnsweredAt),
 		Life:       time.Duration(r.Life) * time.Microsecond,
 		Sending:    r.Sending,
@@ -85,6 +101,12 @@ func (s *Store) message(r record) (m ledger.Message, err error) {
 		Left:       r.Left,
 		Resending:  r.Resending,
 		MFA:        r.MFA,
+		Proven:     r.Proven,
+		Kind:       value[ledger.Kind](messageKinds, r.Kind, &err),
+		Use:        value[ledger.Use](uses, r.Use, &err),
+		UsedAt:     ledger.Time(r.UsedAt),
+		Segments:   r.Segments,
+		Rule:       r.Rule,
 		Result:     value[ledger.Result](results, r.Result, &err),
 		Instance:   r.Instance,
 		Lost:       r.Lost,
@@ -102,12 +124,15 @@ func readAttempts(rows []attempt, err *error) (attempts []ledger.Attempt) {
 	for _, a := range rows {
 		read := ledger.Attempt{
 			Instance: a.Instance,
+			Channel:  a.Channel,
 			BegunAt:  ledger.Time(a.BegunAt),
+			EndedAt:  ledger.Time(a.EndedAt),
 			State:    value[ledger.AttemptState](attemptStates, a.State, err),
 			Kind:     value[providers.Kind](kinds, a.Kind, err),
+			Code:     a.Code,
 		}
 		for _, p := range a.Parts {
-			read.Parts = append(read.Parts, ledger.Part{ID: p.ID, State: value[providers.State](states, p.State, err)})
+			read.Parts = append(read.Parts, ledger.Part{ID: p.ID, State: value[providers.State](states, p.State, err), At: ledger.Time(p.At)})
 		}
 		attempts = append(attempts, read)
 	}
@@ -117,9 +142,12 @@ func readAttempts(rows []attempt, err *error) (attempts []ledger.Attempt) {
 func writeAttempts(attempts []ledger.Attempt) []attempt {
 	rows := make([]attempt, 0, len(attempts))
 	for _, a := range attempts {
-		row := attempt{Instance: a.Instance, BegunAt: int64(a.BegunAt), State: attemptStates[a.State], Kind: a.Kind.String()}
+		row := attempt{
+			Instance: a.Instance, Channel: a.Channel, BegunAt: int64(a.BegunAt), EndedAt: int64(a.EndedAt),
+			State: attemptStates[a.State], Kind: a.Kind.String(), Code: a.Code,
+		}
 		for _, p := range a.Parts {
-			row.Parts = append(row.Parts, part{p.ID, p.State.String()})
+			row.Parts = append(row.Parts, part{p.ID, p.State.String(), int64(p.At)})
 		}
 		rows = append(rows, row)
 	}

@@ -44,6 +44,9 @@ type Settings struct {
 	NoCache     bool             // statements are not prepared: for a pooler that can't. A pooler is also detected
 	Clock       func() time.Time // the replica's clock; it may differ from the database's
 	Sealer      Sealer
+	// Settling is called when it becomes known, or changes, whether the database can judge from Auth's tables if codes were used. off says
+	// why it can't; then the next call of a user tells. It must not block, and may be nil.
+	Settling func(off string)
 }
 
 // Sealer encrypts the contents of messages, and decrypts those of the message with an ID.
@@ -61,12 +64,15 @@ type Store struct {
 	noCache  bool
 	hints    hints
 	refusal  refusal
+	accounts accounts
+	sweeps   atomic.Uint64
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
-	mu    sync.Mutex
-	ready bool
-	hash  hasher
+	mu       sync.Mutex
+	ready    bool
+	hash     hasher
+	settling *string // why the database can't judge; nil before that is known
 }
 
 var _ ledger.Store = (*Store)(nil)

@@ -133,6 +133,16 @@ func (c clocked) Sweep(ctx context.Context) (bool, ledger.News, error) {
 	return c.Store.Sweep(ctx)
 }
 
+func (c clocked) Refuse(ctx context.Context, call ledger.Call, result ledger.Result, rule string) error {
+	c.set()
+	return c.Store.Refuse(ctx, call, result, rule)
+}
+
+func (c clocked) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
+	c.set()
+	return c.Store.Messages(ctx, q)
+}
+
 func (c clocked) Write(ctx context.Context, w ledger.Written) (ledger.News, error) {
 	c.set()
 	return c.Store.Write(ctx, w)

@@ -12,7 +12,8 @@ type writeQuestion struct {
 	Instance  string    `json:"instance"`
 	Left      bool      `json:"left"`
 	Resending bool      `json:"resending"`
-	Delivered bool      `json:"delivered"`
+	State     string    `json:"state"`
+	Delivered int64     `json:"delivered_at"`
 	Answered  bool      `json:"answered"`
 	Attempts  []attempt `json:"attempts"`
 	Names     []int64   `json:"names"`
@@ -32,14 +33,8 @@ func (s *Store) Write(ctx context.Context, w ledger.Written) (news ledger.News, 
 	}
 	now := s.now()
 	contents := w.Call.Message
-	m := ledger.Message{
-		ID:         contents.ID,
-		Number:     w.Call.Number,
-		Country:    w.Call.Country,
-		ReceivedAt: w.Call.ReceivedAt,
-		Life:       w.Call.Life,
-		Contents:   &contents,
-	}
+	m := ledger.NewMessage(w.Call)
+	m.Contents = &contents
 	if !s.settings.LateFallback || contents.Text.Reveal() == "" {
 		m.Contents = nil // it is never sent again
 	}
@@ -55,7 +50,8 @@ func (s *Store) Write(ctx context.Context, w ledger.Written) (news ledger.News, 
 		Instance:  m.Instance,
 		Left:      m.Left,
 		Resending: m.Resending,
-		Delivered: m.Delivered(),
+		State:     string(m.State(0)),
+		Delivered: int64(m.DeliveredAt()),
 		Answered:  t.Answered,
 		Attempts:  writeAttempts(m.Attempts),
 		Names:     []int64{},

@@ -26,6 +26,7 @@ func (h hashing) of(kind, text string) int64 {
 // marks are what calls are compared by, as hashes.
 type marks struct {
 	user, number, lastSignIn, stored int64
+	home                             int64 // the number of the account; not in the file
 	mfa                              bool
 }
 
@@ -36,6 +37,7 @@ func (h hashing) marks(c ledger.Call) marks {
 		lastSignIn: h.of("last sign-in", c.LastSignIn),
 		stored:     h.of("stored", c.Stored),
 		mfa:        c.Flow.MFA,
+		home:       h.of("number", c.Account.Number),
 	}
 }
 
@@ -43,6 +45,9 @@ func (h hashing) marks(c ledger.Call) marks {
 func (h hashing) key(c policy.Charge) uint64 {
 	return uint64(h.of(c.Rule.String(), strconv.FormatUint(c.Key, 10)))
 }
+
+// name is the key of an instance's name for a message.
+func (h hashing) name(n ledger.Name) int64 { return h.of("name "+n.Instance, n.ID) }
 
 // restored is a message as the memory takes it back, and as it was given it.
 func (m marks) restored(message ledger.Message) ledger.Restored {
@@ -58,7 +63,19 @@ func (m marks) restored(message ledger.Message) ledger.Restored {
 func (m marks) hide(c ledger.Call) ledger.Call {
 	as := m.restored(ledger.Message{})
 	c.Flow, c.LastSignIn, c.Stored = as.Flow, as.LastSignIn, as.Stored
+	c.Account.Number = text(m.home)
 	return c
+}
+
+// hideQuery puts hashes into a query for the memory.
+func (h hashing) hideQuery(q ledger.Query) ledger.Query {
+	if q.User != "" {
+		q.User = text(h.of("user", q.User))
+	}
+	if q.Number != "" {
+		q.Number = text(h.of("number", q.Number))
+	}
+	return q
 }
 
 func text(hash int64) string { return strconv.FormatInt(hash, 36) }

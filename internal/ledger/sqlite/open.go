@@ -37,9 +37,28 @@ create table messages (
 	mfa          integer not null,
 	last_sign_in integer not null,
 	stored       integer not null,
+	expires_at   integer not null,
+	country      text    not null,
+	instance     text    not null,
+	kind         text    not null,
+	rule         text    not null,
+	word         text    not null, -- the State of the record, without regard to the time
 	state        text    not null
 );
-create index messages_received_at on messages (received_at);
+create index messages_received_at on messages (received_at, id);
+create index messages_user        on messages (user, received_at, id);
+create index messages_number      on messages (number, received_at, id);
+create index messages_country     on messages (country, received_at, id);
+create index messages_instance    on messages (instance, received_at, id);
+create index messages_kind        on messages (kind, received_at, id);
+create index messages_rule        on messages (rule, received_at, id) where rule <> '';
+create index messages_word        on messages (word, received_at, id);
+create table names (
+	key     integer not null, -- of an instance's name for a message
+	message integer not null,
+	primary key (key, message)
+) without rowid;
+create index names_message on names (message);
 create table contents (
 	id         text    primary key,
 	expires_at integer not null,

@@ -38,6 +38,7 @@ type item struct {
 type queue struct {
 	mu      sync.Mutex
 	items   []*item
+	newest  *item
 	byPlace map[place]*item
 	some    chan struct{} // has an element if there may be items
 }
@@ -57,7 +58,7 @@ func (q *queue) add(p place, m *marks) *item {
 		}
 		i = &item{place: p, done: make(chan struct{})}
 		q.byPlace[p] = i
-		q.items = append(q.items, i)
+		q.items, q.newest = append(q.items, i), i
 		q.wake()
 	}
 	if m != nil {
@@ -110,6 +111,13 @@ func (q *queue) finish(items []*item, err error) {
 		close(i.done)
 	}
 	q.items = append(again, q.items...)
+}
+
+// last returns the item that was added last; it is written after the others. It is nil if there was none.
+func (q *queue) last() *item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.newest
 }
 
 // empty reports whether nothing waits.

@@ -14,18 +14,23 @@ type rows struct {
 	conn   *sql.Conn
 	sealer *ledger.Sealer
 
-	insert, update, seal, wipe, count *sql.Stmt
+	insert, update, seal, wipe, count, name *sql.Stmt
+
+	hashing hashing
 }
 
-func newRows(ctx context.Context, conn *sql.Conn, sealer *ledger.Sealer) (*rows, error) {
-	r := &rows{conn: conn, sealer: sealer}
+func newRows(ctx context.Context, conn *sql.Conn, h hashing, sealer *ledger.Sealer) (*rows, error) {
+	r := &rows{conn: conn, hashing: h, sealer: sealer}
 	for _, s := range []struct {
 		to  **sql.Stmt
 		sql string
 	}{
-		{&r.insert, `insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, state) values (?, ?, ?, ?, ?, ?, ?, ?)
-			on conflict (id) do update set received_at = excluded.received_at, last_sign_in = excluded.last_sign_in, stored = excluded.stored, state = excluded.state`},
-		{&r.update, `update messages set state = ? where id = ?`},
+		{&r.insert, `insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
+			values (?1, ?2, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?3, ?4, ?5, ?6, ?7)
+			on conflict (id) do update set received_at = ?2, last_sign_in = ?11, stored = ?12, expires_at = ?13,
+				instance = ?3, kind = ?4, rule = ?5, word = ?6, state = ?7`},
+		{&r.update, `update messages set instance = ?3, kind = ?4, rule = ?5, word = ?6, state = ?7 where id = ?1`},
+		{&r.name, `insert or ignore into names select ?2, n from messages where id = ?1`},
 		{&r.seal, `insert into contents (id, expires_at, sealed) values (?, ?, ?)
 			on conflict (id) do update set expires_at = excluded.expires_at, sealed = excluded.sealed`},
 		{&r.wipe, `delete from contents where id = ?`},
@@ -61,13 +66,21 @@ func (r *rows) message(ctx context.Context, m ledger.Message, marks *marks) erro
 	if err != nil {
 		return err
 	}
+	values := []any{m.ID, int64(m.ReceivedAt), m.Instance, m.Kind.String(), m.Rule, string(m.State(0)), text}
 	if marks != nil {
-		_, err = r.insert.ExecContext(ctx, m.ID, int64(m.ReceivedAt), marks.user, marks.number, marks.mfa, marks.lastSignIn, marks.stored, text)
+		_, err = r.insert.ExecContext(ctx, append(values, marks.user, marks.number, marks.mfa, marks.lastSignIn, marks.stored, int64(m.ExpiresAt()), m.Country)...)
 	} else {
-		_, err = r.update.ExecContext(ctx, text, m.ID)
+		_, err = r.update.ExecContext(ctx, values...)
 	}
 	if err != nil {
 		return err
+	}
+	for _, a := range m.Attempts {
+		for _, p := range a.Parts {
+			if _, err := r.name.ExecContext(ctx, m.ID, r.hashing.name(ledger.Name{Instance: a.Instance, ID: p.ID})); err != nil {
+				return err
+			}
+		}
 	}
 	switch {
 	case m.Contents == nil:
@@ -94,7 +107,8 @@ func (r *rows) removeExpired(ctx context.Context, now time.Time, keep time.Durat
 	}{
 		{`delete from contents where id in (select id from contents where expires_at <= ? limit ?)`, int64(at)},
 		{`delete from counters where (rule, key) in (select rule, key from counters where until <= ? limit ?)`, now.UnixNano()},
-		{`delete from messages where n in (select n from messages where received_at <= ? limit ?)`, int64(at.Add(-keep))},
+		{`delete from names where message in (select n from messages where received_at <= ? order by received_at, id limit ?)`, int64(at.Add(-keep))},
+		{`delete from messages where n in (select n from messages where received_at <= ? order by received_at, id limit ?)`, int64(at.Add(-keep))},
 	} {
 		result, err := r.conn.ExecContext(ctx, s.sql, s.before, batch)
 		if err != nil {
@@ -116,8 +130,8 @@ func (r *rows) removeExpired(ctx context.Context, now time.Time, keep time.Durat
 // key are left out: then the message can't be sent again, and all else is known of it.
 func (r *rows) restore(ctx context.Context, since, now ledger.Time, give func(ledger.Restored)) (unopened int, err error) {
 	found, err := r.conn.QueryContext(ctx, `select m.id, received_at, user, number, mfa, last_sign_in, stored, state, sealed
-		from (select * from messages where received_at > ? order by received_at desc, n desc limit ?) m
-		left join contents c on c.id = m.id and expires_at > ? order by received_at, n`, int64(since), ledger.MaxMessages, int64(now))
+		from (select * from messages where received_at > ? order by received_at desc, id desc limit ?) m
+		left join contents c on c.id = m.id and c.expires_at > ? order by received_at, m.id`, int64(since), ledger.MaxMessages, int64(now))
 	if err != nil {
 		return 0, err
 	}
@@ -149,8 +163,8 @@ func (r *rows) restore(ctx context.Context, since, now ledger.Time, give func(le
 // restoreSeen gives the calls since then to a function whose messages are too many to be restored, the oldest first.
 func (r *rows) restoreSeen(ctx context.Context, since ledger.Time, give func(id string, at ledger.Time)) error {
 	found, err := r.conn.QueryContext(ctx, `select id, received_at
-		from (select id, received_at, n from messages where received_at > ? order by received_at desc, n desc limit -1 offset ?)
-		order by received_at, n`, int64(since), ledger.MaxMessages)
+		from (select id, received_at from messages where received_at > ? order by received_at desc, id desc limit -1 offset ?)
+		order by received_at, id`, int64(since), ledger.MaxMessages)
 	if err != nil {
 		return err
 	}

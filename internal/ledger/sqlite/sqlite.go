@@ -34,6 +34,7 @@ type Ledger struct {
 	waitAtMost time.Duration
 	db         *sql.DB
 	rows       *rows
+	reader     *Reader
 
 	missed  atomic.Uint64 // operations that went on without the file
 	behind  atomic.Bool   // an operation has waited without success, and nothing was written since
@@ -59,6 +60,9 @@ func Open(o Options) (*Ledger, error) {
 	if err := l.load(ctx, conn); err != nil {
 		return nil, errors.Join(reason(err), conn.Close(), db.Close())
 	}
+	if l.reader, err = read(o.Path, o.Clock); err != nil {
+		return nil, errors.Join(err, conn.Close(), db.Close())
+	}
 	go l.write(ctx)
 	return l, nil
 }
@@ -68,7 +72,7 @@ func (l *Ledger) load(ctx context.Context, conn *sql.Conn) (err error) {
 	if err := conn.QueryRowContext(ctx, "select key from hashing").Scan((*[]byte)(&l.hashing)); err != nil {
 		return err
 	}
-	if l.rows, err = newRows(ctx, conn, l.options.Sealer); err != nil {
+	if l.rows, err = newRows(ctx, conn, l.hashing, l.options.Sealer); err != nil {
 		return err
 	}
 	now := l.options.Clock()
@@ -113,6 +117,9 @@ func (l *Ledger) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error)
 	marks := l.hashing.marks(c)
 	begun, err := l.memory.Begin(ctx, marks.hide(c))
 	if err != nil {
+		if !errors.Is(err, ledger.ErrReplayed) {
+			l.queue.add(place{id: c.Message.ID}, &marks) // it was a call all the same
+		}
 		return begun, err
 	}
 	if begun.Repeat {
@@ -187,6 +194,9 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 	}
 	for _, report := range news.Reports {
 		add(report.ID)
+	}
+	for _, m := range news.Judged {
+		add(m.ID)
 	}
 	if news.Resend != nil {
 		add(news.Resend.Message.ID)

@@ -171,7 +171,7 @@ func (w *writer) end(ctx context.Context) error {
 		}
 	}
 	w.truncate(ctx)
-	return errors.Join(err, w.rows.conn.Close(), w.db.Close())
+	return errors.Join(err, w.reader.Close(), w.rows.conn.Close(), w.db.Close())
 }
 
 // Close writes what waits and closes the file. No operation may come after it.

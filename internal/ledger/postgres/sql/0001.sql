@@ -27,12 +27,15 @@ create table smshook.message (
   flow        bigint not null,
   mfa         boolean not null,
   user_key    bigint not null,
+  user_id     uuid,                      -- Auth's, if the user has one: whose row it is, and whose codes smshook.settle looks at
   number_key  bigint not null,
   sign_in     bigint not null,           -- marks: they are only compared
   known       bigint not null,
   number      text not null,             -- masked
   country     text not null,
+  range       text not null,
   received_at bigint not null,           -- by the clock of the database
+  asked_at    bigint not null,           -- by the clock of the caller
   life        bigint not null,
   answered_at bigint not null default 0,
   sending     boolean not null default false,
@@ -40,15 +43,27 @@ create table smshook.message (
   charged     boolean not null default false,
   abandoned   boolean not null default false, -- ledger.Message.Left
   resending   boolean not null default false,
-  delivered   boolean not null default false,
+  delivered_at bigint not null default 0,
+  state       text collate "C" not null, -- ledger.Message.State, without regard to the time
+  proven      boolean not null,
+  kind        text collate "C" not null,
+  use         text not null default '',
+  used_at     bigint not null default 0,
+  segments    smallint not null,
+  rule        text collate "C" not null default '',
   result      text not null default 'failed',
-  instance    text not null default '',
+  instance    text collate "C" not null default '',
   lost        text not null default '',
   attempts    jsonb not null default '[]'
 ) with (fillfactor = 60);
-create index message_received_at on smshook.message (received_at);
-create index message_user   on smshook.message (user_key, received_at);
-create index message_number on smshook.message (number_key, received_at);
+create index message_received_at on smshook.message (received_at, id);
+create index message_user     on smshook.message (user_key, received_at, id);
+create index message_number   on smshook.message (number_key, received_at, id);
+create index message_country  on smshook.message (country, received_at, id);
+create index message_instance on smshook.message (instance, received_at, id);
+create index message_kind     on smshook.message (kind, received_at, id);
+create index message_rule     on smshook.message (rule, received_at, id) where rule <> '';
+create index message_state    on smshook.message (state, received_at, id);
 
 -- The sealed contents of messages whose code has not expired.
 create table smshook.content (
@@ -124,10 +139,16 @@ begin
   return not r.locked or not pg_try_advisory_xact_lock_shared(20821, who);
 end $$;
 
+-- A record without its contents.
+create function smshook.shown(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
+  select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
+    'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
+    'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule,
+    'result', m.result, 'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts)
+$$;
+
 create function smshook.record(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
-  select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'received_at', m.received_at, 'answered_at', m.answered_at,
-    'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned, 'resending', m.resending, 'result', m.result,
-    'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts, 'sealed', (select encode(c.sealed, 'base64') from smshook.content c where c.id = m.id))
+  select smshook.shown(m) || jsonb_build_object('sealed', (select encode(c.sealed, 'base64') from smshook.content c where c.id = m.id))
 $$;
 
 -- Makes sure that a message isn't sent again. Returns its ID if it is being sent again now.
@@ -247,8 +268,10 @@ begin
   else
     m.id := p->>'id'; m.version := 0; m.flow := f.key; m.mfa := (p->>'mfa')::boolean; m.user_key := (p->>'user')::bigint; m.number_key := (p->>'number_key')::bigint;
     m.sign_in := (p->>'sign_in')::bigint; m.known := (p->>'known')::bigint; m.number := p->>'number'; m.country := p->>'country';
+    m.user_id := (p->>'user_id')::uuid; m.range := p->>'range'; m.asked_at := (p->>'asked_at')::bigint; m.proven := (p->>'proven')::boolean;
+    m.kind := p->>'kind'; m.segments := (p->>'segments')::smallint; m.rule := ''; m.use := ''; m.used_at := 0; m.delivered_at := 0;
     m.received_at := received; m.life := (p->>'life')::bigint; m.answered_at := 0; m.sending := false; m.charged := false; m.abandoned := false;
-    m.resending := false; m.delivered := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
+    m.resending := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
   end if;
   m.owner := me;
 
@@ -265,7 +288,8 @@ begin
       if other.owner = me or smshook.alive(other.owner, now) then
         behind := other.id;
       else -- nobody sends it any more
-        update smshook.message set sending = false, abandoned = true, version = version + 1 where id = other.id;
+        update smshook.message set sending = false, abandoned = true, version = version + 1,
+          state = case when state = 'sending' then 'failed' else state end where id = other.id;
         f.sending := null;
       end if;
     end if;
@@ -280,13 +304,14 @@ begin
     else
       m.charged := true;
     end if;
+    if charged.over >= 0 then m.rule := p->'charges'->charged.over->>'rule'; end if;
     answer := jsonb_build_object('over', charged.over, 'after', charged.after);
   end if;
   if behind is null and m.result = 'failed' then
     answer := answer || jsonb_build_object('first_at', m.received_at - shift, 'dead', dead, 'attempts', m.attempts);
     m.sending := true; m.abandoned := false; m.lost := '';
     if not m.mfa then
-      if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and not newest.delivered then
+      if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and newest.delivered_at = 0 then
         m.lost := newest.instance;
       end if;
       f.sending := m.id;
@@ -300,8 +325,10 @@ begin
     return jsonb_build_object('answer', 'behind', 'behind', behind);
   end if;
   m.version := m.version + 1;
+  m.state := case when m.sending then 'sending' when m.result <> 'failed' then 'refused' else 'queued' end;
   if known then
-    update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result where id = m.id;
+    update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result,
+      rule = m.rule, state = m.state where id = m.id;
   else
     insert into smshook.message select m.*;
   end if;
@@ -377,7 +404,8 @@ begin
     early := smshook.bind(m.id, names, now);
   end if;
   update smshook.message set version = version + 1, sending = (p->>'sending')::boolean, abandoned = (p->>'left')::boolean, resending = (p->>'resending')::boolean,
-    delivered = (p->>'delivered')::boolean, result = p->>'result', instance = p->>'instance', attempts = p->'attempts',
+    delivered_at = (p->>'delivered_at')::bigint, state = p->>'state', result = p->>'result', instance = p->>'instance', attempts = p->'attempts',
+    kind = p->>'kind', use = p->>'use', used_at = (p->>'used_at')::bigint,
     answered_at = case when (p->>'answered')::boolean then now else answered_at end
   where id = m.id returning * into m;
   if (p->>'ended')::boolean then
@@ -473,11 +501,12 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key;
-  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner, charged, abandoned, resending, delivered,
-    result, instance, lost, attempts, answered_at)
+  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner, charged, abandoned, resending,
+    result, instance, lost, attempts, answered_at, user_id, range, asked_at, proven, kind, segments, state, delivered_at)
   values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'number_key')::bigint, (p->>'sign_in')::bigint, (p->>'known')::bigint,
-    p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint, (p->>'me')::int, true, (p->>'left')::boolean, (p->>'resending')::boolean, (p->>'delivered')::boolean,
-    p->>'result', p->>'instance', '', p->'attempts', case when (p->>'answered')::boolean then now else 0 end)
+    p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint, (p->>'me')::int, true, (p->>'left')::boolean, (p->>'resending')::boolean,
+    p->>'result', p->>'instance', '', p->'attempts', case when (p->>'answered')::boolean then now else 0 end,
+    (p->>'user_id')::uuid, p->>'range', (p->>'asked_at')::bigint, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'state', (p->>'delivered_at')::bigint)
   on conflict (id) do nothing returning * into m;
   if not found then
     return '{"answer": "known"}';
@@ -496,8 +525,59 @@ begin
   return jsonb_build_object('answer', 'written', 'early', early, 'void', void);
 end $$;
 
+-- Notes a call that was refused before its message was begun.
+create function smshook.refuse(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now bigint := smshook.micros();
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
+    segments, rule, result, state)
+  values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint, (p->>'sign_in')::bigint,
+    (p->>'known')::bigint, p->>'number', p->>'country', p->>'range', (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint,
+    (p->>'me')::int, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'result', 'refused')
+  on conflict (id) do nothing;
+  return '{}';
+end $$;
+
+-- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when it is planned.
+create function smshook.messages(p jsonb) returns jsonb language plpgsql stable security definer set search_path = '' as $$
+declare
+  now      bigint := smshook.micros();
+  question text := 'select m.* from smshook.message m where true';
+  page     jsonb;
+begin
+  if p ? 'id'         then question := question || format(' and m.id = %L', p->>'id'); end if;
+  if p ? 'names'      then question := question || format(' and m.id in (select n.message_id from smshook.name n where n.key = any(%L::bigint[]))',
+                             array(select k::bigint from jsonb_array_elements_text(p->'names') k)); end if;
+  if p ? 'number_key' then question := question || format(' and m.number_key = %s', (p->>'number_key')::bigint); end if;
+  if p ? 'user'       then question := question || format(' and m.user_key = %s', (p->>'user')::bigint); end if;
+  if p ? 'country'    then question := question || format(' and m.country = %L', p->>'country'); end if;
+  if p ? 'instance'   then question := question || format(' and m.instance = %L', p->>'instance'); end if;
+  if p ? 'kind'       then question := question || format(' and m.kind = %L', p->>'kind'); end if;
+  if p ? 'rule'       then question := question || format(' and m.rule = %L and m.rule <> ''''', p->>'rule'); end if;
+  if p ? 'since'      then question := question || format(' and m.received_at >= %s', (p->>'since')::bigint); end if;
+  if p ? 'until'      then question := question || format(' and m.received_at < %s', (p->>'until')::bigint); end if;
+  if p ? 'before_at'  then question := question || format(' and (m.received_at, m.id) < (%s, %L)', (p->>'before_at')::bigint, p->>'before_id'); end if;
+  -- The column knows no time.
+  if p->>'state' = 'queued' then question := question || format(' and m.state = ''queued'' and m.received_at + m.life > %s', now);
+  elsif p->>'state' = 'expired' then question := question || format(' and m.state = ''queued'' and m.received_at + m.life <= %s', now);
+  elsif p ? 'state' then question := question || format(' and m.state = %L', p->>'state'); end if;
+  question := question || format(' order by m.received_at desc, m.id desc limit %s', least((p->>'limit')::int, 1000));
+  execute 'select jsonb_agg(smshook.shown(m) order by m.received_at desc, m.id desc) from (' || question || ') m' into page;
+  return coalesce(page, '[]');
+end $$;
+
+-- The messages of users of which it isn't known what became of their codes, with what they are told apart by.
+create function smshook.undecided(p jsonb) returns jsonb language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('user', m.user_key, 'number_key', m.number_key, 'record', smshook.record(m)) order by m.received_at), '[]')
+  from jsonb_array_elements_text(p->'users') u, lateral (
+    select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
+$$;
+
 grant usage on schema smshook to smshook;
 grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
-  smshook.sweep(jsonb), smshook.write(jsonb) to smshook;
+  smshook.sweep(jsonb), smshook.write(jsonb), smshook.refuse(jsonb), smshook.messages(jsonb), smshook.undecided(jsonb)
+  to smshook;
 insert into smshook.version values (1);
 reset role;

@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"regexp"
+
+	"github.com/smshook/smshook/internal/ledger"
+)
+
+// uuid matches an ID of Auth's users. Those of other callers are stored as hashes only.
+var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func userID(user string) string {
+	if uuid.MatchString(user) {
+		return user
+	}
+	return ""
+}
+
+// query is a question for messages, as smshook.messages takes it. What is missing is not asked for.
+type query struct {
+	ID        string  `json:"id,omitempty"`
+	Names     []int64 `json:"names,omitempty"`
+	NumberKey *int64  `json:"number_key,omitempty"`
+	User      *int64  `json:"user,omitempty"`
+	State     string  `json:"state,omitempty"`
+	Country   string  `json:"country,omitempty"`
+	Instance  string  `json:"instance,omitempty"`
+	Kind      string  `json:"kind,omitempty"`
+	Rule      string  `json:"rule,omitempty"`
+	Since     int64   `json:"since,omitempty"`
+	Until     int64   `json:"until,omitempty"`
+	BeforeAt  int64   `json:"before_at,omitempty"`
+	BeforeID  string  `json:"before_id,omitempty"`
+	Limit     int     `json:"limit"`
+}
+
+// Messages is described at [ledger.Ledger].
+func (s *Store) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
+	h, err := s.hasher(ctx)
+	if err != nil {
+		return nil, err
+	}
+	question := query{
+		ID: q.ID, State: string(q.State), Country: q.Country, Instance: q.Instance, Kind: q.Kind.String(), Rule: q.Rule,
+		Since: int64(q.Since), Until: int64(q.Until), BeforeAt: int64(q.Before.ReceivedAt), BeforeID: q.Before.ID, Limit: q.PageSize(),
+	}
+	if q.Number != "" {
+		key := h.hash("number", q.Number)
+		question.NumberKey = &key
+	}
+	if q.User != "" {
+		key := h.hash("user", q.User)
+		question.User = &key
+	}
+	for _, n := range q.Names {
+		question.Names = append(question.Names, h.name(n.Instance, n.ID))
+	}
+	var rows []record
+	if err := s.ask(ctx, "messages", question, &rows); err != nil {
+		return nil, err
+	}
+	var page []ledger.Message
+	for _, r := range rows {
+		m, err := s.message(r)
+		if err != nil {
+			return nil, err
+		}
+		page = append(page, m.Shown())
+	}
+	return page, nil
+}
+
+// Refuse is described at [ledger.Ledger].
+func (s *Store) Refuse(ctx context.Context, c ledger.Call, result ledger.Result, rule string) error {
+	h, err := s.hasher(ctx)
+	if err != nil {
+		return err
+	}
+	q := struct {
+		call
+		Result string `json:"result"`
+		Rule   string `json:"rule"`
+	}{s.call(h, c), result.String(), rule}
+	q.Sealed = nil
+	return s.ask(ctx, "refuse", q, &struct{}{})
+}
