@@ -7,7 +7,7 @@ import (
 
 // check tries what can be tried, and shows what was found.
 func (p *Page) check(w http.ResponseWriter, r *http.Request) {
-	p.answer(w, r, "setup", "Check", findings("What was found", p.Source.Check(r.Context())))
+	p.answer(w, r, "setup", "Check", findings("found", "What was found", p.Source.Check(r.Context())))
 }
 
 // draft shows what a test message would be, and asks whether it is to be sent: it costs money.
@@ -32,5 +32,5 @@ func (p *Page) send(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this sends a message: it has to be confirmed", http.StatusBadRequest)
 		return
 	}
-	p.answer(w, r, "setup", "Test message", findings("The test message", p.Source.Send(r.Context(), r.PostFormValue("number"))))
+	p.answer(w, r, "setup", "Test message", findings("sent", "The test message", p.Source.Send(r.Context(), r.PostFormValue("number"))))
 }
