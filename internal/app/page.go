@@ -79,33 +79,8 @@ func (s pageSource) Messages(ctx context.Context, q ledger.Query) ([]ledger.Mess
 	return s.store.Messages(ctx, q)
 }
 
-// counter is a store that can count.
-type counter interface {
-	CountMessages(context.Context, ledger.CountQuery) ([]ledger.Count, error)
-}
-
-// mostCounted bounds what is counted where the store itself can't count.
-const mostCounted = 20_000
-
-func (s pageSource) Counts(ctx context.Context, q ledger.CountQuery) (counts []ledger.Count, partial bool, err error) {
-	if c, ok := s.store.Ledger.(counter); ok {
-		counts, err := c.CountMessages(ctx, q)
-		return counts, false, err
-	}
-	counted, all := ledger.NewCounter(q, ledger.At(time.Now())), 0
-	page := ledger.Query{Since: q.Since, Until: q.Until}
-	for all < mostCounted {
-		messages, err := s.Messages(ctx, page)
-		for i := range messages {
-			counted.Add(&messages[i])
-		}
-		all += len(messages)
-		if err != nil || len(messages) < ledger.MaxPage {
-			return counted.Counts(), false, err
-		}
-		page.Before = messages[len(messages)-1].Place()
-	}
-	return counted.Counts(), true, nil
+func (s pageSource) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+	return s.store.Count(ctx, q)
 }
 
 func (s pageSource) Live() web.Live {

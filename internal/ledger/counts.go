@@ -8,7 +8,7 @@ import (
 // CountQuery says which messages are counted: those received in a time, in steps.
 type CountQuery struct {
 	Since, Until Time
-	Step         time.Duration // at least a second
+	Step         time.Duration // a second at least
 }
 
 // Count is how many messages of one group there are.
@@ -23,7 +23,6 @@ type Group struct {
 	At       Time // when the step begins
 	Country  string
 	Instance string // that accepted them, or may have; of those that failed, the last that tried
-	Channel  string
 	Kind     Kind
 	Rule     string
 	State    State
@@ -60,9 +59,6 @@ func (c *Counter) Add(m *Message) {
 	if g.Instance == "" && len(m.Attempts) > 0 {
 		g.Instance = m.Attempts[len(m.Attempts)-1].Instance
 	}
-	if a := m.Attempt(g.Instance); a != nil {
-		g.Channel = a.Channel
-	}
 	count := c.groups[g]
 	if count == nil {
 		count = &Count{Group: g}
@@ -81,8 +77,8 @@ func (c *Counter) Counts() []Count {
 	return list
 }
 
-// CountMessages counts the messages that this process knows of.
-func (m *Memory) CountMessages(_ context.Context, q CountQuery) ([]Count, error) {
+// Count is described at [Ledger].
+func (m *Memory) Count(_ context.Context, q CountQuery) ([]Count, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counter := NewCounter(q, m.now())
@@ -97,4 +93,18 @@ func (m *Memory) CountMessages(_ context.Context, q CountQuery) ([]Count, error)
 		counter.Add(&r.Message)
 	}
 	return counter.Counts(), nil
+}
+
+// Count is described at [Ledger].
+func (s *Shared) Count(ctx context.Context, q CountQuery) ([]Count, error) {
+	if !s.Away() {
+		asking, cancel := context.WithTimeout(ctx, runsOn)
+		defer cancel()
+		counts, err := guarded(asking, func(ctx context.Context) ([]Count, error) { return s.store.Count(ctx, q) })
+		if err == nil || ctx.Err() != nil {
+			return counts, err
+		}
+	}
+	counts, _ := s.memory.Count(ctx, q)
+	return counts, ErrAway
 }

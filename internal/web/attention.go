@@ -41,9 +41,9 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 	}
 	list = append(list, attacks(counts, w)...)
 	for _, r := range byRule(counts) {
-		if r.Refused >= leastRefused {
+		if r.Refused >= leastRefused && decides(r.Key) {
 			list = append(list, attention{Title: fmt.Sprintf("%s refuses messages: %d in the last %s", r.Key, r.Refused, w.Name),
-				Detail: "These users were told to try again later, or that their number can't receive codes.",
+				Detail: "These users were told to try again later.",
 				Do:     "If they are real people, make the limit larger. If they are not, it does what it is for.", Link: "protection?window=" + w.Name})
 		}
 		if r.Observed >= leastRefused && observe {
@@ -54,6 +54,9 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 	}
 	return list
 }
+
+// decides reports whether a rule judges by what has happened. A list of countries or types refuses what the operator has asked it to.
+func decides(rule string) bool { return strings.HasPrefix(rule, "limit_") || strings.HasPrefix(rule, "guard") }
 
 // instanceProblems are those of one instance. works is how many instances work.
 func instanceProblems(i Instance, t *tries, works int) []attention {

@@ -236,14 +236,11 @@ func (p *page) fits() {
 		"wider than the window")
 }
 
-// screenshot writes the whole page to a file, if SCREENSHOTS names a folder.
+// screenshot writes what the window shows to a file in the folder that SCREENSHOTS names.
 func (p *page) screenshot(name string) {
 	p.t.Helper()
 	folder := os.Getenv("SCREENSHOTS")
-	if folder == "" {
-		return
-	}
 	var picture []byte
-	p.do(chromedp.FullScreenshot(&picture, 100))
+	p.do(chromedp.CaptureScreenshot(&picture))
 	require.NoError(p.t, os.WriteFile(folder+"/"+name+".png", picture, 0o644))
 }

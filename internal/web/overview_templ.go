@@ -412,7 +412,7 @@ func tiles(f figures) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = tile("Delivered", t.OnPhones().words(), count(t.Delivered)+" of "+count(t.Reported)+" with a receipt", "").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = tile("Delivered", t.OnPhones().words(), count(t.Delivered)+" of "+count(t.Reported)+" receipts", "").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

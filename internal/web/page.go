@@ -108,7 +108,6 @@ type figures struct {
 	Window  window
 	Since   time.Time
 	Counts  []ledger.Count
-	Partial bool // there are more messages than were counted
 	Sample  sample
 	Newest  []ledger.Message
 	Problem string // why the figures are not whole; may be empty
@@ -116,13 +115,13 @@ type figures struct {
 
 // cache has the figures of each window for a short time: a page that many look at is computed once.
 type cache struct {
-	mu  sync.Mutex
-	of  map[string]figures
-	at  map[string]time.Time
-	now func() time.Time
+	mu sync.Mutex
+	of map[string]figures
+	at map[string]time.Time
 }
 
-const cacheLife = time.Second
+// cacheLife is how long figures are shown again: a sixtieth of a step of the chart, which nobody sees.
+func (w window) cacheLife() time.Duration { return w.Step / 60 }
 
 // figures returns those of a window.
 func (p *Page) figures(ctx context.Context, w window) figures {
@@ -132,7 +131,7 @@ func (p *Page) figures(ctx context.Context, w window) figures {
 	if c.of == nil {
 		c.of, c.at = map[string]figures{}, map[string]time.Time{}
 	}
-	if time.Since(c.at[w.Name]) < cacheLife {
+	if time.Since(c.at[w.Name]) < w.cacheLife() {
 		return c.of[w.Name]
 	}
 	now := time.Now()
@@ -141,7 +140,7 @@ func (p *Page) figures(ctx context.Context, w window) figures {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
 	defer cancel()
 	var err error
-	if f.Counts, f.Partial, err = p.Source.Counts(ctx, q); err != nil {
+	if f.Counts, err = p.Source.Count(ctx, q); err != nil {
 		f.Problem = problemWords(err)
 	}
 	messages, err := p.Source.Messages(ctx, ledger.Query{Since: q.Since, Limit: ledger.MaxPage})

@@ -49,14 +49,14 @@ func (s *stage) Messages(_ context.Context, q ledger.Query) ([]ledger.Message, e
 	return page, nil
 }
 
-func (s *stage) Counts(_ context.Context, q ledger.CountQuery) ([]ledger.Count, bool, error) {
+func (s *stage) Count(_ context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counter := ledger.NewCounter(q, ledger.At(time.Now()))
 	for i := range s.messages {
 		counter.Add(&s.messages[i])
 	}
-	return counter.Counts(), false, nil
+	return counter.Counts(), nil
 }
 
 func (s *stage) Live() Live {
@@ -127,7 +127,7 @@ func seeded(n int) *stage {
 	s := newStage()
 	random := rand.New(rand.NewPCG(1, 2))
 	long := time.Hour
-	if n > 2000 {
+	if n > 5000 {
 		long = 7 * 24 * time.Hour
 	}
 	now := time.Now().Add(-2 * time.Second)

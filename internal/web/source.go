@@ -12,8 +12,8 @@ type Source interface {
 	// Messages is that of [ledger.Ledger]. With the error ledger.ErrAway there are messages all the same.
 	Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error)
 
-	// Counts counts messages. partial means that there are more than were counted: the newest.
-	Counts(ctx context.Context, q ledger.CountQuery) (counts []ledger.Count, partial bool, err error)
+	// Count is that of [ledger.Ledger].
+	Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error)
 
 	// Live says how the program is now.
 	Live() Live

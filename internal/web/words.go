@@ -121,13 +121,7 @@ var kindWords = map[string]string{
 	"": "sign-in", "otp": "sign-in", "phone_change": "phone change", "reauthentication": "reauthentication", "mfa": "second factor", "message": "message",
 }
 
-func since(f figures) string {
-	words := "in the last " + f.Window.Name
-	if f.Partial {
-		words += ", of the newest " + count(total(f.Counts).Messages)
-	}
-	return words
-}
+func since(f figures) string { return "in the last " + f.Window.Name }
 
 // toneIf is how a number looks that should be 0.
 func toneIf(n int, tone string) string {
