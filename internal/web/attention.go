@@ -73,7 +73,7 @@ func instanceProblems(i Instance, t *tries, works int) []attention {
 			Do: "Look into the account at " + i.Provider + ": credentials, balance, sender, allowed countries. smshook check tries the credentials.", Link: "messages?instance=" + i.Name}}
 	}
 	if i.Breaker != "closed" {
-		return []attention{{Bad: true, Title: fmt.Sprintf("%s is sick: its circuit breaker is %s", i.Name, i.Breaker),
+		return []attention{{Bad: true, Title: fmt.Sprintf("%s fails: its circuit breaker is %s", i.Name, i.Breaker),
 			Detail: "Its last attempts failed or had no answer. " + meanwhile,
 			Do:     "Look at " + i.Provider + "'s status page. The instance is tried again every 30 s, and comes back by itself.", Link: "messages?instance=" + i.Name}}
 	}

@@ -46,7 +46,7 @@ func TestAttentions(t *testing.T) {
 		{"all is well", calm, groups("GB", many(1000, ledger.Delivered, ledger.Used, "")), none, false, nil},
 		{"nothing happened", calm, nil, none, false, nil},
 		{"the database", with(func(l *Live) { l.Store.Away = true }), nil, none, false, []string{"The database can't be reached"}},
-		{"a breaker", with(func(l *Live) { l.Instances[1].Breaker = "half-open" }), nil, none, false, []string{"b is sick: its circuit breaker is half-open"}},
+		{"a breaker", with(func(l *Live) { l.Instances[1].Breaker = "half-open" }), nil, none, false, []string{"b fails: its circuit breaker is half-open"}},
 		{"an account before its breaker", with(func(l *Live) { l.Instances[0].Breaker, l.Instances[0].Account = "open", &Problem{} }), nil, none, false, []string{"a refuses the account"}},
 		{"many failures", calm, nil, failing, false, []string{"a fails often: 2 of its last 10 attempts"}},
 		{"too few to say", calm, nil, few, false, nil},

@@ -79,7 +79,7 @@ func TestInboxIsLiveAndCopiesCodes(t *testing.T) {
 	p.until(`document.querySelectorAll(".phone").length === 0`)
 }
 
-// hostile is what a stranger may write where a text is shown.
+// hostile is what an attacker may write where a text is shown.
 const hostile = `"><script>document.title="taken"</script><img src=x onerror="document.title='taken'">'{{7*7}}</textarea></style>&lt;`
 
 func TestInboxShowsHostileTextsAsTexts(t *testing.T) {

@@ -204,7 +204,7 @@ func TestWhatNeedsAnOperator(t *testing.T) {
 	p := open(t, (&Page{Source: s}).Handler())
 	p.visit("/")
 	require.Equal(t, []string{
-		"twilio refuses the account", "plivo is sick: its circuit breaker is open", "MT looks like an attack (SMS pumping)",
+		"twilio refuses the account", "plivo fails: its circuit breaker is open", "MT looks like an attack (SMS pumping)",
 	}, eval[[]string](p, `Array.from(document.querySelectorAll(".need a")).slice(0, 3).map((a) => a.innerText)`))
 	require.Equal(t, "Malta", p.text("[data-country-name]"))
 }

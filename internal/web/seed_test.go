@@ -122,7 +122,7 @@ func newStage() *stage {
 	return &stage{numbers: map[string]string{}, setup: testSetup, live: Live{Instances: testInstances, Store: Store{Kind: "postgres", Keeps: "90 days"}}}
 }
 
-// seeded has n messages of the last hour, or of the last week if there are many. One country is under attack, and plivo is sick.
+// seeded has n messages of the last hour, or of the last week if there are many. One country is under attack, and plivo fails.
 func seeded(n int) *stage {
 	s := newStage()
 	random := rand.New(rand.NewPCG(1, 2))
