@@ -73,10 +73,10 @@ func TestPage(t *testing.T) {
 	// A test message is what a call of Auth would be.
 	_, body = fetched(t, http.DefaultClient, post(t, "http://"+admin+"/setup/draft", url.Values{"number": {"+44 7700 900123"}}))
 	require.Contains(t, body, "Your code is 123456")
-	sent := len(twilio.Requests())
+	twilio.Requests()
 	_, body = fetched(t, http.DefaultClient, post(t, "http://"+admin+"/setup/send", url.Values{"number": {"+447700900123"}, "sure": {"yes"}}))
 	require.Contains(t, body, "accepted as SM00000000000000000000000000000001")
-	require.Len(t, twilio.Requests(), sent+1)
+	require.Len(t, twilio.Requests(), 1)
 	require.NotContains(t, server.stderr.String(), "5550100")
 }
 
