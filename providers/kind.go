@@ -23,7 +23,8 @@ const (
 	// allowed, too many messages to this number, a malformed request. The next provider is tried. Rejected says nothing about
 	// the provider's health, because it depends on the number, and an attacker can choose the number.
 	Rejected
-	// Channel means that this person isn't on this channel (no WhatsApp). Providers of other channels are tried.
+	// Channel means that this person can't be reached on this channel: a number without WhatsApp, a landline by SMS, a call that
+	// nobody answers. Providers of other channels are tried.
 	Channel
 	// Recipient means that no provider can reach this number, that its owner opted out, or that the provider's fraud guard
 	// has stopped the message or may have stopped it, see [Codes.OfReceipt]. No other provider is tried.

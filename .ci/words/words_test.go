@@ -141,7 +141,7 @@ func isText(path string) bool {
 	case ".go", ".md", ".yml", ".yaml", ".sql", ".templ", ".conf":
 		return true
 	}
-	return slices.Contains([]string{".ci/run", ".ci/promtool", ".env.example", "Caddyfile", "Dockerfile", "Makefile"}, path)
+	return slices.Contains([]string{".ci/run", ".ci/debian", ".env.example", "Caddyfile", "Dockerfile", "Makefile"}, path)
 }
 
 // readWords reads words.txt.

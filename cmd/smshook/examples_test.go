@@ -58,12 +58,6 @@ var gatewayAnswers = map[string][]struct {
 		{201, `{"id":"01FC66621XXXXX119Z8PMV1QPA"}`, "accepted as [01FC66621XXXXX119Z8PMV1QPA]"},
 		{400, `{"code":"syntax_invalid_parameter_format","text":"no"}`, "rejected (code syntax_invalid_parameter_format): answer 400: no"},
 	},
-	"unverified/msg91": {
-		{200, `{"type":"success","message":"3763646c3058373530393938"}`, "accepted as [3763646c3058373530393938]"},
-		{200, `{"type":"error","message":"template missing"}`, "rejected: answer 200: not what SUCCESS says: template missing"},
-		{418, `{"type":"error","message":"IP is not whitelisted","code":"418"}`, "account (code 418): answer 418: IP is not whitelisted"},
-		{200, `{"type":"error","message":"IP is not whitelisted","code":418}`, "account (code 418): answer 200: not what SUCCESS says: IP is not whitelisted"},
-	},
 	"unverified/telegram": {
 		{200, `{"ok":true,"result":{"request_id":"111111111111111","phone_number":"15555550199","request_cost":0.01}}`, "accepted as [111111111111111]"},
 		{200, `{"ok":false,"error":"PHONE_NUMBER_NOT_AVAILABLE"}`, "channel (code PHONE_NUMBER_NOT_AVAILABLE): answer 200: not what SUCCESS says"},

@@ -13,7 +13,7 @@ import (
 
 var migrateCommand = command{
 	name:    "migrate",
-	args:    "[-url URL | -print]",
+	args:    "[-print | -print-view | [-url URL] [-resume]]",
 	summary: "make or update smshook's schema in Postgres",
 	help: `
 Makes the schema smshook in a Postgres database, or brings it to the version that this program works with. It does so in one
@@ -24,7 +24,11 @@ connect as, and smshook_owner, which owns the schema and can't log in. Give smsh
 
   alter role smshook password '…';
 
-With -print it prints the SQL for a new database instead, for an SQL editor.`,
+With -print it prints the SQL for a new database instead, for an SQL editor. With -print-view it prints the SQL of a view that an app's users may
+read, each their own messages: run it there if you want that.
+
+A database that was restored or copied, or that another server has taken over, has what waits to be sent in the database of before. It
+is held: the log of serve says so. With -resume it is sent from here. Do that when nothing sends it from the other database any more.`,
 	run: migrate,
 }
 
@@ -35,6 +39,8 @@ func migrate(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	url := flags.String("url", "", "the `URL` of the database, with an administrator's role: postgres://postgres:PASSWORD@HOST:5432/postgres; without it, SMSHOOK_STORE")
 	printed := flags.Bool("print", false, "print the SQL for a new database, and connect to none")
+	printedView := flags.Bool("print-view", false, "print the SQL of the view public.my_messages for an app's users, and connect to no database")
+	resume := flags.Bool("resume", false, "send from this database what was held in it, since it is a copy of another one")
 	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
@@ -42,15 +48,15 @@ func migrate(ctx context.Context, sh *shell, c command, args []string) int {
 		fmt.Fprint(sh.stdout, postgres.Print())
 		return exitOK
 	}
-	address, source := *url, "-url"
-	if address == "" {
-		var err error
-		if address, err = config.Lookup(sh.env, "STORE"); err != nil {
-			return sh.fail(c, err)
-		}
-		source = config.Prefix + "STORE"
+	if *printedView {
+		fmt.Fprint(sh.stdout, postgres.View())
+		return exitOK
 	}
-	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
+	address, source, err := sh.storeAddress(*url)
+	if err != nil {
+		return sh.fail(c, err)
+	}
+	if !isPostgres(address) {
 		return sh.fail(c, fmt.Errorf("%s: want the address of a Postgres database, postgres://postgres:PASSWORD@HOST:5432/postgres; no other store has a schema", source))
 	}
 	ctx, cancel := context.WithTimeout(ctx, migrateTime)
@@ -67,5 +73,34 @@ func migrate(ctx context.Context, sh *shell, c command, args []string) int {
 	default:
 		fmt.Fprintf(sh.stdout, "The schema had version %d, and now has version %d.\n", before, postgres.Version)
 	}
+	if *resume {
+		return sh.resume(ctx, c, address, source)
+	}
 	return exitOK
+}
+
+func (sh *shell) resume(ctx context.Context, c command, address, source string) int {
+	held, err := postgres.Resume(ctx, address)
+	switch {
+	case err != nil:
+		return sh.fail(c, fmt.Errorf("%s: %w", source, err))
+	case held:
+		fmt.Fprintln(sh.stdout, "What was held is sent from here now.")
+	default:
+		fmt.Fprintln(sh.stdout, "Nothing was held.")
+	}
+	return exitOK
+}
+
+// storeAddress returns the address of the store, and where it is from: the flag -url, or else the setting.
+func (sh *shell) storeAddress(url string) (address, source string, err error) {
+	if url != "" {
+		return url, "-url", nil
+	}
+	address, err = config.Lookup(sh.env, "STORE")
+	return address, config.Prefix + "STORE", err
+}
+
+func isPostgres(address string) bool {
+	return strings.HasPrefix(address, "postgres://") || strings.HasPrefix(address, "postgresql://")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,9 +12,9 @@ import (
 
 func TestMigrateCommand(t *testing.T) {
 	d := pgtest.New(t, pgtest.Empty)
-	const made = "The schema is made, version 1. Give the role smshook a password: alter role smshook password '…'\n"
+	made := fmt.Sprintf("The schema is made, version %d. Give the role smshook a password: alter role smshook password '…'\n", postgres.Version)
 	require.Equal(t, result{exitOK, made, ""}, smshook(t, "", nil, "migrate", "-url", d.Administrator()))
-	const already = "The schema has version 1 already. Nothing was changed.\n"
+	already := fmt.Sprintf("The schema has version %d already. Nothing was changed.\n", postgres.Version)
 	require.Equal(t, result{exitOK, already, ""}, smshook(t, "", []string{"SMSHOOK_STORE=" + d.Administrator()}, "migrate"))
 	d.Exec(t, "revoke smshook_owner from postgres; drop schema smshook cascade; create schema smshook")
 	const foreign = "smshook migrate: -url: there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again\n"

@@ -155,7 +155,7 @@ type soakProcess struct {
 }
 
 // startProcess starts the program in a process of its own, with JSON for its log, and waits until it serves.
-func startProcess(t *testing.T, env ...string) *soakProcess {
+func startProcess(t testing.TB, env ...string) *soakProcess {
 	p := &soakProcess{stderr: new(buffer)}
 	p.command = exec.Command(os.Args[0], "serve")
 	p.command.Stderr = p.stderr
@@ -368,10 +368,16 @@ func (s *soak) report(code, sid, callback string) {
 
 // receipt returns a receipt for an address below soakSite. Its signature is valid if whole is the whole address.
 func (s *soak) receipt(base, path, sid, state, whole string) *http.Request {
-	form := url.Values{"MessageSid": {sid}, "MessageStatus": {state}, "AccountSid": {"AC00000000000000000000000000000000"}}
+	form := url.Values{"MessageSid": {sid}, "MessageStatus": {state}}
 	if state == "undelivered" {
 		form.Set("ErrorCode", "30008")
 	}
+	return signedByTwilio(base, path, whole, form)
+}
+
+// signedByTwilio is a receipt of Twilio, for the program at base: path is the end of the address that Twilio was given, and whole is all of it.
+func signedByTwilio(base, path, whole string, form url.Values) *http.Request {
+	form.Set("AccountSid", "AC00000000000000000000000000000000")
 	at, _ := url.Parse(base)
 	r, _ := http.NewRequest(http.MethodPost, at.Scheme+"://"+at.Host+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -37,6 +37,11 @@ type stage struct {
 
 // newStage makes a stage with one instance for each fake.
 func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *stage {
+	return newStageWith(t, unknown, nil, fakes...)
+}
+
+// newStageWith is newStage with more settings.
+func newStageWith(t *testing.T, unknown race.Unknown, more []string, fakes ...*providertest.Fake) *stage {
 	s := &stage{fakes: fakes, hook: providertest.NewPipes()}
 	env := []string{"SMSHOOK_SECRETS=" + hookSecret}
 	var names []string
@@ -47,7 +52,7 @@ func newStage(t *testing.T, unknown race.Unknown, fakes ...*providertest.Fake) *
 		env = append(env, prefix+"ACCOUNT_SID=AC00000000000000000000000000000000", prefix+"AUTH_TOKEN="+authToken,
 			prefix+"FROM=+15005550006", prefix+"BASE_URL="+fake.URL)
 	}
-	settings, err := config.Load(append(env, "SMSHOOK_PROVIDERS="+strings.Join(names, ",")), all.Drivers(), false, nil)
+	settings, err := config.Load(append(append(env, "SMSHOOK_PROVIDERS="+strings.Join(names, ",")), more...), all.Drivers(), false, nil)
 	require.NoError(t, err)
 	var instances []*race.Instance
 	for i, instance := range settings.Providers {

@@ -17,6 +17,7 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
@@ -39,7 +40,9 @@ type App struct {
 	log        zerolog.Logger
 	metrics    *metrics.Metrics
 	store      *store
-	accountLog server.Throttle // limits the log lines about account problems, by instance
+	published  atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog   server.Throttle                    // and those about a queue that can't be asked
 	version    string
 	shown      atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
 	problems   accountProblems
@@ -75,8 +78,13 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
 	a.warnOfUnsigned(c)
+	a.publish(c)
+	if a.store.database != nil {
+		a.watchOutbox(c)
+		go a.agree(a.store.watched, a.store.database)
+	}
 	return a, nil
 }
 
@@ -169,7 +177,7 @@ func (a *App) warnOfUnsigned(c config.Config) {
 
 // Together with a second of linger, both are less than the 10 s after which Docker kills the process.
 const (
-	// grace is how long running calls may take at shutdown. The server's own timeouts end each call before.
+	// grace is how long running calls, and what a worker sends, may take at shutdown. The server's own timeouts end each call before.
 	grace = 7 * time.Second
 
 	// lateGrace is how long attempts and late fallbacks may take after the last call has been answered. It is short: until the next
@@ -188,6 +196,7 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)
+	work := a.work(ctx)
 	served := make(chan error, 2)
 	go func() { served <- public.Serve(listener) }()
 	if admin != nil {
@@ -207,8 +216,10 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	if err := active.wait(limited); err != nil {
 		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
+	work.wait(limited)
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
 	defer cancel()
+	work.abort(late)
 	if err := a.Dispatcher.Drain(late); err != nil {
 		a.log.Warn().Err(err).Msg("attempts left unfinished")
 	}

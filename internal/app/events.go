@@ -54,7 +54,7 @@ func (a *App) panicked(p race.Panic) {
 func (a *App) guard(f func()) {
 	defer func() {
 		if value := recover(); value != nil {
-			a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
+			a.recovered(value)
 		}
 	}()
 	f()
@@ -66,6 +66,11 @@ func (a *App) decided(r dispatch.Request, m providers.Message, result dispatch.R
 	if a.Decided != nil {
 		a.Decided(r, m, result)
 	}
+}
+
+// recovered reports a panic that the caller has just recovered from. Its value may quote a message, so only the type is kept.
+func (a *App) recovered(value any) {
+	a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
 }
 
 // reported counts and logs a receipt.

@@ -22,12 +22,15 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "testdata/hook"},
-	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/policy", "internal/race", "internal/server", "internal/web", "providers", "providers/call"},
+	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "testdata/hook"},
+	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/policy", "internal/race", "internal/server", "internal/web", "providers", "providers/call"},
 	"internal/web":                    {"internal/ledger"},
 	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
-	"internal/server":                 {"internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
+	"internal/api":                    {"providers"},
+	"internal/auth0":                  {"providers"},
+	"internal/server":                 {"internal/auth0", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "providers"},
 	"internal/dispatch":               {"internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
+	"internal/outbox":                 {"internal/dispatch", "internal/ledger"},
 	"internal/ledger":                 {"internal/policy", "providers"},
 	"internal/ledger/ledgertest":      {"internal/ledger", "internal/policy", "providers"},
 	"internal/ledger/postgres":        {"internal/ledger", "internal/policy", "providers"},
@@ -44,7 +47,8 @@ var mayImport = map[string][]string{
 	"providers":                       {},
 	"providers/call":                  {"providers"},
 	"providers/all":                   {"providers", "*"}, // it alone knows the providers
-	"a provider":                      {"providers", "providers/call"},
+	"a provider":                      {"providers", "providers/call", "providers/spoken"},
+	"providers/spoken":                {"providers"}, // for those that call
 	"providers/providertest":          {"providers", "providers/call"},
 }
 
@@ -57,15 +61,20 @@ var homeOf = map[string][]string{
 	"github.com/prometheus/client_golang/prometheus":              {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/collectors":   {"internal/metrics"},
 	"github.com/prometheus/client_golang/prometheus/promhttp":     {"internal/metrics"},
-	"github.com/rs/zerolog":                                       {"internal/server", "internal/app"},
+	"github.com/rs/zerolog":                                       {"internal/server", "internal/app", "internal/ledger/postgres/pgtest"},
+	"github.com/Shopify/toxiproxy/v2":                             {"internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5":                                     {"internal/ledger/postgres", "internal/ledger/postgres/pgtest"},
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
 	"github.com/a-h/templ":                                        {"internal/web"},
 	"github.com/a-h/templ/runtime":                                {"internal/web"},
-	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage"},
-	"golang.org/x/text/language":                                  {"internal/message", "providers/whatsapp"},
+	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage", "internal/api"},
+	"github.com/MicahParks/keyfunc/v3":                            {"internal/api"},
+	"golang.org/x/time/rate":                                      {"internal/api"},
+	"github.com/aws/aws-sdk-go-v2/aws":                            {"providers/sns"},
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4":                  {"providers/sns"},
+	"golang.org/x/text/language":                                  {"internal/message", "providers/spoken", "providers/whatsapp"},
 	"github.com/stretchr/testify/require":                         {"providers/providertest", "internal/ledger/ledgertest"},
 }
 

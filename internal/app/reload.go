@@ -26,6 +26,14 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	if c.Addresses().On() != a.settings.Addresses().On() { // the routes are made at the start
 		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off; restart to apply that"}
 	}
+	for name, changed := range map[string]bool{
+		"SECRETS":       (len(c.Secrets) > 0) != (len(a.settings.Secrets) > 0),
+		"AUTH0_SECRETS": (len(c.Auth0Secrets) > 0) != (len(a.settings.Auth0Secrets) > 0),
+	} {
+		if changed { // the routes are made at the start
+			return providers.Problem{Setting: config.Prefix + name, Want: "is set or unset now; restart to apply that"}
+		}
+	}
 	keys, err := a.newKeys(c)
 	if err != nil {
 		return err
@@ -46,6 +54,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	a.store.sealer.Replace(c.StoreSecrets()...)
 	a.Server.Keys.Store(keys)
 	a.warnOfUnsigned(c)
+	a.publish(applied(a.settings, c))
 	return nil
 }
 
@@ -56,6 +65,10 @@ func (a *App) newKeys(c config.Config) (*server.Keys, error) {
 	if err != nil {
 		return nil, providers.Problem{Setting: config.Prefix + "SECRETS", Want: err.Error()}
 	}
+	auth0, err := c.Auth0Secrets.Replacing(old.Auth0, now)
+	if err != nil {
+		return nil, providers.Problem{Setting: config.Prefix + "AUTH0_SECRETS", Want: err.Error()}
+	}
 	addresses, err := c.Addresses().Replacing(old.Receipts, now)
 	if err != nil {
 		return nil, providers.Problem{Setting: config.Prefix + "RECEIPT_SECRET", Want: err.Error()}
@@ -63,7 +76,7 @@ func (a *App) newKeys(c config.Config) (*server.Keys, error) {
 	if err := c.StoreKey.Complete(a.reloaded.StoreKey); err != nil {
 		return nil, providers.Problem{Setting: config.Prefix + "STORE_KEY", Want: err.Error()}
 	}
-	return &server.Keys{Hook: secrets, Receipts: addresses, UnsignedReceipts: c.UnsignedReceipts}, nil
+	return &server.Keys{Hook: secrets, Auth0: auth0, Receipts: addresses, UnsignedReceipts: c.UnsignedReceipts}, nil
 }
 
 // ReloadOn loads the settings again at each signal, until ctx ends. Secrets in files and texts in a folder then change without a restart.

@@ -62,6 +62,18 @@ func TestReloadChangesAllOrNothing(t *testing.T) {
 	require.False(t, after.keys == before.keys || after.gate == before.gate || after.fragile == before.fragile)
 }
 
+// The other replicas are told what a reload changes, and nothing that it doesn't.
+func TestAReloadIsPublished(t *testing.T) {
+	start := settingsFor(t)
+	reloaded := settingsFor(t, "SMSHOOK_STORE_KEY=another-0123456789-0123", "SMSHOOK_MESSAGE=Code {{ .Code }}", "SMSHOOK_LIMIT_USER=off", "SMSHOOK_TEXT_FAILED=no")
+	before, after := published(start), published(applied(start, reloaded))
+	for name, value := range after.Compared {
+		require.Equal(t, name == "SMSHOOK_MESSAGE" || name == "SMSHOOK_STORE_KEY", value != before.Compared[name], name)
+	}
+	before.Compared, after.Compared = nil, nil
+	require.Equal(t, before, after)
+}
+
 // A panic while new settings are read must not end the program.
 func TestReloadOnSurvivesAPanic(t *testing.T) {
 	written := new(bytes.Buffer)

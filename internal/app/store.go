@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
@@ -18,11 +20,16 @@ import (
 type store struct {
 	ledger.Ledger
 	sealer    *ledger.Sealer
+	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
 	away      func() bool   // the database can't be reached
 	owed      func() int    // what has to be written to it
 	close     func() error
+
+	database *postgres.Store // nil if the store is another one
+	watched  context.Context // ends when the store is closed
+	held     atomic.Bool     // the database is a copy
 }
 
 // openStore opens the ledger that the settings ask for.
@@ -44,6 +51,7 @@ func (a *App) openStore(c config.Config) (*store, error) {
 		counter, settings := policy.NewMemory(), ledgerSettings(c)
 		settings.History = c.Keep
 		s.Ledger, s.forgotten = ledger.NewMemory(settings, counter, time.Now), counter.Forgotten
+		s.queue = ledger.NewMemoryQueue(time.Now)
 	}
 	if err != nil {
 		return nil, storeProblem(err)
@@ -60,6 +68,7 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 	counter := policy.NewMemory()
 	file, err := sqlite.Open(sqlite.Options{
 		Path:     c.Store.SQLite,
+		Full:     c.Store.Full,
 		Settings: ledgerSettings(c),
 		Keep:     c.Keep,
 		Sealer:   s.sealer,
@@ -78,12 +87,17 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 			Msg("contents in the store were sealed with a secret that is not in the settings any more: these messages won't be sent again")
 	}
 	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
-	s.Ledger, s.forgotten, s.missed, s.close = file, counter.Forgotten, file.Missed, file.Close
+	s.Ledger, s.queue, s.forgotten, s.missed, s.close = file, file.Queue(), counter.Forgotten, file.Missed, file.Close
 	return nil
 }
 
 // warmTime is how long the start waits for connections to the database.
 const warmTime = time.Second
+
+// unverified is the warning of an address that lets any server answer. https://supabase.com/docs/guides/database/psql has where the
+// certificate is.
+const unverified = "the database is on another machine, and nothing proves that it is the right one: an attacker in the network could read the password; " +
+	"add sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of its CA (on Supabase: in the dashboard, Database Settings, SSL Configuration)"
 
 // openPostgres doesn't need the database: while it can't be reached, the memory decides.
 func (a *App) openPostgres(c config.Config, s *store) error {
@@ -98,17 +112,22 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	if err != nil {
 		return err
 	}
+	if postgres.Unverified(c.Store.Postgres.Reveal()) {
+		a.log.Warn().Msg(storeProblem(errors.New(unverified)).Error())
+	}
 	warming, cancel := context.WithTimeout(context.Background(), warmTime)
 	defer cancel()
 	_ = database.Warm(warming) // if the database can't be used, the first sweep says so
 	counter := policy.NewMemory()
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
-	watched, stop := context.WithCancel(context.Background())
-	go a.watchStore(watched, shared.Changes())
+	var stop context.CancelFunc
+	s.watched, stop = context.WithCancel(context.Background())
+	s.database, s.queue = database, database.Queue()
+	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.away, s.owed = shared.Away, func() int { return shared.Counts().Owed }
-	s.missed = func() uint64 { counts := shared.Counts(); return counts.Skipped + counts.Errors }
-	a.metrics.Replica(shared.Away, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
+	s.missed = func() uint64 { return shared.Counts().Missed }
+	a.metrics.Replica(shared.Away, s.held.Load, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {
 		stop()
 		limited, cancel := context.WithTimeout(context.Background(), flushTime)
@@ -117,6 +136,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		if err != nil {
 			err = fmt.Errorf("%w; of the messages that were sent without it, %d could not be written to it", err, shared.Counts().Owed)
 		}
+		_ = database.Leave(limited) // if it isn't told, the others find out in minutes
 		database.Close()
 		return err
 	}
@@ -188,7 +208,8 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 		{facts.RoundTrip > farAway, "the database is far away: a call with one attempt waits for three round trips, and for 150ms at most"},
 		{facts.Skew.Abs() > maxSkew, fmt.Sprintf("the clocks differ by %s", facts.Skew.Abs().Round(time.Second))},
 		{facts.Tables, fmt.Sprintf("the role %s can read the tables: it needs no more than the role smshook, which smshook migrate makes", facts.Role)},
-		{!facts.Encrypted && !c.Store.Local(), "the connection is not encrypted: add sslmode=verify-full to the address"},
+		{facts.Held, "the database is a copy of another one: what waited in it to be sent is held until smshook migrate -resume"},
+		{postgres.Unverified(c.Store.Postgres.Reveal()), unverified},
 	} {
 		if warning.given {
 			found += "; " + warning.text
@@ -197,7 +218,7 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	return found, nil
 }
 
-// maxSkew is how much the clocks of the database and of this machine may differ before check says so.
+// maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.

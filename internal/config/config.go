@@ -27,7 +27,8 @@ const Prefix = "SMSHOOK_"
 type Config struct {
 	Addr         string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is used"`
 	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: a page that shows what was sent, /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
-	Secrets      hook.Secrets  `env:"SECRETS" required:"true" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar"`
+	Secrets      hook.Secrets  `env:"SECRETS" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar; required unless AUTH0_SECRETS is set"`
+	Auth0Secrets hook.Secrets  `env:"AUTH0_SECRETS" help:"the secrets of Auth0's Actions, in the same form; together with SECRETS or alone"`
 	Providers    Instances     `env:"PROVIDERS" required:"true" help:"the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on"`
 	Routes       route.Table   `env:"ROUTES" help:"the instances for a country, a calling code or all others (*), such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; where no rule fits, all instances are tried in the order of PROVIDERS"`
 	Budget       time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"the time in which a call of the hook is answered; Auth waits 5s"`
@@ -72,6 +73,7 @@ type Config struct {
 	Store      Store           `env:"STORE" default:"memory" help:"where to keep what has to be remembered: memory (a restart forgets it), sqlite:/data/smshook.db (a file that one replica has for itself) or postgres://user:password@host:5432/database"`
 	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
 	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres each replica has at most, beside one that shows that it runs"`
+	Worker     string          `env:"WORKER" default:"on" oneof:"on off" help:"whether this replica sends what Auth asks for by SQL, where STORE is Postgres; off for replicas that only answer HTTP"`
 	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long the store keeps what became of a message, without its text, code and whole number"`
 
 	AdminPassword providers.Secret `env:"ADMIN_PASSWORD" help:"the password of the operator's page, at least 12 characters; without one, the page is on only if ADMIN_ADDR is an address that only this machine can reach, such as 127.0.0.1:9090"`
@@ -95,6 +97,12 @@ type Config struct {
 // Validate checks the settings that depend on each other.
 func (c Config) Validate() error {
 	var problems []error
+	if len(c.Secrets)+len(c.Auth0Secrets) == 0 && !c.Works() {
+		problems = append(problems, providers.Problem{Setting: "SECRETS", Want: "is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set " + Prefix + "AUTH0_SECRETS for Auth0"})
+	}
+	if c.Works() && len(c.StoreSecrets()) == 0 {
+		problems = append(problems, providers.Problem{Setting: "STORE_KEY", Want: "is missing: without it, the secrets of the hook would serve, and there are none"})
+	}
 	if !isAddr(c.Addr) {
 		problems = append(problems, providers.Problem{Setting: "ADDR", Want: "want host:port or :port"})
 	}

@@ -81,7 +81,7 @@ func TestDefaults(t *testing.T) {
 		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
 		TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
-		StoreConns: 4, Keep: 2160 * time.Hour,
+		StoreConns: 4, Worker: "on", Keep: 2160 * time.Hour,
 		Texts: c.Texts, Read: c.Read,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
@@ -157,8 +157,8 @@ func TestProblems(t *testing.T) {
 		want []string
 	}{
 		{"nothing at all", nil, []string{
-			"SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar",
 			"SMSHOOK_PROVIDERS: is missing: the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on",
+			"SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0",
 		}},
 		{"many problems", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_REST=9h", "PIGEON_KIND=wood"), []string{
 			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",

@@ -14,9 +14,10 @@ import (
 
 func TestStore(t *testing.T) {
 	const (
-		sqlite   = "SMSHOOK_STORE: want the path of a file after sqlite:, such as sqlite:/data/smshook.db"
-		postgres = "SMSHOOK_STORE: want postgres://user:password@host:5432/database; in the password, %XX stands for characters such as @ / ? #"
-		any      = "SMSHOOK_STORE: want memory, sqlite:/data/smshook.db or postgres://…"
+		sqlite    = "SMSHOOK_STORE: want the path of a file after sqlite:, such as sqlite:/data/smshook.db"
+		parameter = "SMSHOOK_STORE: want no parameter after the path of the file but ?synchronous=full, or normal"
+		postgres  = "SMSHOOK_STORE: want postgres://user:password@host:5432/database; in the password, %XX stands for characters such as @ / ? #"
+		any       = "SMSHOOK_STORE: want memory, sqlite:/data/smshook.db or postgres://…"
 	)
 	for _, tt := range []struct {
 		value string
@@ -27,7 +28,13 @@ func TestStore(t *testing.T) {
 		{"memory", Store{}, "memory", ""},
 		{"sqlite:/data/smshook.db", Store{SQLite: "/data/smshook.db"}, "sqlite", ""},
 		{"sqlite:smshook.db", Store{SQLite: "smshook.db"}, "sqlite", ""},
-		{"sqlite:/data/what?#100%.db", Store{SQLite: "/data/what?#100%.db"}, "sqlite", ""},
+		{"sqlite:/data/what#100%.db", Store{SQLite: "/data/what#100%.db"}, "sqlite", ""},
+		{"sqlite:/data/smshook.db?synchronous=full", Store{SQLite: "/data/smshook.db", Full: true}, "sqlite", ""},
+		{"sqlite:/data/smshook.db?synchronous=normal", Store{SQLite: "/data/smshook.db"}, "sqlite", ""},
+		{"sqlite:/data/smshook.db?synchronous=off", Store{}, "", parameter},
+		{"sqlite:/data/smshook.db?synchronous=full&cache=shared", Store{}, "", parameter},
+		{"sqlite:/data/what?.db", Store{}, "", parameter},
+		{"sqlite:?synchronous=full", Store{}, "", sqlite},
 		{"postgres://smshook:s3cret@db:5432/postgres", Store{Postgres: providers.NewSecret("postgres://smshook:s3cret@db:5432/postgres")}, "postgres", ""},
 		{"postgresql://db", Store{Postgres: providers.NewSecret("postgresql://db")}, "postgres", ""},
 		{"postgres:///x?host=/run/postgresql", Store{Postgres: providers.NewSecret("postgres:///x?host=/run/postgresql")}, "postgres", ""},

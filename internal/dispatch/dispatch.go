@@ -62,6 +62,9 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 		d.refuse(ctx, r, number, verdict.Rule.String())
 		return Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
 	}
+	if r.Trusted {
+		charges = nil
+	}
 	j := job{Request: r, number: number, message: d.message(r, number), charges: charges}
 
 	// The ledger says whether the message is to be sent: it knows repeats, other messages of the flow, and the rate limits.

@@ -46,7 +46,7 @@ func (d *Dispatcher) tell(news ledger.News) {
 	for _, m := range news.Judged {
 		d.events.Judged(m)
 	}
-	for _, id := range news.Void {
+	for _, id := range news.Stop {
 		d.resends.stop(id)
 	}
 	if news.Resend != nil {

@@ -686,6 +686,46 @@ func (l *slowNews) Receipt(ctx context.Context, instance, id string, r providers
 	return news, err
 }
 
+// elsewhere is a ledger that another replica tells that message 1 was delivered, just before an instance is called.
+type elsewhere struct {
+	ledger.Ledger
+	before string
+}
+
+func (l elsewhere) Attempt(ctx context.Context, id string, a ledger.Attempt) error {
+	if a.Instance == l.before {
+		if _, err := l.Ledger.Receipt(ctx, "a", "1", providers.Receipt{ID: "1a0", State: providers.StateDelivered}); err != nil {
+			return err
+		}
+	}
+	return l.Ledger.Attempt(ctx, id, a)
+}
+
+// Before each attempt, a replica asks whether the message may still be sent again. If not, it also ends the attempts under way.
+func TestLateFallbackThatAnotherReplicaStops(t *testing.T) {
+	for first, want := range map[string][]string{
+		"b": {`a reports undelivered of "1" temporary`, "fell back from a for temporary without success"},
+		"c": {`a reports undelivered of "1" temporary`, "b sends code-1 to 1", "fell back from a for temporary without success"},
+		"d": {`a reports undelivered of "1" temporary`, "b sends code-1 to 1", "c sends code-1 to 1", "fell back from a for temporary without success"},
+		"e": {`a reports undelivered of "1" temporary`, "b sends code-1 to 1", "c sends code-1 to 1", "d sends code-1 to 1", "fell back from a for temporary"},
+	} {
+		t.Run(first, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(func(posts []*post, _ *setup) { posts[1].silent, posts[2].silent = time.Minute, time.Minute }, "sms", "sms", "sms", "sms")
+				require.Equal(t, Accepted, s.ask("1"))
+				s.happened()
+				s.ledger = elsewhere{s.ledger, first}
+				s.report("a", "1", providers.StateUndelivered, providers.Temporary)
+				time.Sleep(10 * time.Second)
+				require.Equal(t, strings.Join(want, "; "), s.happened())
+				require.Empty(t, s.resends.byID)
+				time.Sleep(2 * time.Minute)
+				require.NoError(t, s.Drain(t.Context()))
+			})
+		})
+	}
+}
+
 // A message that must not be sent again isn't, also if that is known before its late fallback has begun.
 func TestLateFallbackThatIsStoppedBeforeItBegins(t *testing.T) {
 	for name, meanwhile := range map[string]func(s *stage){

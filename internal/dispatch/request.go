@@ -21,6 +21,10 @@ type Request struct {
 	Text       providers.Secret // the whole text, if the caller has written it; else empty
 	Locale     string           // the language the user asked for, as a BCP 47 tag; may be empty
 	MFA        bool             // the code is a second factor
+	Channel    string           // the only channel that the caller wants, such as voice; empty for any
+	From       string           // the sender that the caller wants; empty for any
+	Media      []string         // addresses of pictures and documents that go with the text
+	Trusted    bool             // the caller limits itself: the rate limits don't apply, the lists do
 	Kind       Kind             // what the code is for, if the caller says so
 	IP         netip.Addr       // of the user; the zero Addr if it isn't known
 	Proven     bool             // the account has shown before that the number is its own
@@ -30,10 +34,18 @@ type Request struct {
 	AskedAt    ledger.Time      // when the caller made the request, by its own clock; zero if that is not known
 	ReceivedAt time.Time        // the budget counts from here
 	Spent      time.Duration    // how long the caller had waited when the request was received; 0 if that is not known
+
+	// ExpiresAt is set for a request from a queue: when its message makes no sense any more. Nobody waits for the answer, so the
+	// request has 8 s, or until then; and whoever works on the queue limits how many are under way.
+	ExpiresAt time.Time
 }
 
+func (r Request) queued() bool { return !r.ExpiresAt.IsZero() }
+
 func (r Request) flow() ledger.Flow {
-	return ledger.Flow{User: r.User, Number: strings.TrimPrefix(r.Phone.Reveal(), "+"), MFA: r.MFA}
+	// A text that the caller has written replaces no other message: such messages don't wait for each other.
+	alone := r.MFA || !r.Text.Empty()
+	return ledger.Flow{User: r.User, Number: strings.TrimPrefix(r.Phone.Reveal(), "+"), MFA: alone}
 }
 
 // subject is what the policy judges of a request.

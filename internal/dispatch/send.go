@@ -34,6 +34,8 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		Code:     r.Code,
 		Unicode:  text.Unicode,
 		Segments: text.Segments,
+		From:     r.From,
+		Media:    r.Media,
 	}
 	if !r.MFA { // a second factor's code lives longer
 		m.Life = d.settings.CodeLife
@@ -70,7 +72,8 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Deadline:   d.settings.deadline(j.Request, j.ReceivedAt),
 		Life:       d.settings.life(j.Request),
 		Charges:    j.charges,
-		Observe:    d.settings.Policy.Observe,
+		Queued:     j.queued(),
+		Observe:    d.Policy.Observe(),
 	})
 	d.tell(begun.News)
 	if err != nil && ctx.Err() != nil {
@@ -86,6 +89,9 @@ func (d *Dispatcher) decided(j job, result Result) {
 	}
 }
 
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route can send what is asked for.
+var ErrNoChannel = errors.New("no instance for this number can send what the caller wants: the channel, the sender, or pictures")
+
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
 	errJustSent = errors.New("another request for the same number has just been accepted")
@@ -96,11 +102,13 @@ var (
 // race gets the message accepted by one of the instances of its route, as long as a caller waits. The error says why no instance
 // was tried.
 func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outcome, error) {
-	select {
-	case d.slots <- struct{}{}:
-		defer func() { <-d.slots }()
-	default:
-		return race.Outcome{}, errBusy
+	if !j.queued() {
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return race.Outcome{}, errBusy
+		}
 	}
 	over := false
 	defer func() {
@@ -108,9 +116,10 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
+	route := able(d.route(j.number, begun.Lost), j.message, j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
-		Route:      forRepeat(d.route(j.number, begun.Lost), begun.Tried),
+		Route:      forRepeat(route, begun.Tried),
 		ReceivedAt: j.ReceivedAt,
 		Deadline:   d.settings.deadline(j.Request, begun.FirstAt.Time()),
 		Lost:       begun.Lost,
@@ -118,15 +127,24 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 		Late:       d.late,
 	})
 	over = true
+	if len(route) == 0 {
+		return raced, ErrNoChannel
+	}
 	if len(raced.Attempts) == 0 {
 		return raced, errNoStart
 	}
 	return raced, nil
 }
 
-// starting notes an attempt before anything of it can leave.
-func (d *Dispatcher) starting(a race.Attempt) {
-	_ = d.ledger.Attempt(context.Background(), a.MessageID, noted(a)) // without its ledger, a message is sent all the same
+// starting notes an attempt before anything of it can leave, and reports whether it may start. Without its ledger, a message is sent all the
+// same.
+func (d *Dispatcher) starting(a race.Attempt) bool {
+	err := d.ledger.Attempt(context.Background(), a.MessageID, noted(a))
+	if errors.Is(err, ledger.ErrStopped) {
+		d.resends.stop(a.MessageID)
+		return false
+	}
+	return true
 }
 
 // late notes an attempt that has ended after its race.

@@ -25,14 +25,19 @@ type Settings struct {
 // factor's code has.
 const (
 	DefaultLife = time.Minute
-	factorLife  = 5 * time.Minute
+	FactorLife  = 5 * time.Minute
 )
+
+// queuedBudget is how long a request from a queue may take: as long as one attempt may.
+const queuedBudget = 8 * time.Second
 
 // life is how long the code of a request stays valid.
 func (s Settings) life(r Request) time.Duration {
 	switch {
+	case r.queued():
+		return r.ExpiresAt.Sub(r.ReceivedAt)
 	case r.MFA:
-		return factorLife
+		return FactorLife
 	case s.CodeLife > 0:
 		return s.CodeLife
 	}
@@ -53,6 +58,9 @@ const (
 // time than the first attempt had. Auth's third attempt comes after 4 s, and has 0.8 s, or 0.6 s if Spent is not known: enough for a
 // provider that answers in 300 ms.
 func (s Settings) deadline(r Request, first time.Time) time.Time {
+	if r.queued() {
+		return r.ReceivedAt.Add(min(queuedBudget, s.life(r)))
+	}
 	sinceFirst := r.ReceivedAt.Sub(first)
 	spent := sinceFirst + unseen
 	if r.Spent > 0 {

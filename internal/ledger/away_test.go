@@ -91,9 +91,11 @@ func TestStoreIsUsedAgain(t *testing.T) {
 			store := newFaultyStore()
 			l := store.replica()
 			store.set("", fault{hangs: true})
-			require.True(t, begin(t, l, call("1", "u")).Go)
-			require.True(t, l.Away())
 			go sweep(t, l, 20*time.Second)
+			for i := range 3 {
+				require.True(t, begin(t, l, call(fmt.Sprint(i), fmt.Sprint("user ", i))).Go)
+			}
+			require.True(t, l.Away())
 			time.Sleep(after)
 			store.heal()
 			time.Sleep(2 * time.Second)

@@ -1,22 +1,38 @@
 package ledger
 
 import (
+	"context"
+	"errors"
 	"sync"
 	"time"
 )
 
-// restFor is how long the store is not asked after it has failed.
-const restFor = time.Second
+const (
+	// restFor is how long the store is not asked after the breaker has opened.
+	restFor = time.Second
+	// mostSlow is how many exchanges in a row may be too slow. One pause of a busy machine or database makes one of them, and a replica that
+	// decided alone for a second because of it would send what the other replicas have sent. A store that has stopped makes all of them within
+	// half a second, and each call has waited for one of them at most.
+	mostSlow = 3
+)
 
-// breaker is the circuit breaker of a store. Closed, it lets all exchanges through. One failure opens it for a second. Then it is
-// half-open: one exchange, the probe, is let through, and its outcome closes the breaker or opens it again.
+// breaker is the circuit breaker of a store. Closed, it lets all exchanges through. A failure opens it for a second, and so do some
+// exchanges in a row that are too slow. Then it is half-open: one exchange, the probe, is let through, and its outcome closes the breaker
+// or opens it again.
 type breaker struct {
 	mu      sync.Mutex
 	open    bool
 	until   time.Time
+	slow    int    // how many exchanges in a row were too slow
 	probe   uint64 // the number of the probe under way; 0 if there is none
 	probes  uint64
 	changes chan Change
+}
+
+// ticket is the permission for one exchange.
+type ticket struct {
+	probe uint64 // its number, if the exchange is a probe; else 0
+	slow  int    // how many exchanges before it were too slow
 }
 
 // Change says that the store can't be reached any more, or that it can be reached again.
@@ -27,46 +43,57 @@ type Change struct {
 
 func newBreaker() breaker { return breaker{changes: make(chan Change, 1)} }
 
-// allow reports whether the store may be asked. The number of the exchange is 0 unless the exchange is a probe. The caller must
-// report what came of a probe.
-func (b *breaker) allow() (number uint64, allowed bool) {
+// allow reports whether the store may be asked. The caller must report what came of a probe.
+func (b *breaker) allow() (t ticket, allowed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if !b.open {
-		return 0, true
+		return ticket{slow: b.slow}, true
 	}
 	if b.probe != 0 || time.Now().Before(b.until) {
-		return 0, false
+		return ticket{}, false
 	}
 	b.probes++
 	b.probe = b.probes
-	return b.probe, true
+	return ticket{probe: b.probe}, true
 }
 
-// succeeded notes that the store has answered, and reports whether that closes the breaker. The answer to an exchange that began
+// succeeded notes that the store has answered in time, and reports whether that closes the breaker. The answer to an exchange that began
 // before the breaker opened doesn't.
-func (b *breaker) succeeded(number uint64) (closes bool) {
+func (b *breaker) succeeded(t ticket) (closes bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if number == 0 || number != b.probe {
+	if !b.open {
+		b.slow = 0
+	}
+	if t.probe == 0 || t.probe != b.probe {
 		return false
 	}
-	b.open, b.probe = false, 0
+	b.open, b.probe, b.slow = false, 0, 0
 	b.change(Change{})
 	return true
 }
 
-// failed notes that the store has not answered.
-func (b *breaker) failed(number uint64, err error) {
+// failed notes that the store has not answered, or too slowly if the error is errSlow. Of exchanges that run at the same time, one pause
+// of the store makes all of them slow: only one that began after the last slow one was noted is another in the row.
+func (b *breaker) failed(t ticket, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open && (number == 0 || number != b.probe) {
+	if b.open && (t.probe == 0 || t.probe != b.probe) {
 		return
+	}
+	if !b.open && (errors.Is(err, errSlow) || errors.Is(err, context.DeadlineExceeded)) {
+		if t.slow == b.slow {
+			b.slow++
+		}
+		if b.slow < mostSlow {
+			return
+		}
 	}
 	if !b.open {
 		b.change(Change{Away: true, Err: err})
 	}
-	b.open, b.probe, b.until = true, 0, time.Now().Add(restFor)
+	b.open, b.probe, b.slow, b.until = true, 0, 0, time.Now().Add(restFor)
 }
 
 // change leaves the newest change to be read. One that was not read in time is replaced.

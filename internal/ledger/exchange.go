@@ -39,7 +39,7 @@ func (b *box) spend(d time.Duration) { b.left.Add(-int64(d)) }
 
 // answered reports whether an error is an answer of the store, and not a failure.
 func answered(err error) bool {
-	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded)
+	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded) || errors.Is(err, ErrStopped)
 }
 
 // exchange asks the store once, and waits for the answer as long as the box allows and until ctx ends. It also returns how long
@@ -55,14 +55,15 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 		s.counts.skipped.Add(1)
 		return value, 0, errSlow
 	}
-	number, allowed := s.breaker.allow()
+	ticket, allowed := s.breaker.allow()
 	if !allowed {
 		s.counts.skipped.Add(1)
 		return value, 0, ErrAway
 	}
 	answers, givenUp := make(chan answer), make(chan struct{})
 	var noted sync.Once // the answer, or that there is none
-	note := func(err error) { noted.Do(func() { s.note(number, err) }) }
+	began := time.Now()
+	note := func(err error) { noted.Do(func() { s.note(ticket, time.Since(began), err) }) }
 	// A call with little time left gives up early, which says nothing about the store.
 	slow := time.AfterFunc(max(left, mostWait), func() { note(errSlow) })
 	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), runsOn)
@@ -78,7 +79,6 @@ func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Co
 			late(a.value, a.err)
 		}
 	}()
-	began := time.Now()
 	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
@@ -107,14 +107,17 @@ func guarded[T any](ctx context.Context, ask func(context.Context) (T, error)) (
 	return ask(ctx)
 }
 
-// note notes for the breaker how an exchange has ended.
-func (s *Shared) note(number uint64, err error) {
-	if !answered(err) {
+// note notes for the breaker how an exchange has ended. A receipt or a sweep may take longer than a call; then the answer doesn't say that
+// calls are answered in time.
+func (s *Shared) note(t ticket, took time.Duration, err error) {
+	slow := took > mostWait
+	switch {
+	case !answered(err):
 		s.counts.errors.Add(1)
-		s.breaker.failed(number, err)
-		return
-	}
-	if s.breaker.succeeded(number) {
+		s.breaker.failed(t, err)
+	case slow && t.probe != 0:
+		s.breaker.failed(t, errSlow)
+	case !slow && s.breaker.succeeded(t):
 		go s.write(context.Background())
 	}
 }

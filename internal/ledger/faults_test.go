@@ -15,6 +15,7 @@ import (
 // fault is what is wrong with a store.
 type fault struct {
 	delay time.Duration // before it does what it is asked for, even if that was given up
+	until time.Time     // the same, until then
 	hangs bool          // it never does it
 	fails bool          // it does nothing, and says so
 	loses bool          // it does what it is asked for, and its answer is lost
@@ -76,8 +77,8 @@ func (f *faultyStore) ask(ctx context.Context, method string, do func()) error {
 	case fault.fails:
 		return errStore
 	case fault.hangs:
-	case fault.delay > 0:
-		time.AfterFunc(fault.delay, func() {
+	case fault.delay > 0 || !fault.until.IsZero():
+		time.AfterFunc(max(fault.delay, time.Until(fault.until)), func() {
 			do()
 			close(done)
 		})
@@ -233,7 +234,7 @@ func sweep(t *testing.T, l *ledger.Shared, d time.Duration) (all ledger.News) {
 		if err != nil {
 			t.Error(err)
 		}
-		all.Reports, all.Void = append(all.Reports, news.Reports...), append(all.Void, news.Void...)
+		all.Reports, all.Stop = append(all.Reports, news.Reports...), append(all.Stop, news.Stop...)
 		if news.Resend != nil {
 			all.Resend = news.Resend
 		}

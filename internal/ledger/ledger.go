@@ -26,7 +26,8 @@ type Ledger interface {
 	Begin(ctx context.Context, c Call) (Begun, error)
 
 	// Attempt notes that an instance is about to be called. It must return before anything can leave: a repeat
-	// that takes the message over has to know which instance may have it.
+	// that takes the message over has to know which instance may have it. The error is [ErrStopped] if the message is being sent
+	// again and must not be any more: then nothing is noted, and the instance must not be called.
 	Attempt(ctx context.Context, id string, a Attempt) error
 
 	// End notes how a race for a message has ended. It returns the result for the caller, which is better than that of the
@@ -60,7 +61,8 @@ type Ledger interface {
 	// to be called about once a second, as long as it returns true.
 	Sweep(ctx context.Context) (more bool, news News, err error)
 
-	// Forgotten returns how many messages were forgotten before their time, for lack of room.
+	// Forgotten returns how many messages were forgotten before their time, for lack of room. Calls that were refused, and never sent,
+	// don't count.
 	Forgotten() uint64
 }
 
@@ -83,13 +85,15 @@ type Call struct {
 	Deadline   time.Time       // for waiting
 	Life       time.Duration   // of the code, from ReceivedAt
 	Charges    []policy.Charge // of the rate limits
+	Queued     bool            // it comes from a [Queue], which knows what overtakes it, and how long it is tried: nobody waits for the answer
 	Observe    bool            // a limit that is used up is noted, but refuses nothing
 }
 
 // Flow is one user's way to one number. Two codes of one flow are of no use: Auth stores one, and only the code that was stored
 // last works. So at most one message of a flow is being sent at a time.
 //
-// Auth keeps the code of each MFA challenge apart. Such messages have a flow of their own, and don't wait for each other.
+// Auth keeps the code of each MFA challenge apart, and a text that the caller has written replaces no other. Such messages have a flow of
+// their own, and don't wait for each other.
 type Flow struct {
 	User, Number string
 	MFA          bool
@@ -144,7 +148,7 @@ type Ended struct {
 type News struct {
 	Reports []Report
 	Resend  *Resend  // a message that is to be sent again, by the one who is told
-	Void    []string // IDs of messages whose resending must stop
+	Stop    []string // IDs of messages whose resending must stop
 	// Judged are messages of which it is known now what became of their codes, as [Memory.Messages] returns them. The same message may come
 	// again: a code that was taken to be unused may be used later. They come with the answer of Sweep.
 	Judged []Message
@@ -156,9 +160,9 @@ type Report struct {
 	Number    string // masked
 	Country   string
 	Instance  string
-	Receipt   providers.Receipt
-	Delivered bool          // with this receipt, and not before, the whole message is on the phone
-	After     time.Duration // since the call was received
+	Receipt   providers.Receipt // without its ID: WhatsApp's contain the phone number
+	Delivered bool              // with this receipt, and not before, the whole message is on the phone
+	After     time.Duration     // since the call was received
 }
 
 // Resend is a message that is to be sent again since a receipt says that it won't be delivered: a late fallback.
@@ -175,6 +179,8 @@ var (
 	ErrNoTime = errors.New("no time left behind another request for the same number")
 	// ErrReplayed means that the call is an old one, which its caller has long given up.
 	ErrReplayed = errors.New("an old call, played again: it may have been captured")
+	// ErrStopped means that the message must not be sent again: it was delivered, or its code is no longer valid.
+	ErrStopped = errors.New("the message must not be sent again")
 	// ErrCrowded means that too many calls wait for others.
 	ErrCrowded = errors.New("too many requests wait behind others for the same number")
 )

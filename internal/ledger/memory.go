@@ -154,16 +154,17 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	if err != nil {
 		return Begun{}, nil, err
 	}
+	defer m.trim(c.ReceivedAt)
 	switch {
 	case r.Sending:
 		other = r
-	case m.overtaken(r):
-		return r.refuse(JustSent), nil, nil
+	case !c.Queued && m.overtaken(r):
+		return m.refuse(r, JustSent), nil, nil
 	case r.Settled(), r == waitedFor && !r.Left:
 		return m.repeat(r), nil, nil
-	case c.Flow.MFA:
+	case r.MFA, c.Queued:
 	case waitedFor != nil && waitedFor.accepted(), m.secondTap(r):
-		return r.refuse(JustSent), nil, nil
+		return m.refuse(r, JustSent), nil, nil
 	default:
 		other = m.sending[r.flow]
 	}
@@ -176,7 +177,7 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	}
 	begun.FirstAt, begun.Tried, begun.Lost = r.ReceivedAt, r.CopyAttempts(), m.lost(r)
 	r.Sending, r.Left, r.Lost = true, false, begun.Lost
-	if !c.Flow.MFA {
+	if !r.MFA && !c.Queued {
 		m.sending[r.flow] = r
 	}
 	return begun, nil, nil
@@ -206,7 +207,7 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 		if m.unused(r, c.Life) != nil { // the user is told of the code that they have
 			result = JustSent
 		}
-		begun = r.refuse(result)
+		begun = m.refuse(r, result)
 	}
 	if over >= 0 {
 		r.Rule = c.Charges[over].Rule.String()
@@ -215,17 +216,18 @@ func (m *Memory) charge(ctx context.Context, r *record, c Call) (Begun, error) {
 	return begun, nil
 }
 
-// find returns the record of a call. It returns [ErrReplayed] for a call that came to nothing and whose caller has long given up,
-// and for one whose record is forgotten: the maker of such a call has captured it.
+// find returns the record of a call, which may be a new one: the caller trims when it is known whether that was refused. It returns
+// [ErrReplayed] for a call that came to nothing and whose caller has long given up, and for one whose record is forgotten: the maker of
+// such a call has captured it.
 func (m *Memory) find(c Call) (*record, error) {
 	r := m.messages.get(c.Message.ID)
 	if r != nil {
-		if !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
+		if !c.Queued && !r.Sending && !r.Settled() && c.ReceivedAt.Sub(r.ReceivedAt) >= m.settings.CallerWaits {
 			return nil, ErrReplayed
 		}
 		return r, nil
 	}
-	if m.seen.has(c.Message.ID, c.ReceivedAt) {
+	if !c.Queued && m.seen.has(c.Message.ID, c.ReceivedAt) {
 		return nil, ErrReplayed
 	}
 	r = &record{Message: NewMessage(c)}
@@ -236,7 +238,6 @@ func (m *Memory) find(c Call) (*record, error) {
 		r.Contents = &contents
 	}
 	m.messages.add(r)
-	m.trim(c.ReceivedAt)
 	return r, nil
 }
 
@@ -249,8 +250,9 @@ func (m *Memory) mark(r *record, f Flow, lastSignIn, stored string) {
 }
 
 // refuse ends a call that is not sent.
-func (r *record) refuse(result Result) Begun {
+func (m *Memory) refuse(r *record, result Result) Begun {
 	r.Result, r.Contents = result, nil
+	m.messages.turnAway(r)
 	return Begun{Result: result, Over: -1}
 }
 
@@ -326,7 +328,7 @@ func (m *Memory) Attempt(_ context.Context, id string, a Attempt) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r := m.messages.get(id); r != nil {
-		r.BeginAttempt(a)
+		return r.Start(a)
 	}
 	return nil
 }

@@ -53,14 +53,13 @@ func (m *Memory) Receipt(_ context.Context, instance, id string, receipt provide
 		}
 	}
 	if !m.early.keep(Name{instance, receipt.ID}, receipt, m.now()) {
-		news.Reports = append(news.Reports, Report{Instance: instance, Receipt: receipt})
+		news.Reports = append(news.Reports, report(instance, receipt))
 	}
 	return news, nil
 }
 
 // follow changes what a transition of a record changes beside the record. It adds the transition's news, and those of the receipts
-// that have waited for the record's new names. Whether the message has to be sent again because of these, it leaves to the caller:
-// for a [Shared] ledger, the store decides that.
+// that have waited for the record's new names. Whether the message has to be sent again because of these, it leaves to the caller.
 func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 	news.add(of)
 	for _, n := range t.Names {
@@ -86,7 +85,7 @@ func (m *Memory) follow(r *record, t Transition, of News, news *News) {
 // add adds further news.
 func (n *News) add(more News) {
 	n.Reports = append(n.Reports, more.Reports...)
-	n.Void = append(n.Void, more.Void...)
+	n.Stop = append(n.Stop, more.Stop...)
 	n.Judged = append(n.Judged, more.Judged...)
 	if more.Resend != nil {
 		n.Resend = more.Resend

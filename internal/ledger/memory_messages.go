@@ -61,13 +61,7 @@ func (m *Memory) among(q Query) iter.Seq[*record] {
 		}
 		return slices.Values(named)
 	}
-	return func(yield func(*record) bool) {
-		for _, r := range slices.Backward(m.messages.byAge) {
-			if !yield(r) {
-				return
-			}
-		}
-	}
+	return m.messages.newest()
 }
 
 // asked is a query with the hashes of what records have hashes of.
@@ -107,8 +101,9 @@ func (m *Memory) Refuse(_ context.Context, c Call, result Result, rule string) e
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if r, err := m.find(c); err == nil && !r.Sending && !r.Settled() && len(r.Attempts) == 0 {
-		r.refuse(result)
+		m.refuse(r, result)
 		r.Rule = rule
+		m.trim(c.ReceivedAt)
 	}
 	return nil
 }

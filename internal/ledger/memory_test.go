@@ -73,6 +73,49 @@ func TestMemoryIsBounded(t *testing.T) {
 	require.EqualValues(t, maxMessages, l.Forgotten())
 }
 
+// Calls that limits refuse are forgotten before messages that were sent, however many they are, and aren't sent if they are played again.
+func TestRefusedCallsEvictNoMessage(t *testing.T) {
+	const messages, attack = 1000, maxMessages + 1000
+	now := time.Now()
+	clock := func() time.Time { return now }
+	store := newFaultyStore()
+	for name, tt := range map[string]struct {
+		ledger ledger.Ledger
+		before func() // the check
+	}{
+		"memory":                  {newMemory(clock), func() {}},
+		"the memory of a replica": {ledger.NewShared(store, newMemory(clock)), func() { store.set("", fault{fails: true}) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i := range messages {
+				send(t, tt.ledger, i, now)
+			}
+			attacker := func(i int) ledger.Call {
+				c := call(fmt.Sprint("attack ", i), fmt.Sprint("attacker ", i))
+				c.ReceivedAt, c.Charges[0].Key = ledger.At(now), 1
+				return c
+			}
+			require.True(t, begin(t, tt.ledger, attacker(0)).Go)
+			require.True(t, begin(t, tt.ledger, attacker(1)).Go)
+			before := heap()
+			for i := range attack {
+				require.Equal(t, ledger.TooMany, begin(t, tt.ledger, attacker(2+i)).Result)
+			}
+			t.Logf("%d refused calls take %d bytes each", attack, (heap()-before)/attack)
+			require.Zero(t, tt.ledger.Forgotten())
+			tt.before()
+			for i := range messages {
+				c := call(fmt.Sprintf("4fe7b0a2-16c5-4a0e-8e04-%012d", i), "")
+				require.Equal(t, repeat, begin(t, tt.ledger, c))
+			}
+			again := begin(t, tt.ledger, attacker(1+attack))
+			require.Equal(t, ledger.Begun{Repeat: true, Result: ledger.TooMany, Over: -1}, again)
+			_, err := tt.ledger.Begin(t.Context(), attacker(2))
+			require.ErrorIs(t, err, ledger.ErrReplayed)
+		})
+	}
+}
+
 // A user's id may be as long as a call.
 func TestLongTextsAreNotRemembered(t *testing.T) {
 	const calls, long = 100, 200 << 10

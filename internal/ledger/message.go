@@ -140,12 +140,16 @@ func (m *Message) Attempt(instance string) *Attempt {
 	return nil
 }
 
-// BeginAttempt notes that an instance is about to be called, for the first time or again.
+// BeginAttempt notes that an instance is about to be called, for the first time or again. A slow store may hear of the end of an attempt
+// first: that stands.
 func (m *Message) BeginAttempt(n Attempt) *Attempt {
 	a := m.Attempt(n.Instance)
-	if a == nil {
+	switch {
+	case a == nil:
 		m.Attempts = append(m.Attempts, Attempt{Instance: n.Instance})
 		a = &m.Attempts[len(m.Attempts)-1]
+	case a.BegunAt == n.BegunAt:
+		return a
 	}
 	a.Channel, a.BegunAt, a.EndedAt, a.State = n.Channel, n.BegunAt, 0, Pending
 	return a

@@ -14,7 +14,7 @@ const maxKept = 1 << 10
 
 // keep keeps news for the next answer.
 func (s *Shared) keep(news News) {
-	if len(news.Reports)+len(news.Void)+len(news.Judged) == 0 && news.Resend == nil {
+	if len(news.Reports)+len(news.Stop)+len(news.Judged) == 0 && news.Resend == nil {
 		return
 	}
 	s.mu.Lock()
@@ -34,7 +34,7 @@ func (s *Shared) heard(news *News) {
 	left := s.news[:0]
 	for _, k := range s.news {
 		news.Reports = append(news.Reports, k.Reports...)
-		news.void(k.Void)
+		news.stop(k.Stop)
 		news.Judged = append(news.Judged, k.Judged...)
 		if k.Resend == nil || now.Sub(k.at) >= leastLife {
 			continue
@@ -52,11 +52,11 @@ func (s *Shared) heard(news *News) {
 	}
 }
 
-// void adds messages whose resending must stop.
-func (n *News) void(ids []string) {
+// stop adds messages whose resending must stop.
+func (n *News) stop(ids []string) {
 	for _, id := range ids {
-		if !slices.Contains(n.Void, id) {
-			n.Void = append(n.Void, id)
+		if !slices.Contains(n.Stop, id) {
+			n.Stop = append(n.Stop, id)
 		}
 	}
 }

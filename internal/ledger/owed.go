@@ -26,10 +26,11 @@ type owed struct {
 	refused int
 }
 
-type counts struct{ skipped, errors, written, dropped atomic.Uint64 }
+type counts struct{ missed, skipped, errors, written, dropped atomic.Uint64 }
 
 // Counts are what happened to a [Shared] since its start, and how much waits to be written.
 type Counts struct {
+	Missed  uint64 // calls of Begin, Attempt, End, Late and Receipt that were answered without the store
 	Skipped uint64 // exchanges that were not tried, since the store was away or the call had waited for it long enough
 	Errors  uint64 // exchanges that failed or took too long
 	Written uint64 // writes that were made afterwards
@@ -41,7 +42,7 @@ type Counts struct {
 func (s *Shared) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Counts{s.counts.skipped.Load(), s.counts.errors.Load(), s.counts.written.Load(), s.counts.dropped.Load(), len(s.owed)}
+	return Counts{s.counts.missed.Load(), s.counts.skipped.Load(), s.counts.errors.Load(), s.counts.written.Load(), s.counts.dropped.Load(), len(s.owed)}
 }
 
 // owe has something written to the store as soon as that can be reached.

@@ -59,7 +59,7 @@ func (e *earlyReceipts) old(now Time) (reports []Report) {
 			continue
 		}
 		for _, receipt := range e.take(oldest.name) {
-			reports = append(reports, Report{Instance: oldest.name.Instance, Receipt: receipt})
+			reports = append(reports, report(oldest.name.Instance, receipt))
 		}
 	}
 	return reports

@@ -206,6 +206,62 @@ func TestReceiptsWithoutStore(t *testing.T) {
 	})
 }
 
+// The store alone decides whether a message is sent again that it has let a replica send. The memory of the replica knows of the same
+// receipts, and claims nothing.
+func TestTheMemoryClaimsNoLateFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		memory := newMemory(time.Now)
+		l := ledger.NewShared(store, memory)
+		require.Equal(t, sendIt, begin(t, l, call("1", "u")))
+		require.NoError(t, l.Attempt(t.Context(), "1", ledger.Attempt{Instance: "a", BegunAt: ledger.At(time.Now())}))
+		news, err := l.Receipt(t.Context(), "a", "1", receipt("SM1", providers.StateFailed))
+		require.NoError(t, err)
+		require.Nil(t, news.Resend, "nobody has heard that it was accepted")
+		store.set("End", fault{fails: true})
+		_, news, err = l.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{accepted("a", "SM1")}})
+		require.NoError(t, err)
+		require.Zero(t, news)
+		m, _ := memory.Export("1")
+		require.False(t, m.Resending)
+		store.heal()
+		news = sweep(t, l, 3*time.Second)
+		require.NotNil(t, news.Resend)
+		m, _ = memory.Export("1")
+		require.True(t, m.Resending)
+		news, err = l.Receipt(t.Context(), "a", "", receipt("SM1", providers.StateFailed))
+		require.NoError(t, err)
+		require.Zero(t, news)
+	})
+}
+
+// A receipt from an instance that this replica has not asked waits in the store: another replica may have asked it, or may do so soon.
+func TestAReceiptOfAnotherReplicasAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFaultyStore()
+		l, other := store.replica(), store.replica()
+		store.set("Begin", fault{fails: true})
+		require.Equal(t, sendIt, begin(t, l, call("1", "u")))
+		_, err := l.Receipt(t.Context(), "b", "1", receipt("SM1", providers.StateFailed))
+		require.ErrorIs(t, err, ledger.ErrAway)
+		store.heal()
+		sweep(t, l, 2*time.Second)
+		_, err = l.Receipt(t.Context(), "b", "1", receipt("SM1", providers.StateFailed))
+		require.NoError(t, err)
+		_, _, err = l.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Failed, Attempts: []ledger.Attempt{
+			{Instance: "a", BegunAt: ledger.At(time.Now()), State: ledger.AttemptFailed, Kind: providers.Temporary},
+		}})
+		require.NoError(t, err)
+		synctest.Wait()
+		begun := begin(t, other, call("1", "u"))
+		require.True(t, begun.Go)
+		_, news, err := other.End(t.Context(), ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "b", Attempts: []ledger.Attempt{accepted("b", "SM1")}})
+		require.NoError(t, err)
+		require.Len(t, news.Reports, 1)
+		require.NotNil(t, news.Resend)
+	})
+}
+
 // A receipt that comes while its message is being written comes again, since what is written doesn't say what the receipt says.
 func TestReceiptWhileItsMessageIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -38,6 +38,7 @@ func (m *Memory) Restore(restored Restored) {
 	}
 	r.interrupt()
 	m.messages.add(r)
+	m.messages.turnAway(r)
 	for _, a := range r.Attempts {
 		for _, part := range a.Parts {
 			m.names[m.hash(Name{a.Instance, part.ID})] = r

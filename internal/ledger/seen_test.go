@@ -62,17 +62,17 @@ func TestSeenIsSmall(t *testing.T) {
 	const calls = 1 << 16
 	s := newSeen(maxSeen)
 	start := At(time.Now())
-	before := heap()
+	before := heapInUse()
 	for i := range calls {
 		s.add(strconv.Itoa(i), start.Add(keepSeen*time.Duration(i)/calls))
 	}
-	grown := heap() - before
+	grown := heapInUse() - before
 	require.Equal(t, calls, s.size)
 	runtime.KeepAlive(s)
 	require.Less(t, float64(grown)/calls, 40.0, "bytes")
 }
 
-func heap() int64 {
+func heapInUse() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)

@@ -19,9 +19,8 @@ const pollEvery = 50 * time.Millisecond
 // What the store decides is mirrored into the memory. What the memory has decided is written to the store afterwards. A message
 // ends where it began: if its call was answered by the memory, the store isn't asked about it before it was written.
 //
-// News.Void stops the resending that this replica does. It doesn't reach another replica that sends the message again: the race
-// there goes on until its deadline, which is a few seconds. Then no other race begins. Until then the user may get the older code
-// after the newer one.
+// News.Stop stops the resending that this replica does. Another replica that sends the message again learns of it before its next
+// attempt. The attempt that is under way there goes on until its end or the deadline of the race, which is a few seconds.
 type Shared struct {
 	store   Store
 	memory  *Memory
@@ -121,6 +120,7 @@ func (s *Shared) here(c Call, behind string) bool {
 
 // beginHere has the memory answer a call.
 func (s *Shared) beginHere(ctx context.Context, c Call, behind string, line *line) (Begun, error) {
+	s.counts.missed.Add(1)
 	line.leave() // the memory has its own
 	answer, err := s.memory.beginAfter(ctx, c, behind)
 	if err != nil || !answer.Go {
@@ -143,7 +143,7 @@ func (s *Shared) beginHere(ctx context.Context, c Call, behind string, line *lin
 
 // begun notes what the store has answered to a call.
 func (s *Shared) begun(ctx context.Context, c Call, answer Begun, b *box) Begun {
-	answer.News.void(s.memory.mirror(ctx, c, answer))
+	answer.News.stop(s.memory.mirror(ctx, c, answer))
 	if answer.Go {
 		s.mu.Lock()
 		if known := s.calls[c.Message.ID]; known == nil || known.here() {

@@ -10,15 +10,20 @@ import (
 
 // Attempt is described at [Ledger]. If the store can't be reached, it learns of the attempt at the end of the race.
 func (s *Shared) Attempt(ctx context.Context, id string, a Attempt) error {
-	_ = s.memory.Attempt(ctx, id, a)
+	err := s.memory.Attempt(ctx, id, a)
 	_, b, here := s.call(id)
 	if here {
-		return nil
+		s.counts.missed.Add(1)
+		return err
 	}
-	_, took, _ := exchange(ctx, s, b, func(ctx context.Context) (struct{}, error) {
+	_, took, err := exchange(ctx, s, b, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.store.Attempt(ctx, id, a)
 	}, func(struct{}, error) {})
 	b.spend(took)
+	if answered(err) {
+		return err
+	}
+	s.counts.missed.Add(1)
 	return nil
 }
 
@@ -34,11 +39,13 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 	result, news, _ := s.memory.End(ctx, e)
 	c, b, _ := s.call(e.ID)
 	if c != nil && c.memory {
+		s.counts.missed.Add(1)
 		s.ended(e.ID, c)
 		s.owe(&owed{call: c, ended: e})
 		s.heard(&news)
 		return result, news, nil
 	}
+	s.memory.disclaim(news.Resend)
 	o := &owed{call: c, ended: e}
 	answer, err := s.report(ctx, b, o)
 	s.ended(e.ID, c)
@@ -48,7 +55,7 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 			s.memory.settle(e.ID, result)
 		}
 	}
-	answer.news.void(news.Void)
+	answer.news.stop(news.Stop)
 	s.heard(&answer.news)
 	return result, answer.news, nil
 }
@@ -74,6 +81,7 @@ func (s *Shared) report(ctx context.Context, b *box, o *owed) (endAnswer, error)
 	case !errors.Is(err, errGivenUp):
 		s.owe(o)
 	}
+	s.counts.missed.Add(1)
 	return endAnswer{}, err
 }
 
@@ -95,6 +103,7 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 	accepted, news, _ = s.memory.Late(ctx, id, a)
 	c, _, _ := s.call(id)
 	if c != nil && c.memory {
+		s.counts.missed.Add(1)
 		s.mu.Lock()
 		again := c.ended && !c.queued // it is being written without this attempt
 		s.mu.Unlock()
@@ -104,11 +113,12 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 		s.heard(&news)
 		return accepted, news, nil
 	}
+	s.memory.disclaim(news.Resend)
 	answer, err := s.report(ctx, newBox(mostWait), &owed{ended: Ended{ID: id}, late: &a})
 	if err == nil {
 		accepted = accepted || answer.accepted
 	}
-	answer.news.void(news.Void)
+	answer.news.stop(news.Stop)
 	s.heard(&answer.news)
 	return accepted, answer.news, nil
 }
@@ -166,6 +176,7 @@ func (s *Shared) message(ctx context.Context, id string) (m Message, known bool)
 // again, and providers see to that.
 func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt providers.Receipt) (News, error) {
 	if news, err, here := s.receiptHere(ctx, instance, id, receipt); here {
+		s.counts.missed.Add(1)
 		s.heard(&news)
 		return news, err
 	}
@@ -174,9 +185,10 @@ func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt provi
 		return s.store.Receipt(ctx, instance, id, receipt)
 	}, func(news News, err error) { s.keep(news) })
 	if err != nil {
+		s.counts.missed.Add(1)
 		return News{}, err
 	}
-	news.void(s.memory.hear(instance, id, receipt))
+	news.stop(s.memory.hear(instance, id, receipt))
 	s.heard(&news)
 	return news, nil
 }
@@ -200,12 +212,8 @@ func (s *Shared) receiptHere(ctx context.Context, instance, id string, receipt p
 // receiptTime is how long the store may take to note a receipt. A provider waits for the answer, and no user does.
 const receiptTime = runsOn / 2
 
-// sweepTime is how long the store may take to forget what is over, and probeTime how long if it is away: no other exchange finds out
-// meanwhile that it is back. No caller waits for either.
-const (
-	sweepTime = runsOn
-	probeTime = runsOn / 4
-)
+// sweepTime is how long the store may take to forget what is over. No caller waits for it.
+const sweepTime = runsOn / 2
 
 // Sweep is described at [Ledger]. It also asks whether the store is back, and writes what was decided without the store.
 func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
@@ -216,7 +224,7 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 	more, here, _ := s.memory.Sweep(ctx)
 	b := newBox(sweepTime)
 	if s.Away() {
-		b = newBox(probeTime)
+		b = newBox(mostWait) // a store that is slower would be away again at once
 	}
 	answer, _, err := exchange(ctx, s, b, func(ctx context.Context) (a swept, err error) {
 		a.more, a.news, err = s.store.Sweep(ctx)
@@ -226,7 +234,7 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 		s.write(ctx)
 	}
 	news = answer.news
-	news.void(here.Void)
+	news.stop(here.Stop)
 	s.heard(&news)
 	s.mu.Lock()
 	defer s.mu.Unlock()

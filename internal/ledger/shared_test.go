@@ -13,6 +13,7 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/ledgertest"
 	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/providers"
 )
 
 func newMemory(clock func() time.Time) *ledger.Memory {
@@ -125,7 +126,7 @@ func TestBreaker(t *testing.T) {
 		time.Sleep(time.Second - time.Nanosecond)
 		ask()
 		require.Equal(t, 1, store.count("Begin"))
-		require.Equal(t, ledger.Counts{Skipped: 1, Errors: 1}, l.Counts())
+		require.Equal(t, ledger.Counts{Missed: 2, Skipped: 1, Errors: 1}, l.Counts())
 
 		store.set("", fault{hangs: true})
 		time.Sleep(time.Nanosecond)
@@ -134,7 +135,7 @@ func TestBreaker(t *testing.T) {
 		}
 		time.Sleep(151 * time.Millisecond)
 		require.Equal(t, 2, store.count("Begin"), "one of them is the probe")
-		require.Equal(t, ledger.Counts{Skipped: 10, Errors: 2}, l.Counts())
+		require.Equal(t, ledger.Counts{Missed: 12, Skipped: 10, Errors: 2}, l.Counts())
 		time.Sleep(999 * time.Millisecond)
 
 		store.heal()
@@ -145,6 +146,45 @@ func TestBreaker(t *testing.T) {
 		require.False(t, l.Away(), "the exchange that was given up ends with an error, which is known")
 		require.Empty(t, l.Changes())
 	})
+}
+
+// Each operation that goes on without the store is counted once: if the store has failed, if the call has no time left for it, and if the
+// memory has decided about the message before.
+func TestMissed(t *testing.T) {
+	for name, tt := range map[string]struct {
+		method string
+		fault  fault
+		want   uint64 // of Begin, two attempts and the end of a race, Late, and two receipts
+	}{
+		"no fault":         {"", fault{}, 0},
+		"everything fails": {"", fault{fails: true}, 7},
+		"everything hangs": {"", fault{hangs: true}, 7},
+		"Begin fails":      {"Begin", fault{fails: true}, 7},
+		"Attempt takes longer than there is time": {"Attempt", fault{delay: 160 * time.Millisecond}, 3},
+		"Attempt leaves little time for the end":  {"Attempt", fault{delay: 74 * time.Millisecond}, 0},
+		"End is a little late":                    {"End", fault{delay: 151 * time.Millisecond}, 1},
+		"Late fails":                              {"Late", fault{fails: true}, 3},
+		"Receipt fails":                           {"Receipt", fault{fails: true}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newFaultyStore()
+				l := store.replica()
+				store.set(tt.method, tt.fault)
+				require.True(t, begin(t, l, call("1", "u")).Go)
+				r := race{id: "1", takes: time.Second}
+				r.run(t, l)
+				_, _, err := l.Late(t.Context(), "1", accepted("c", "SM2"))
+				require.NoError(t, err)
+				for _, name := range []string{"SM1", "SM2"} {
+					_, _ = l.Receipt(t.Context(), map[string]string{"SM1": "b", "SM2": "c"}[name], "", receipt(name, providers.StateSent))
+				}
+				require.Equal(t, tt.want, l.Counts().Missed)
+				store.heal()
+				time.Sleep(3 * time.Second)
+			})
+		})
+	}
 }
 
 // The refusal of an old call is no failure of the store.

@@ -24,6 +24,15 @@ type Transition struct {
 // Name is an instance's name for a message.
 type Name struct{ Instance, ID string }
 
+// Start is [Ledger.Attempt] for the record.
+func (m *Message) Start(a Attempt) error {
+	if m.Resending && m.Contents == nil {
+		return ErrStopped
+	}
+	m.BeginAttempt(a)
+	return nil
+}
+
 // End is [Ledger.End] for the record.
 func (m *Message) End(e Ended, now Time) (result Result, t Transition, news News) {
 	t.Changed = true
@@ -78,7 +87,7 @@ func (m *Message) Receipt(instance string, r providers.Receipt, now Time) (t Tra
 // hear notes a receipt, and leaves it to others whether the message is sent again.
 func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transition, news News, about bool) {
 	a := m.Attempt(instance)
-	if a == nil || !a.has(r.ID) && !a.unnamed() {
+	if !a.mayBeCalled(r.ID) {
 		return t, news, false
 	}
 	if a.name(r.ID) {
@@ -89,15 +98,10 @@ func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transi
 		return t, news, true
 	}
 	t.Changed = true
-	news.Reports = []Report{{
-		ID:        m.ID,
-		Number:    m.Number,
-		Country:   m.Country,
-		Instance:  instance,
-		Receipt:   r,
-		Delivered: delivered,
-		After:     now.Sub(m.ReceivedAt),
-	}}
+	report := report(instance, r)
+	report.ID, report.Number, report.Country = m.ID, m.Number, m.Country
+	report.Delivered, report.After = delivered, now.Sub(m.ReceivedAt)
+	news.Reports = []Report{report}
 	if delivered {
 		t.Wiped = true
 		m.wipe(&news)
@@ -105,11 +109,17 @@ func (m *Message) hear(instance string, r providers.Receipt, now Time) (t Transi
 	return t, news, true
 }
 
+// report returns the report of a receipt for no known message.
+func report(instance string, r providers.Receipt) Report {
+	r.ID = ""
+	return Report{Instance: instance, Receipt: r}
+}
+
 // wipe makes sure that the message isn't sent again.
 func (m *Message) wipe(news *News) {
 	m.Contents = nil
 	if m.Resending {
-		news.Void = append(news.Void, m.ID)
+		news.Stop = append(news.Stop, m.ID)
 	}
 }
 
@@ -137,6 +147,9 @@ func (m *Message) TakeOver() (tried []Attempt) {
 	}
 	return tried
 }
+
+// mayBeCalled reports whether the instance may call the message so. A nil attempt is one that was not made.
+func (a *Attempt) mayBeCalled(name string) bool { return a != nil && (a.has(name) || a.unnamed()) }
 
 // unnamed reports whether the instance has, or may have, the message without having told its name for it.
 func (a *Attempt) unnamed() bool {

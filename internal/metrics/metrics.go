@@ -39,6 +39,9 @@ type Metrics struct {
 	codes           *prometheus.CounterVec
 	useSeconds      *prometheus.HistogramVec
 	panics          prometheus.Counter
+	outboxClaims    *prometheus.CounterVec
+	outboxEnded     *prometheus.CounterVec
+	outboxSeconds   *prometheus.HistogramVec
 }
 
 // Auth gives up after 5 s, and nearly all calls take less than 1 s.
@@ -49,6 +52,9 @@ var attemptSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 1.5, 2, 3, 
 
 // A code is valid for one to five minutes.
 var deliverySeconds = []float64{1, 2, 5, 10, 20, 30, 60, 120, 300, 600}
+
+// With a worker that lives, a message waits for some milliseconds; at worst, it is tried until its code expires.
+var outboxSeconds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}
 
 // New returns Metrics with its own registry. version is the program's.
 func New(version string) *Metrics {
@@ -81,6 +87,9 @@ func New(version string) *Metrics {
 	m.lateFallbacks = counters("late_fallbacks_total", "Messages sent through another instance because of a receipt, by the instance and kind of the failure; accepted is false if no other instance accepted the message.", instanceLabel, "kind", "accepted")
 	m.codes = counters("codes_total", "Messages of which it is known what became of their code: used, unused, replaced, unknown. A code that is used after it was taken to be unused is counted as both.", instanceLabel, "channel", "country", "kind", "use")
 	m.useSeconds = histograms("use_seconds", "Time from the request for a code to its use.", deliverySeconds, instanceLabel, "channel")
+	m.outboxClaims = counters("outbox_claims_total", "Items of the queue that a worker took up, by topic.", "topic")
+	m.outboxEnded = counters("outbox_ended_total", "Items of the queue that a worker has handled: done, again (it is tried again later), expired, overtaken (by a newer message), lost (another worker had it by then).", "topic", "how")
+	m.outboxSeconds = histograms("outbox_seconds", "Time from when a message was put into the queue, or was due, to its result.", outboxSeconds, "topic")
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)
@@ -181,12 +190,13 @@ func (m *Metrics) Messages(forgotten func() uint64) {
 
 // Store adds what the store counts for itself: operations that did not wait for it any longer.
 func (m *Metrics) Store(missed func() uint64) {
-	m.counted("store_missed_total", "Operations that went on without the store (a file or a database), which was too slow or failed.", missed)
+	m.counted("store_missed_total", "Operations for which the store (a file or a database) was too slow, or failed. All but receipts went on without it; receipts must come again.", missed)
 }
 
-// Replica adds what the ledger of one of several replicas keeps itself. away is called at each scrape. It must be called once at most.
-func (m *Metrics) Replica(away func() bool, written, dropped func() uint64) {
+// Replica adds what the ledger of one of several replicas keeps itself. away and held are called at each scrape. It must be called once at most.
+func (m *Metrics) Replica(away, held func() bool, written, dropped func() uint64) {
 	m.gauge("store_away", "1 while the database can't be reached: limits, repeats and flows then hold for each replica alone.", nil, away)
+	m.gauge("store_held", "1 while the database is known to be a copy: what waited in it to be sent is held until smshook migrate -resume.", nil, held)
 	m.counted("store_written_afterwards_total", "What was decided without the database and was written to it afterwards.", written)
 	m.counted("store_dropped_total", "What was decided without the database and was never written to it: too much had to wait, or the database refused it.", dropped)
 }

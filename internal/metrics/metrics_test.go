@@ -1,6 +1,8 @@
 package metrics
 
 import (
+	"context"
+	"errors"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -30,8 +32,17 @@ func all() (*Metrics, func() string) {
 	m.LateFallback("whatsapp", "channel", true)
 	m.Messages(func() uint64 { return 1 })
 	m.Store(func() uint64 { return 4 })
-	m.Replica(func() bool { return true }, func() uint64 { return 5 }, func() uint64 { return 6 })
+	m.Replica(func() bool { return true }, func() bool { return false }, func() uint64 { return 5 }, func() uint64 { return 6 })
 	m.Panic()
+	m.Job("hook", "accepted", 20*time.Millisecond)
+	m.Job("message", "accepted", time.Second)
+	worker := m.Outbox("hook")
+	worker.Claimed(3)
+	worker.Ended(Done)
+	worker.Ended(Overtaken)
+	m.OutboxDepth(func(context.Context) (map[string]Depth, error) {
+		return map[string]Depth{"hook": {Waiting: 1, Later: 2, Claimed: 3, Oldest: 1500 * time.Millisecond}}, nil
+	}, map[string]bool{"hook": true, "message": false})
 	return m, func() string {
 		w := httptest.NewRecorder()
 		m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
@@ -69,12 +80,32 @@ smshook_delivery_seconds_sum{provider="twilio"} 3
 smshook_doubles_total{provider="twilio"} 1
 smshook_hook_duration_seconds_count 1
 smshook_hook_duration_seconds_sum 0.02
-smshook_hooks_total{result="accepted"} 1
+smshook_hooks_total{result="accepted"} 2
 smshook_hooks_total{result="failed"} 0
 smshook_hooks_total{result="forged"} 1
 smshook_late_fallbacks_total{accepted="true",kind="channel",provider="whatsapp"} 1
 smshook_limit_keys_forgotten_total 8
 smshook_messages_forgotten_total 1
+smshook_outbox_claims_total{topic="hook"} 3
+smshook_outbox_ended_total{how="again",topic="hook"} 0
+smshook_outbox_ended_total{how="done",topic="hook"} 1
+smshook_outbox_ended_total{how="expired",topic="hook"} 0
+smshook_outbox_ended_total{how="lost",topic="hook"} 0
+smshook_outbox_ended_total{how="overtaken",topic="hook"} 1
+smshook_outbox_items{state="claimed",topic="hook"} 3
+smshook_outbox_items{state="claimed",topic="message"} 0
+smshook_outbox_items{state="later",topic="hook"} 2
+smshook_outbox_items{state="later",topic="message"} 0
+smshook_outbox_items{state="waiting",topic="hook"} 1
+smshook_outbox_items{state="waiting",topic="message"} 0
+smshook_outbox_oldest_seconds{topic="hook"} 1.5
+smshook_outbox_oldest_seconds{topic="message"} 0
+smshook_outbox_seconds_count{topic="hook"} 1
+smshook_outbox_seconds_count{topic="message"} 1
+smshook_outbox_seconds_sum{topic="hook"} 0.02
+smshook_outbox_seconds_sum{topic="message"} 1
+smshook_outbox_worker{topic="hook"} 1
+smshook_outbox_worker{topic="message"} 0
 smshook_panics_total 1
 smshook_patience_seconds{provider="twilio"} 0.3
 smshook_receipts_refused_total{provider="twilio",status="403"} 1
@@ -85,12 +116,24 @@ smshook_resends_total{provider="twilio"} 1
 smshook_segments_total{provider="twilio"} 2
 smshook_store_away 1
 smshook_store_dropped_total 6
+smshook_store_held 0
 smshook_store_missed_total 4
 smshook_store_written_afterwards_total 5`), strings.Join(own, "\n"))
 	require.Regexp(t, `smshook_build_info\{go="go[^"]+",version="v1.2.3"\} 1`, shown())
 	require.Contains(t, shown(), "go_goroutines")
 	state = "open"
 	require.Contains(t, shown(), `smshook_circuit_breaker_state{provider="twilio",state="open"} 1`)
+}
+
+// While the queue can't be asked, its depth is missing: a 0 would say that nothing waits.
+func TestTheDepthIsMissing(t *testing.T) {
+	m := New("")
+	m.OutboxDepth(func(context.Context) (map[string]Depth, error) { return nil, errors.New("away") }, map[string]bool{"hook": true})
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	require.Contains(t, w.Body.String(), `smshook_outbox_worker{topic="hook"} 1`)
+	require.NotContains(t, w.Body.String(), "smshook_outbox_items")
+	require.NotContains(t, w.Body.String(), "smshook_outbox_oldest_seconds")
 }
 
 // An alert on a metric that doesn't exist never fires.

@@ -1,6 +1,7 @@
 package phone
 
 import (
+	"cmp"
 	"strconv"
 	"sync"
 
@@ -15,6 +16,26 @@ func (n Number) Country() string {
 		return country(regions[0])
 	}
 	return countries.of(n)
+}
+
+// CallingCode returns the calling code of a country that Country can return, and whether no other country has it.
+func CallingCode(country string) (code int, alone bool) {
+	code = phonenumbers.GetCountryCodeForRegion(country)
+	return code, len(phonenumbers.GetRegionCodesForCountryCode(code)) == 1
+}
+
+// Countries returns, for each calling code, what Country returns for all of its numbers: a country. It is the calling code itself if its numbers
+// belong to none, and empty if several countries share it.
+func Countries() map[string]string {
+	all := map[string]string{}
+	for code := range callingCodes() {
+		text := strconv.Itoa(code)
+		all[text] = ""
+		if regions := phonenumbers.GetRegionCodesForCountryCode(code); len(regions) == 1 {
+			all[text] = cmp.Or(country(regions[0]), text)
+		}
+	}
+	return all
 }
 
 // country returns a region of libphonenumber, or nothing for the regions that stand for no country: those of +800, for example.

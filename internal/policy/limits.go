@@ -84,6 +84,20 @@ func (l Limits) List() []Limited {
 	return list
 }
 
+// With returns the limits with another limit for the rule of that name. They are unchanged if there is no such rule, or if no setting could
+// have that value.
+func (l Limits) With(rule string, limit Limit) Limits {
+	if limit != (Limit{}) && (limit.Most < 1 || limit.Most > maxMost || limit.Per < minPer || limit.Per > maxPer) {
+		return l
+	}
+	for _, row := range rateLimits {
+		if row.setting == rule {
+			*row.limit(&l) = limit
+		}
+	}
+	return l
+}
+
 // Uncounted returns the limits that are on, but don't count messages from this address. Such limits count public addresses only.
 func (l Limits) Uncounted(ip netip.Addr) []Rule {
 	var rules []Rule
@@ -96,6 +110,27 @@ func (l Limits) Uncounted(ip netip.Addr) []Rule {
 		}
 	}
 	return rules
+}
+
+// Own returns what the limits count of one account or one number alone, without the limits: charges that nobody else has. Either may be empty. The
+// error says what is wrong with the number, and doesn't quote it.
+func Own(user, number string) ([]Charge, error) {
+	var charges []Charge
+	if number != "" {
+		n, err := phone.Parse(number)
+		if err != nil {
+			return nil, err
+		}
+		of := func(proven bool) Charge {
+			key, _ := phoneKey(message{digits: digits(n), proven: proven})
+			return Charge{Rule: PerPhone, Key: key}
+		}
+		charges = append(charges, of(false), of(true))
+	}
+	if key, ok := userKey(message{user: user}); ok {
+		charges = append(charges, Charge{Rule: PerUser, Key: key})
+	}
+	return charges, nil
 }
 
 // message is what keys are made of. It has no address: a key of an address is made by the field source of a rateLimit.

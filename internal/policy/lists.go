@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/smshook/smshook/internal/phone"
@@ -35,6 +36,26 @@ func (l Lists) Words() []string {
 		}
 	}
 	return words
+}
+
+// Digits returns what can be told of a number by its first digits alone, without plus. The lists refuse each number that begins with none of
+// allowed, unless that is empty, and each that begins with one of blocked. They may refuse others too.
+func (l Lists) Digits() (allowed, blocked []string) {
+	codes := map[string]bool{}
+	for country := range l.Countries {
+		code, _ := phone.CallingCode(country)
+		codes[strconv.Itoa(code)] = true
+	}
+	prefixes := map[string]bool{}
+	for country := range l.BlockedCountries {
+		if code, alone := phone.CallingCode(country); alone {
+			prefixes[strconv.Itoa(code)] = true
+		}
+	}
+	for _, prefix := range l.BlockedPrefixes {
+		prefixes[strings.TrimPrefix(prefix, "+")] = true
+	}
+	return slices.Sorted(maps.Keys(codes)), slices.Sorted(maps.Keys(prefixes))
 }
 
 // countries reports whether the number's country matters.

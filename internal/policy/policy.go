@@ -62,16 +62,32 @@ func roundUp(d time.Duration) time.Duration { return (d + time.Second - 1).Trunc
 // It counts nothing itself. The caller asks it for the charges of a message, has a [Counter] take them, and asks for the verdict
 // on the counter's answer.
 type Policy struct {
-	settings Settings
-	limits   []Limited // those that are on
+	lists    Lists
+	limiting atomic.Pointer[limiting]
 	noSource atomic.Uint64
+}
+
+// limiting is what may change while the program runs.
+type limiting struct {
+	limits  []Limited // those that are on
+	observe bool
 }
 
 // New returns a Policy.
 func New(s Settings) *Policy {
-	off := func(l Limited) bool { return !l.Limit.on() }
-	return &Policy{settings: s, limits: slices.DeleteFunc(s.Limits.List(), off)}
+	p := &Policy{lists: s.Lists}
+	p.SetLimits(s.Limits, s.Observe)
+	return p
 }
+
+// SetLimits lets other limits apply to the messages to come. What was counted stays counted.
+func (p *Policy) SetLimits(l Limits, observe bool) {
+	off := func(l Limited) bool { return !l.Limit.on() }
+	p.limiting.Store(&limiting{slices.DeleteFunc(l.List(), off), observe})
+}
+
+// Observe reports whether limits refuse nothing.
+func (p *Policy) Observe() bool { return p.limiting.Load().observe }
 
 // NoSource returns how many messages a limit by IP address didn't apply to because their address was missing or not public.
 func (p *Policy) NoSource() uint64 { return p.noSource.Load() }
@@ -82,10 +98,10 @@ func (p *Policy) NoSource() uint64 { return p.noSource.Load() }
 // It takes well under a microsecond, plus the time for the number's country, type and readings where a rule needs them.
 func (p *Policy) Ask(s Subject) ([]Charge, Verdict) {
 	country := ""
-	if p.settings.Lists.countries() {
+	if p.lists.countries() {
 		country = s.Number.Country()
 	}
-	if rule := p.settings.Lists.refuse(s.Number, country); rule != None {
+	if rule := p.lists.refuse(s.Number, country); rule != None {
 		return nil, Verdict{Rule: rule}
 	}
 	return p.charges(s, country), Verdict{Allow: true}
@@ -96,18 +112,19 @@ func (p *Policy) Verdict(charges []Charge, over int, after time.Duration) Verdic
 	if over < 0 {
 		return Verdict{Allow: true}
 	}
-	return Verdict{p.settings.Observe, charges[over].Rule, charges[over].Limit, after}
+	return Verdict{p.Observe(), charges[over].Rule, charges[over].Limit, after}
 }
 
 // charges returns what a message counts towards.
 func (p *Policy) charges(s Subject, country string) []Charge {
-	if len(p.limits) == 0 {
+	limits := p.limiting.Load().limits
+	if len(limits) == 0 {
 		return nil
 	}
-	charges := make([]Charge, 0, len(p.limits))
+	charges := make([]Charge, 0, len(limits))
 	m := message{s.Number, digits(s.Number), country, s.User, s.Proven}
 	noSource := false
-	for _, l := range p.limits {
+	for _, l := range limits {
 		row := &rateLimits[l.Rule-firstLimit]
 		if row.unproven && s.Proven {
 			continue

@@ -61,6 +61,8 @@ func (s *scriptedProvider) Send(ctx context.Context, m providers.Message) (provi
 }
 
 func (s *scriptedProvider) Channel() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.channel == "" {
 		return "sms"
 	}
@@ -110,6 +112,20 @@ func newFixture(scripts ...script) *fixture {
 		f.route = append(f.route, NewInstance(string(rune('a'+i)), provider, nil, 100))
 	}
 	return f
+}
+
+// open opens the circuit breaker of an instance.
+func (f *fixture) open(i int) {
+	for range failuresToOpen {
+		f.route[i].breaker.begin().done(errFailed)
+	}
+}
+
+// slow makes an instance slow.
+func (f *fixture) slow(i int) {
+	for range slowToReorder {
+		f.route[i].slow.add()
+	}
 }
 
 func (f *fixture) run(ctx context.Context) (Outcome, time.Duration) {

@@ -12,6 +12,9 @@ import (
 //  3. of these, those that are slow now;
 //  4. those with an open circuit breaker, and half-open ones that have their trial in another race. They are last, but never
 //     left out.
+//
+// An instance that calls keeps its place among those that send texts: a trial, or a text that takes a second longer, is no reason to
+// call a user. Only an open circuit breaker moves it, or the texts before it.
 func (r *Runner) newRun(e Entry) *run {
 	run := &run{
 		Runner:   r,
@@ -22,21 +25,29 @@ func (r *Runner) newRun(e Entry) *run {
 	}
 	closed := make([]*Instance, 0, len(e.Route))
 	var trial, slow, open []*Instance
-	for _, i := range e.Route {
-		state := i.State()
-		switch {
+	working := 0
+	for n, i := range e.Route {
+		calls := i.calls()
+		if n > 0 && calls != e.Route[n-1].calls() {
+			closed, slow = append(closed, slow...), nil
+		}
+		switch state := i.State(); {
+		case state == HalfOpen && calls:
+			closed = append(closed, i)
 		case state == HalfOpen && run.takeTrial(i):
 			trial = append(trial, i)
 		case state != Closed:
 			open = append(open, i)
 		case i.slow.isSlow(r.Patience):
 			slow = append(slow, i)
+			working++
 		default:
 			closed = append(closed, i)
+			working++
 		}
 	}
 	run.queue = slices.Concat(trial, closed, slow, open)
-	if len(closed)+len(slow) == 0 {
+	if working == 0 {
 		run.shortenDeadline()
 	}
 	return run

@@ -39,3 +39,38 @@ func TestOrderOfInstances(t *testing.T) {
 		require.Equal(t, "cbade", order(), "the trials of d and e are under way")
 	})
 }
+
+// The last instance calls, or the first two do.
+func TestACallKeepsItsPlace(t *testing.T) {
+	voice := script{channel: "voice"}
+	for _, tt := range []struct {
+		name    string
+		scripts []script
+		prepare func(f *fixture)
+		want    string
+	}{
+		{"all work", []script{{}, {}, voice}, func(*fixture) {}, "abc"},
+		{"the texts are slow", []script{{}, {}, voice}, func(f *fixture) { f.slow(0); f.slow(1) }, "abc"},
+		{"one text is slow", []script{{}, {}, voice}, func(f *fixture) { f.slow(0) }, "bac"},
+		{"the texts fail", []script{{}, {}, voice}, func(f *fixture) { f.open(0); f.open(1) }, "cab"},
+		{"the call is half-open", []script{{}, {}, voice}, func(f *fixture) { f.open(2); time.Sleep(openTime + ms) }, "abc"},
+		{"the call fails", []script{voice, {}, {}}, func(f *fixture) { f.open(0) }, "bca"},
+		{"a text is half-open", []script{{}, {}, voice}, func(f *fixture) { f.open(1); time.Sleep(openTime + ms) }, "bac"},
+		{"calls come first", []script{voice, voice, {}}, func(*fixture) {}, "abc"},
+		{"calls come first, and one is slow", []script{voice, voice, {}}, func(f *fixture) { f.slow(0) }, "bac"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(tt.scripts...)
+				tt.prepare(f)
+				run := f.newRun(Entry{Route: f.route})
+				defer run.hedge.Stop()
+				names := ""
+				for _, i := range run.queue {
+					names += i.Name
+				}
+				require.Equal(t, tt.want, names)
+			})
+		})
+	}
+}

@@ -38,7 +38,9 @@ type Entry struct {
 	Deadline   time.Time   // when Run returns at the latest
 	Lost       string      // the instance that probably lost the last message to this user: it gets no trial; may be empty
 
-	Starting func(Attempt) // called before an attempt starts, and so before anything is sent; may be nil
+	// Starting is called before an attempt starts, and so before anything is sent. It reports whether the attempt may start; if not, no
+	// other does. It may be nil.
+	Starting func(Attempt) bool
 	Late     func(Attempt) // called after Ended, for each attempt that ends after the race; may be nil
 }
 

@@ -25,11 +25,21 @@ type run struct {
 	won   bool      // an instance has accepted the message
 }
 
+// callTime is how long before the deadline a call starts at the latest, beside attempts that have not ended.
+const callTime = 1500 * time.Millisecond
+
 // startNext starts the next instance. It starts none if the queue is empty, the time is too short, or the caller has left.
+//
+// A call waits for the attempts before it. The phone of a user whose SMS is only slow must not ring, and a call costs many times as much.
+// But if they don't end, the call starts while there is time for it: an instance that hangs must not cost the user the code.
 func (run *run) startNext(ctx context.Context) {
 	left := time.Until(run.deadline)
 	if len(run.queue) == 0 || ctx.Err() != nil || left < minTime/2 {
 		run.hedge.Reset(left)
+		return
+	}
+	if wait := left - callTime; run.queue[0].calls() && len(run.active) > 0 && wait > 0 {
+		run.hedge.Reset(wait)
 		return
 	}
 	share := left / time.Duration(len(run.queue))
@@ -38,7 +48,14 @@ func (run *run) startNext(ctx context.Context) {
 	report, p := run.admit(instance)
 	if run.entry.Starting != nil {
 		starting := Attempt{MessageID: run.entry.Message.ID, Instance: instance.Name, Channel: instance.Channel(), BegunAt: time.Now(), Pending: true}
-		run.Guard(func() { run.entry.Starting(starting) })
+		may := true // also after a panic
+		run.Guard(func() { may = run.entry.Starting(starting) })
+		if !may {
+			report.done(errNotCounted)
+			run.queue = nil
+			run.hedge.Reset(left)
+			return
+		}
 	}
 	a := &activeAttempt{instance: instance, begunAt: time.Now(), report: report}
 	a.start(run.entry.Message, p, run.finished)

@@ -20,7 +20,7 @@ func (s *Server) count(w *response, r *http.Request, took time.Duration) {
 	case w.outcome != nil:
 		s.countOutcome(w.outcome, r.Context().Err() != nil, took)
 	case w.reason == nil:
-	case r.URL.Path == HookPath:
+	case r.URL.Path == HookPath, r.URL.Path == Auth0Path:
 		s.Metrics.HookRefused(refusedResults[w.status])
 	default:
 		s.Metrics.ReceiptRefused(w.instance, w.status)
@@ -33,6 +33,11 @@ func (s *Server) countOutcome(o *dispatch.Outcome, callerLeft bool, took time.Du
 	} else {
 		s.Metrics.Hook(o.Result.String(), took)
 	}
+	s.countCauses(o)
+}
+
+// countCauses counts what has led to an outcome.
+func (s *Server) countCauses(o *dispatch.Outcome) {
 	if o.Lost != "" {
 		s.Metrics.Resend(o.Lost)
 	}

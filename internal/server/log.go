@@ -104,15 +104,25 @@ func (w *response) level(r *http.Request) zerolog.Level {
 		return zerolog.InfoLevel
 	case w.status == http.StatusServiceUnavailable && route(r) == readyPath: // expected at shutdown
 		return zerolog.DebugLevel
-	case w.outcome != nil && w.outcome.Result == dispatch.Failed, w.status >= 500:
-		return zerolog.ErrorLevel
-	case w.reason != nil, w.outcome != nil && slices.ContainsFunc(w.outcome.Attempts, instanceFailed):
-		return zerolog.WarnLevel
 	case w.outcome != nil:
-		return zerolog.InfoLevel
+		return outcomeLevel(w.outcome)
+	case w.status >= 500:
+		return zerolog.ErrorLevel
+	case w.reason != nil:
+		return zerolog.WarnLevel
 	default:
 		return zerolog.DebugLevel
 	}
+}
+
+func outcomeLevel(o *dispatch.Outcome) zerolog.Level {
+	switch {
+	case o.Result == dispatch.Failed:
+		return zerolog.ErrorLevel
+	case slices.ContainsFunc(o.Attempts, instanceFailed):
+		return zerolog.WarnLevel
+	}
+	return zerolog.InfoLevel
 }
 
 // instanceFailed reports whether an attempt failed for a reason other than the recipient or the recipient's channel.

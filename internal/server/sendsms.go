@@ -12,22 +12,12 @@ import (
 // sendSMS answers one call of the hook.
 func (s *Server) sendSMS(w *response, r *http.Request) {
 	receivedAt := time.Now()
-	if err := hook.Signed(r.Header); err != nil { // without a signature, the body is not worth reading
-		w.closeConnection()
-		refuseHook(w, http.StatusUnauthorized, err)
-		return
-	}
-	body, release, err := s.readBody(r, hook.MaxBody)
+	body, release, status, err := s.signedBody(w, r, s.Keys.Load().Hook, hook.MaxBody)
 	if err != nil {
-		w.closeConnection()
-		refuseHook(w, bodyStatus(err), err)
+		refuseHook(w, status, err)
 		return
 	}
 	defer release()
-	if err := s.Keys.Load().Hook.Verify(r.Header, body); err != nil {
-		refuseHook(w, http.StatusUnauthorized, err)
-		return
-	}
 	undo := authenticated(r) // while the call runs, its connection must not be closed to make room
 	var outcome dispatch.Outcome
 	defer func() {
@@ -44,7 +34,7 @@ func (s *Server) sendSMS(w *response, r *http.Request) {
 	w.onPanic = func(w *response) { writeReply(w, s.reply(payload, dispatch.Failed)) }
 	w.id = payload.ID(body)
 	release()
-	outcome = s.Dispatcher.Send(r.Context(), request(payload, w.id, r.Header, receivedAt))
+	outcome = s.Dispatcher.Send(r.Context(), Request(payload, w.id, r.Header, receivedAt))
 	w.outcome = &outcome
 	writeReply(w, s.reply(payload, outcome.Result))
 }
@@ -57,7 +47,8 @@ func refuseHook(w *response, status int, reason error) {
 
 func writeReply(w *response, r hook.Reply) { writeJSON(w, r.Status, r.Body) }
 
-func request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
+// Request returns what a call of Auth asks for. The header is that of an HTTP call, or nil.
+func Request(p hook.Payload, id string, header http.Header, receivedAt time.Time) dispatch.Request {
 	kind, _ := dispatch.ParseKind(p.Kind())
 	return dispatch.Request{
 		ID:         id,

@@ -47,6 +47,7 @@ type Server struct {
 // Keys authenticate callers.
 type Keys struct {
 	Hook             hook.Secrets
+	Auth0            hook.Secrets      // none turns the calls of Auth0's Actions off
 	Receipts         receipt.Addresses // the zero value turns receipts off
 	UnsignedReceipts []string          // the instances whose receipts are accepted although their signature can't be checked
 }
@@ -56,7 +57,12 @@ func (s *Server) Handler() http.Handler {
 	s.largeBodies = newLargeBodies(maxLargeBodies)
 	s.refusalLog.First = firstRefusals
 	r := chi.NewRouter()
-	r.Post(HookPath, s.logged(s.sendSMS))
+	if len(s.Keys.Load().Hook) > 0 {
+		r.Post(HookPath, s.logged(s.sendSMS))
+	}
+	if len(s.Keys.Load().Auth0) > 0 {
+		r.Post(Auth0Path, s.logged(s.auth0))
+	}
 	if s.Keys.Load().Receipts.On() {
 		r.Post(receiptPath, s.logged(s.receipts))
 		r.Get(receiptPath, s.logged(s.receipts))

@@ -133,7 +133,7 @@ func TestRequest(t *testing.T) {
 	payload, err := hook.Decode(body)
 	require.NoError(t, err)
 	receivedAt := time.Unix(1795219509, 20e6)
-	got := request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, receivedAt)
+	got := Request(payload, payload.ID(body), http.Header{"Webhook-Timestamp": {"1795219509"}}, receivedAt)
 	require.Equal(t, []string{"15555550100", "028687"}, []string{got.Phone.Reveal(), got.Code.Reveal()})
 	require.Equal(t, dispatch.Request{
 		ID: "17b0fe8e-a689-4d05-8fe5-d66826bf6c83", User: "a-user", Phone: got.Phone, Code: got.Code, Locale: "de", MFA: true,

@@ -56,7 +56,9 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 }
 
 // decides reports whether a rule judges by what has happened. A list of countries or types refuses what the operator has asked it to.
-func decides(rule string) bool { return strings.HasPrefix(rule, "limit_") || strings.HasPrefix(rule, "guard") }
+func decides(rule string) bool {
+	return strings.HasPrefix(rule, "limit_") || strings.HasPrefix(rule, "guard")
+}
 
 // instanceProblems are those of one instance. works is how many instances work.
 func instanceProblems(i Instance, t *tries, works int) []attention {

@@ -81,7 +81,7 @@ func open(t *testing.T, handler http.Handler) *page {
 	t.Helper()
 	ctx, err := browser()
 	if err != nil && os.Getenv("CI") == "" {
-		t.Skip("there is no Chromium here (.ci/chromium installs it)")
+		t.Skip("there is no Chromium here (`.ci/debian chromium` installs it)")
 	}
 	require.NoError(t, err)
 	p := &page{t: t, url: serving(t, handler)}

@@ -4,7 +4,9 @@ package all
 import (
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/console"
+	"github.com/smshook/smshook/providers/msg91"
 	"github.com/smshook/smshook/providers/plivo"
+	"github.com/smshook/smshook/providers/sns"
 	"github.com/smshook/smshook/providers/twilio"
 	"github.com/smshook/smshook/providers/vonage"
 	"github.com/smshook/smshook/providers/webhook"
@@ -17,6 +19,8 @@ func Drivers() []providers.Driver {
 		providers.NewDriver("twilio", "Twilio", twilio.New),
 		providers.NewDriver("plivo", "Plivo", plivo.New),
 		providers.NewDriver("vonage", "Vonage", vonage.New),
+		providers.NewDriver("msg91", "MSG91", msg91.New),
+		providers.NewDriver("sns", "Amazon SNS", sns.New),
 		providers.NewDriver("whatsapp", "WhatsApp", whatsapp.New),
 		providers.NewDriver("webhook", "Webhook", webhook.New),
 		providers.NewDriver("console", "Console", console.New).DevOnly(),

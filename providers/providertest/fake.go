@@ -170,7 +170,7 @@ func (f *Fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the client has closed the connection before the end of its request
 	}
-	answer := f.record(Request{Method: r.Method, Target: r.RequestURI, Proto: r.Proto, Header: r.Header, Body: string(body)})
+	answer := f.record(Request{Method: r.Method, Target: r.RequestURI, Proto: r.Proto, Host: r.Host, Header: r.Header, Body: string(body)})
 	if answer.Fault == Hang {
 		select {
 		case <-f.released:

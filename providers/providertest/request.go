@@ -24,6 +24,7 @@ type Request struct {
 	Method string
 	Target string // path and query, as they came
 	Proto  string
+	Host   string
 	Header http.Header
 	Body   string
 

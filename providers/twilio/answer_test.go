@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 		{400, `{"code":21408,"message":"Permission","httpStatusCode":400,"params":{},"userError":true}`,
 			providers.Rejected, "21408", "answer 400: Permission"},
 		// The code decides, also against the status.
-		{500, `{"code":21614,"message":"not a mobile number"}`, providers.Recipient, "21614", "answer 500: not a mobile number"},
+		{500, `{"code":21614,"message":"not a mobile number"}`, providers.Channel, "21614", "answer 500: not a mobile number"},
 	} {
 		_, err := send(t, providertest.Answer{Status: test.status, Body: test.body})
 		providertest.RequireFailure(t, err, test.kind, test.code, test.text)

@@ -20,8 +20,8 @@ var codes = providers.Codes{
 	"21217": providers.Recipient, // To doesn't look valid
 	"21265": providers.Recipient, // To is a short code
 	"21610": providers.Recipient, // To has sent STOP
-	"21614": providers.Recipient, // To isn't a mobile number
-	"21635": providers.Recipient, // To is a landline, where Twilio tries none
+	"21614": providers.Channel,   // To isn't a mobile number: a call may reach it
+	"21635": providers.Channel,   // To is a landline, where Twilio tries none
 
 	"21212": providers.Rejected,  // invalid From
 	"21219": providers.Rejected,  // To not verified, on a trial account
@@ -61,7 +61,7 @@ var codes = providers.Codes{
 	"30003": providers.Temporary, // handset unreachable
 	"30004": providers.Recipient, // blocked by the recipient or the network
 	"30005": providers.Recipient, // number not assigned
-	"30006": providers.Recipient, // landline or unreachable network
+	"30006": providers.Channel,   // landline or unreachable network
 	"30007": providers.Rejected,  // filtered by Twilio or the network
 	"30008": providers.Temporary, // unknown network error
 	"30010": providers.Rejected,  // above the maximum price
@@ -77,6 +77,14 @@ var codes = providers.Codes{
 	"30410": providers.Unknown,   // the network didn't answer
 	"30450": providers.Recipient, // stopped by the fraud guard: another provider would only move the fraud there
 	"30453": providers.Recipient, // likewise, for hours
+
+	// Calls
+	"13223": providers.Rejected,  // number not in international form
+	"13224": providers.Rejected,  // number invalid, or no network takes the call: a text may reach it
+	"13227": providers.Rejected,  // destination not enabled for calls
+	"21210": providers.Account,   // From not verified
+	"21215": providers.Rejected,  // destination not enabled for calls
+	"21216": providers.Recipient, // on the list of numbers with much fraud: another provider would only move the fraud there
 
 	// WhatsApp
 	"63001": providers.Account,   // channel can't authenticate

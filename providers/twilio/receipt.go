@@ -28,7 +28,8 @@ func stateOf(status string) (state providers.State, known bool) {
 	return state, known
 }
 
-// Receipts reads a status callback, https://www.twilio.com/docs/messaging/guides/track-outbound-message-status.
+// Receipts reads a status callback, of a message as in
+// https://www.twilio.com/docs/messaging/guides/track-outbound-message-status, or of a call.
 //
 // A receipt has no time: RawDlrDoneDate has only minutes, and its time zone is not documented.
 // https://www.twilio.com/en-us/changelog/addition-of-rawdlrdonedate-to-delivered-and-undelivered-status-webhooks
@@ -44,6 +45,9 @@ func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, 
 	// set, only the account's SID shows which account a receipt is for.
 	if !strings.EqualFold(said.fields.Get("AccountSid"), p.settings.AccountSID) {
 		return nil, providers.ErrForged
+	}
+	if p.settings.voice() {
+		return callReceipt(said), nil
 	}
 	id := said.fields.Get("MessageSid")
 	state, known := stateOf(said.fields.Get("MessageStatus"))

@@ -1,7 +1,9 @@
-// Package twilio sends through Twilio Programmable Messaging, as SMS or, from a sender "whatsapp:+…", over WhatsApp.
+// Package twilio sends through Twilio Programmable Messaging, as SMS or, from a sender "whatsapp:+…", over WhatsApp. It also speaks
+// the code in a call, through Twilio Programmable Voice.
 //
-// Sources: the API reference of the Message resource, https://www.twilio.com/docs/messaging/api/message-resource, and
-// Twilio's OpenAPI description, https://github.com/twilio/twilio-oai (spec/json/twilio_api_v2010.json).
+// Sources: the API reference of the Message resource, https://www.twilio.com/docs/messaging/api/message-resource, that of the Call
+// resource, https://www.twilio.com/docs/voice/api/call-resource, and Twilio's OpenAPI description,
+// https://github.com/twilio/twilio-oai (spec/json/twilio_api_v2010.json).
 package twilio
 
 import (
@@ -26,6 +28,8 @@ type Settings struct {
 	From                string           `env:"FROM" help:"the sender: a number such as +15005550006, a short code, a name, or whatsapp:+…"`
 	MessagingServiceSID string           `env:"MESSAGING_SERVICE_SID" help:"a Messaging Service, MG…, that picks the sender; with FROM too, one of its own senders"`
 	ContentSID          string           `env:"CONTENT_SID" help:"a content template, HX…, whose variable 1 is the code; sent instead of the text, and needed for whatsapp:"`
+	Channel             string           `env:"CHANNEL" default:"sms" oneof:"sms voice" help:"voice to speak the code in a call; sms also for WhatsApp, which FROM chooses"`
+	Language            string           `env:"LANGUAGE" help:"for voice: the language for users whose language is unknown or isn't spoken; without it en"`
 	BaseURL             call.BaseURL     `env:"BASE_URL" default:"https://api.twilio.com" help:"another region, such as https://api.dublin.ie1.twilio.com"`
 }
 
@@ -53,6 +57,11 @@ func (s Settings) Validate() error {
 	w.Either("AUTH_TOKEN", !s.AuthToken.Empty(), "an API key (API_KEY and API_SECRET)", s.APIKey != "" || !s.APISecret.Empty())
 	w.Both("API_KEY", s.APIKey != "", "API_SECRET", !s.APISecret.Empty())
 	w.That(s.AuthTokenOld.Empty() || !s.AuthToken.Empty(), "AUTH_TOKEN_OLD", "is of no use without AUTH_TOKEN, the new one")
+	if s.voice() {
+		s.validateVoice(&w)
+		return w.Err()
+	}
+	w.That(s.Language == "", "LANGUAGE", "is for CHANNEL=voice alone")
 	w.Either("FROM", s.From != "", "MESSAGING_SERVICE_SID", s.MessagingServiceSID != "")
 	w.That(s.From == "" || s.goodSender(), "FROM", "want a number with its plus and calling code, such as +15005550006, a short code, "+
 		"whatsapp: and a number, or a name of at most 11 letters, digits, spaces and +-_&, with a letter in it")
@@ -99,16 +108,22 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	return p, nil
 }
 
-// Channel is "whatsapp" with a WhatsApp sender, else "sms".
+// Channel is "voice" if so set, "whatsapp" with a WhatsApp sender, else "sms".
 func (p *Provider) Channel() string {
-	if p.settings.whatsApp() {
+	switch {
+	case p.settings.voice():
+		return providers.Voice
+	case p.settings.whatsApp():
 		return "whatsapp"
 	}
 	return "sms"
 }
 
-// Send creates a Message. Twilio has no idempotency key for it: without an answer, the message may have been sent.
+// Send creates a Message or a Call. Twilio has no idempotency key for them: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
+	if p.settings.voice() {
+		return p.sendCall(ctx, m)
+	}
 	request := call.Form(p.url("/Messages.json"), p.form(m)).BasicAuth(p.user, p.password)
 	var message struct {
 		SID          string      `json:"sid"`
@@ -132,10 +147,14 @@ func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sen
 	return sent, err
 }
 
-// Check lists the messages of a day before Twilio existed. An API key needs the permission to read messages for it, and the list is
-// empty.
+// Check lists the messages or calls of a day before Twilio existed. An API key needs the permission to read them for it, and the list
+// is empty.
 func (p *Provider) Check(ctx context.Context) error {
-	request := call.Get(p.url("/Messages.json?PageSize=1&DateSent=2000-01-01")).BasicAuth(p.user, p.password)
+	path := "/Messages.json?PageSize=1&DateSent=2000-01-01"
+	if p.settings.voice() {
+		path = "/Calls.json?PageSize=1&StartTime=2000-01-01"
+	}
+	request := call.Get(p.url(path)).BasicAuth(p.user, p.password)
 	_, err := p.call.Ask(ctx, providers.Message{}, request, nil, refused)
 	return err
 }

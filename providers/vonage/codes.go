@@ -169,6 +169,21 @@ func asChannel(ofChannel ...string) providers.Codes {
 	return table
 }
 
+// voiceCodes are the details of calls that failed. Answers of the Voice API have no codes that say more than their status.
+// https://developer.vonage.com/en/voice/voice-api/webhook-reference, and
+// https://github.com/Vonage/vonage-java-sdk (CallStatusDetail.java)
+var voiceCodes = providers.Codes{
+	"cannot_route":          providers.Rejected,  // no way to this number
+	"carrier_timeout":       providers.Temporary, // the mobile network didn't answer
+	"declined":              providers.Channel,   // the user has refused the call
+	"internal_error":        providers.Temporary,
+	"invalid_number":        providers.Recipient,
+	"number_out_of_service": providers.Recipient,
+	"restricted":            providers.Rejected, // refused by the mobile network
+	"timeout":               providers.Channel,  // nobody has answered
+	"unavailable":           providers.Channel,  // can't be reached for now
+}
+
 // parameterCodes are codes that mean something else in a 422: so the examples of the specification have them.
 var parameterCodes = providers.Codes{
 	"1060": providers.Rejected, // invalid client reference

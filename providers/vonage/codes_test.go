@@ -16,6 +16,7 @@ func TestCodes(t *testing.T) {
 		"testdata/codes-sms.tsv":      smsCodes,
 		"testdata/codes-receipts.tsv": receiptCodes,
 		"testdata/codes-messages.tsv": messagesCodes,
+		"testdata/codes-voice.tsv":    voiceCodes,
 	} {
 		require.Equal(t, providertest.Codes(t, name), codes, name)
 	}
@@ -32,6 +33,11 @@ func TestCodesDoNotMeet(t *testing.T) {
 	}
 	for code := range smsCodes {
 		require.NotContains(t, receiptCodes, code)
+	}
+	for code := range voiceCodes {
+		require.NotContains(t, smsCodes, code)
+		require.NotContains(t, receiptCodes, code)
+		require.NotContains(t, messagesCodes, code)
 	}
 	for code := range noFailure {
 		require.NotContains(t, messagesCodes, code, "it is no failure")

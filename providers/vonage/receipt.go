@@ -20,7 +20,10 @@ const (
 
 // Receipts reads a receipt in the form of the API that sends.
 func (p *Provider) Receipts(r *http.Request, body []byte) ([]providers.Receipt, error) {
-	if p.settings.API == apiSMS {
+	switch p.settings.API {
+	case apiVoice:
+		return p.callReceipt(r, body)
+	case apiSMS:
 		return p.smsReceipt(r, body)
 	}
 	return p.messageReceipt(r, body)

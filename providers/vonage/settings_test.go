@@ -31,7 +31,7 @@ func TestValidate(t *testing.T) {
 		badSignature  = "SIGNATURE_SECRET: want the account's signature secret, without spaces or line breaks"
 		badSender     = "FROM: want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it"
 		noTemplateYet = "TEMPLATE: is for CHANNEL=whatsapp alone"
-		noLanguageYet = "LANGUAGE: is for CHANNEL=whatsapp alone"
+		noLanguageYet = "LANGUAGE: is for CHANNEL=whatsapp and CHANNEL=voice"
 		noWhatsApp    = "CHANNEL: want sms: WhatsApp goes by the Messages API (API=messages)"
 		notANumber    = "FROM: want your WhatsApp number, in digits with its country code"
 		noTemplate    = "TEMPLATE: want an approved template's name, letters, digits and underscores: WhatsApp takes a code in no other way"

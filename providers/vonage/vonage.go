@@ -1,7 +1,9 @@
-// Package vonage sends through Vonage: by the SMS API, or by the Messages API as SMS or over WhatsApp.
+// Package vonage sends through Vonage: by the SMS API, or by the Messages API as SMS or over WhatsApp. By the Voice API it speaks the code
+// in a call.
 //
-// Sources: the SMS API, https://developer.vonage.com/api/sms; the Messages API, https://developer.vonage.com/api/messages;
-// both described in https://github.com/Nexmo/api-specification (definitions/sms.yml and messages-olympus.yml).
+// Sources: the SMS API, https://developer.vonage.com/api/sms; the Messages API, https://developer.vonage.com/api/messages; the Voice
+// API, https://developer.vonage.com/api/voice; all described in https://github.com/Nexmo/api-specification (definitions/sms.yml,
+// messages-olympus.yml and voice.yml).
 package vonage
 
 import (
@@ -19,19 +21,20 @@ import (
 type Settings struct {
 	APIKey          string           `env:"API_KEY" help:"the account's key, 8 letters and digits: for the SMS API, or for the Messages API without an application"`
 	APISecret       providers.Secret `env:"API_SECRET" help:"the key's secret"`
-	ApplicationID   string           `env:"APPLICATION_ID" help:"an application with the Messages capability, a UUID: for the Messages API"`
+	ApplicationID   string           `env:"APPLICATION_ID" help:"an application, a UUID: with the Messages capability for the Messages API, with the Voice capability for calls"`
 	PrivateKey      providers.Secret `env:"PRIVATE_KEY" help:"the application's private key, PEM; in one line, with \\n between its lines"`
 	SignatureSecret providers.Secret `env:"SIGNATURE_SECRET" help:"the account's signature secret, for receipts: those without its signature are then refused; with the SMS API, set it only once Vonage signs them, by SHA-256 HMAC or SHA-512 HMAC"`
 	API             string           `env:"API" oneof:"sms messages" help:"sms or messages; needed if both a key and an application are set, or to use the Messages API with a key"`
-	From            string           `env:"FROM" required:"true" help:"the sender: a number such as 15555550100, or a name; for WhatsApp, your WhatsApp number"`
-	Channel         string           `env:"CHANNEL" default:"sms" oneof:"sms whatsapp" help:"sms, or whatsapp by the Messages API"`
+	From            string           `env:"FROM" required:"true" help:"the sender: a number such as 15555550100, or a name; for WhatsApp, your WhatsApp number; for calls, a number of the application"`
+	Channel         string           `env:"CHANNEL" default:"sms" oneof:"sms whatsapp voice" help:"sms, whatsapp by the Messages API, or voice to speak the code in a call"`
 	Template        string           `env:"TEMPLATE" help:"an approved WhatsApp authentication template, by its name; sent instead of the text, and needed for whatsapp"`
-	Language        string           `env:"LANGUAGE" help:"the template's language, as WhatsApp writes it, such as en or en_US; needed for whatsapp"`
-	BaseURL         call.BaseURL     `env:"BASE_URL" help:"another region, such as https://api-eu.nexmo.com; without it https://rest.nexmo.com for the SMS API and https://api.nexmo.com for the Messages API"`
+	Language        string           `env:"LANGUAGE" help:"the template's language, as WhatsApp writes it, such as en or en_US; needed for whatsapp. For voice: the language for users whose language is unknown or isn't spoken; without it en"`
+	BaseURL         call.BaseURL     `env:"BASE_URL" help:"another region, such as https://api-eu.nexmo.com; without it https://rest.nexmo.com for the SMS API and https://api.nexmo.com for the others"`
 }
 
 const (
 	apiSMS, apiMessages = "sms", "messages"
+	apiVoice            = "voice" // is no value of the setting: CHANNEL chooses it
 	whatsApp            = "whatsapp"
 
 	restBase call.BaseURL = "https://rest.nexmo.com"
@@ -63,7 +66,7 @@ const maxName = 11
 func (s Settings) Validate() error {
 	var w providers.Wants
 	key, application := s.hasKey(), s.hasApplication()
-	w.That(key || application, "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
+	w.That(key || application || s.voice(), "API_KEY", "is missing, and so is an application (APPLICATION_ID and PRIVATE_KEY)")
 	w.That(key || !application || s.API != apiSMS, "API_KEY", "is missing: the SMS API takes API_KEY and API_SECRET")
 	if key {
 		w.That(apiKey.MatchString(s.APIKey), "API_KEY", "want the account's key, 8 letters and digits")
@@ -76,10 +79,14 @@ func (s Settings) Validate() error {
 	}
 	w.That(signatureSecret.MatchString(s.SignatureSecret.Reveal()), "SIGNATURE_SECRET", "want the account's signature secret, without spaces or line breaks")
 	w.That(s.api() != "", "API", "want sms or messages: the credentials of both are set")
+	if s.voice() {
+		s.validateVoice(&w)
+		return w.Err()
+	}
 	if s.Channel != whatsApp {
 		w.That(s.goodSender(), "FROM", "want a number with its calling code, such as 15555550100, or a name of at most 11 characters with a letter in it")
 		w.That(s.Template == "", "TEMPLATE", "is for CHANNEL=whatsapp alone")
-		w.That(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp alone")
+		w.That(s.Language == "", "LANGUAGE", "is for CHANNEL=whatsapp and CHANNEL=voice")
 		return w.Err()
 	}
 	w.That(s.api() != apiSMS, "CHANNEL", "want sms: WhatsApp goes by the Messages API (API=messages)")
@@ -99,6 +106,8 @@ func (s Settings) hasApplication() bool { return s.ApplicationID != "" || !s.Pri
 // api is the API that is set, or else the API that the credentials are for. It is empty if they are for both.
 func (s Settings) api() string {
 	switch {
+	case s.voice():
+		return apiVoice
 	case s.API != "":
 		return s.API
 	case !s.hasApplication():
@@ -150,17 +159,20 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 	return p, nil
 }
 
-// Channel is "whatsapp" if so set, else "sms".
+// Channel is "voice" or "whatsapp" if so set, else "sms".
 func (p *Provider) Channel() string {
-	if p.settings.Channel == whatsApp {
-		return whatsApp
+	if p.settings.voice() || p.settings.Channel == whatsApp {
+		return p.settings.Channel
 	}
 	return "sms"
 }
 
-// Send submits the message. Neither API has an idempotency key: without an answer, the message may have been sent.
+// Send submits the message. None of the APIs has an idempotency key: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
-	if p.settings.API == apiSMS {
+	switch p.settings.API {
+	case apiVoice:
+		return p.sendCall(ctx, m)
+	case apiSMS:
 		return p.sendSMS(ctx, m)
 	}
 	return p.sendMessage(ctx, m)

@@ -34,6 +34,52 @@ func repeats(d *desk) {
 	}
 }
 
+// sameID is no call of Auth, which gives each message an ID of its own.
+func sameID(d *desk) {
+	c := d.call("1")
+	require.True(d, d.begin(c).Go)
+	other := d.call("1", otherFlow)
+	waits := d.beginning(other)
+	d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a"})
+	require.Equal(d, repeat(ledger.Accepted), <-waits)
+	require.Equal(d, repeat(ledger.Accepted), d.begin(other))
+	d.clock.Move(2 * time.Second)
+	require.Equal(d, ledger.Begun{Go: true, Over: -1, Lost: "a"}, d.begin(d.call("2")))
+	require.Equal(d, sendIt, d.begin(d.call("3", otherFlow)), "no message of that flow was sent")
+}
+
+func sameIDRush(d *desk) {
+	limit := limits(2, time.Hour)
+	for round := range 5 {
+		id := fmt.Sprint("round ", round)
+		var sent atomic.Int64
+		var all sync.WaitGroup
+		for i := range 16 {
+			c := d.call(id, limit, func(c *ledger.Call) { c.Flow.User, c.Charges[0].Key = fmt.Sprint(id, " user ", i), uint64(round) })
+			all.Go(func() {
+				begun, err := d.Begin(d.Context(), c)
+				switch {
+				case err != nil:
+					d.Error(err)
+				case begun.Go:
+					sent.Add(1)
+					d.end(ledger.Ended{ID: id, Result: ledger.Accepted, Instance: "a"})
+				case begun.Result != ledger.Accepted:
+					d.Errorf("%+v", begun)
+				}
+			})
+		}
+		all.Wait()
+		require.EqualValues(d, 1, sent.Load())
+		for i, want := range []ledger.Result{ledger.Failed, ledger.TooMany} { // one more, which fails here, and no other
+			c := d.call(fmt.Sprint(id, " then ", i), limit, func(c *ledger.Call) { c.Flow.User, c.Charges[0].Key = fmt.Sprint(id, " then ", i), uint64(round) })
+			begun := d.begin(c)
+			require.Equal(d, want == ledger.Failed, begun.Go)
+			require.Equal(d, want, begun.Result)
+		}
+	}
+}
+
 func repeatWaits(d *desk) {
 	for _, result := range []ledger.Result{ledger.Accepted, ledger.BadNumber, ledger.Failed} {
 		c := d.call(fmt.Sprint("ended as ", result), func(c *ledger.Call) { c.Flow.User = result.String() })

@@ -13,10 +13,10 @@ import (
 )
 
 // about is the report of a receipt for message 1.
-func (d *desk) about(instance, name string, state providers.State, kind providers.Kind) ledger.Report {
+func (d *desk) about(instance string, state providers.State, kind providers.Kind) ledger.Report {
 	return ledger.Report{
 		ID: "1", Number: "+4477*****123", Country: "GB", Instance: instance,
-		Receipt: providers.Receipt{ID: name, State: state, Kind: kind},
+		Receipt: providers.Receipt{State: state, Kind: kind},
 	}
 }
 
@@ -73,7 +73,7 @@ func earlyReceipt(d *desk) {
 	require.Zero(d, d.report("b", "", "SM1", providers.StateDelivered, 0), "another instance's name")
 	d.try("1", "a")
 	_, news := d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{d.accepted("a", "SM1")}})
-	require.Contains(d, news.Reports, d.about("a", "SM1", providers.StateFailed, providers.Temporary))
+	require.Contains(d, news.Reports, d.about("a", providers.StateFailed, providers.Temporary))
 	require.NotNil(d, news.Resend)
 }
 
@@ -85,7 +85,7 @@ func unknownReceipt(d *desk) {
 	require.Zero(d, news)
 	d.clock.Move(time.Second)
 	_, news = d.sweep()
-	require.Equal(d, ledger.News{Reports: []ledger.Report{{Instance: "a", Receipt: providers.Receipt{ID: "SM1", State: providers.StateSent}}}}, news)
+	require.Equal(d, ledger.News{Reports: []ledger.Report{{Instance: "a", Receipt: providers.Receipt{State: providers.StateSent}}}}, news)
 	more, news = d.sweep()
 	require.False(d, more)
 	require.Zero(d, news)
@@ -105,7 +105,7 @@ func earlyBounded(d *desk) {
 func unnamedReceipt(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
 	d.try("1", "a")
-	require.Equal(d, ledger.News{Reports: []ledger.Report{d.about("a", "SM1", providers.StateSent, 0)}}, d.report("a", "1", "SM1", providers.StateSent, 0))
+	require.Equal(d, ledger.News{Reports: []ledger.Report{d.about("a", providers.StateSent, 0)}}, d.report("a", "1", "SM1", providers.StateSent, 0))
 	d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{d.accepted("a", "SM1")}})
 	require.Zero(d, d.report("a", "1", "SM2", providers.StateFailed, 0), "the instance has named it otherwise")
 }
@@ -207,8 +207,42 @@ func deliveredStops(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
 	_, _ = d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{d.accepted("a", "p1", "p2")}})
 	require.NotNil(d, d.report("a", "", "p1", providers.StateFailed, providers.Temporary).Resend)
-	require.Empty(d, d.report("a", "", "p2", providers.StateDelivered, 0).Void)
-	require.Equal(d, []string{"1"}, d.report("a", "", "p1", providers.StateDelivered, 0).Void)
+	require.Empty(d, d.report("a", "", "p2", providers.StateDelivered, 0).Stop)
+	require.Equal(d, []string{"1"}, d.report("a", "", "p1", providers.StateDelivered, 0).Stop)
+}
+
+// stopped: the one who sends a message again need not be the one who learns that it must stop.
+func stopped(d *desk) {
+	for name, over := range map[string]func(id string){
+		"a newer code was sent": func(id string) {
+			newer := d.call("newer than "+id, func(c *ledger.Call) { c.Flow.User, c.LastSignIn = id, "since then" })
+			require.True(d, d.begin(newer).Go)
+			_, news := d.end(ledger.Ended{ID: newer.Message.ID, Result: ledger.Accepted, Instance: "a"})
+			require.Equal(d, []string{id}, news.Stop)
+		},
+		"it was delivered": func(id string) {
+			require.Equal(d, []string{id}, d.report("a", "", id, providers.StateDelivered, 0).Stop)
+		},
+		"it has expired": func(id string) {
+			d.clock.Move(time.Minute)
+			_, news := d.sweep()
+			require.Equal(d, []string{id}, news.Stop)
+		},
+	} {
+		c := d.call(name, func(c *ledger.Call) { c.Flow.User = name })
+		d.send(c, "a", name)
+		d.clock.Move(2 * time.Second)
+		require.NotNil(d, d.report("a", "", name, providers.StateFailed, providers.Temporary).Resend)
+		d.try(name, "b")
+		over(name)
+		next := ledger.Attempt{Instance: "c", BegunAt: ledger.At(d.clock.Now())}
+		require.ErrorIs(d, d.Attempt(d.Context(), name, next), ledger.ErrStopped)
+		_, news := d.end(ledger.Ended{ID: name, Resend: true, Result: ledger.Failed, Attempts: []ledger.Attempt{d.failed("b", providers.Temporary)}})
+		require.Zero(d, news)
+		m, err := d.Decided(d.Context(), name)
+		require.NoError(d, err)
+		require.Len(d, m.Attempts, 2, "the one that was stopped is not noted")
+	}
 }
 
 func expiry(d *desk) {
@@ -222,7 +256,7 @@ func expiry(d *desk) {
 	d.clock.Move(4 * time.Minute)
 	more, news := d.sweep()
 	require.False(d, more)
-	require.Equal(d, []string{"2"}, news.Void, "its resending stops")
+	require.Equal(d, []string{"2"}, news.Stop, "its resending stops")
 }
 
 func forgotten(d *desk) {

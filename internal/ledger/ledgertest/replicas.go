@@ -102,9 +102,9 @@ func (r *Replicas) Sweep(ctx context.Context) (more bool, news ledger.News, err 
 		more, err = more || m, errors.Join(err, e)
 		news.Reports = append(news.Reports, n.Reports...)
 		news.Judged = append(news.Judged, n.Judged...)
-		for _, id := range n.Void {
-			if !slices.Contains(news.Void, id) {
-				news.Void = append(news.Void, id)
+		for _, id := range n.Stop {
+			if !slices.Contains(news.Stop, id) {
+				news.Stop = append(news.Stop, id)
 			}
 		}
 		if n.Resend != nil {

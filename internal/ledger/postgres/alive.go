@@ -12,7 +12,7 @@ import (
 const lockClass = 20821
 
 // stayAlive shows the other replicas that this one is alive, until ctx ends: by a lease, and by a lock of the session on a connection
-// of its own. The lock is gone as soon as the process is; the lease also ends if the host is lost and the database hasn't noticed.
+// of its own, which also hears of new items of the queue. The lock is gone as soon as the process is; the lease also ends if the host is lost and the database hasn't noticed.
 func (s *Store) stayAlive(ctx context.Context, config *pgx.ConnConfig) {
 	defer close(s.stopped)
 	const first = 10 * time.Millisecond
@@ -57,15 +57,15 @@ func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed b
 			return false, err
 		}
 	}
+	defer s.bell.deafen()
+	ears := listener{store: s, conn: conn}
 	for {
 		if err := s.renew(ctx, conn, locked); err != nil {
 			return renewed, err
 		}
 		renewed = true
-		select {
-		case <-ctx.Done():
-			return renewed, nil
-		case <-time.After(renewEvery):
+		if err := ears.hear(ctx, renewEvery); err != nil || ctx.Err() != nil {
+			return renewed, err
 		}
 	}
 }
@@ -74,12 +74,13 @@ type sign struct {
 	Me     int32 `json:"me"`
 	Lease  int64 `json:"lease"`
 	Locked bool  `json:"locked"`
+	Works  bool  `json:"works"` // it sends what Auth has put into the outbox
 }
 
 func (s *Store) renew(ctx context.Context, conn *pgx.Conn, locked bool) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
-	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked})
+	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked, s.bell.works()})
 	if err != nil {
 		return err
 	}

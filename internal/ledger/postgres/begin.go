@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -94,7 +95,7 @@ type beginAnswer struct {
 	Dead       bool      `json:"dead"` // the replica that sent the message before is
 	Attempts   []attempt `json:"attempts"`
 	Version    int       `json:"version"`
-	Void       []string  `json:"void"`
+	Stop       []string  `json:"stop"`
 	Record     *record   `json:"record"`
 	Now        int64     `json:"now"`
 }
@@ -116,7 +117,11 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 		question.WaitedFor = &waitedFor
 	}
 	var a beginAnswer
-	if err := s.ask(ctx, "begin", question, &a); err != nil {
+	err = s.ask(ctx, "begin", question, &a)
+	if errors.Is(err, errTwice) { // a call of another flow with the same ID was first: this one is a repeat of it
+		err = s.ask(ctx, "begin", question, &a)
+	}
+	if err != nil {
 		return begun, "", err
 	}
 	begun = ledger.Begun{Over: -1}
@@ -129,7 +134,7 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 	case "behind":
 		return begun, a.Behind, nil
 	case "repeat":
-		begun.Repeat, begun.News.Void = true, append([]string(nil), a.Void...)
+		begun.Repeat, begun.News.Stop = true, append([]string(nil), a.Stop...)
 		begun.Result = value[ledger.Result](results, a.Result, &err)
 		if a.Record != nil && err == nil {
 			begun.News.Resend, err = s.consider(ctx, *a.Record, ledger.Time(a.Now))

@@ -24,7 +24,7 @@ type change func(m *ledger.Message, now ledger.Time, taken hidden) ledger.Transi
 type saved struct {
 	found bool
 	early []receipt // that have waited for the names of the message
-	void  []string
+	stop  []string
 }
 
 type save struct {
@@ -51,7 +51,7 @@ type saveAnswer struct {
 	Answer  string    `json:"answer"` // saved, gone, conflict, taken
 	Version int       `json:"version"`
 	Early   []receipt `json:"early"`
-	Void    []string  `json:"void"`
+	Stop    []string  `json:"stop"`
 	Taken   []int64   `json:"taken"`
 	Record  *record   `json:"record"`
 	Now     int64     `json:"now"`
@@ -119,7 +119,7 @@ func (s *Store) store(ctx context.Context, m ledger.Message, version int, now le
 			} else {
 				s.hints.drop(m.ID)
 			}
-			return saved{true, a.Early, a.Void}, nil
+			return saved{true, a.Early, a.Stop}, nil
 		}
 		s.hints.drop(m.ID)
 		if a.Record == nil { // deleted in the meantime
@@ -164,11 +164,15 @@ func (s *Store) Message(ctx context.Context, id string) (ledger.Message, bool, e
 
 // Attempt is described at [ledger.Store].
 func (s *Store) Attempt(ctx context.Context, id string, a ledger.Attempt) error {
+	var stopped error
 	_, err := s.change(ctx, id, func(m *ledger.Message, _ ledger.Time, _ hidden) ledger.Transition {
-		m.BeginAttempt(a)
-		return ledger.Transition{Changed: true}
+		stopped = m.Start(a)
+		return ledger.Transition{Changed: stopped == nil}
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return stopped
 }
 
 // hide returns an attempt as the record has it: with hashed names, without those that belong to another message.

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"time"
 
@@ -15,9 +14,9 @@ type Facts struct {
 	Role      string        // that the program connects as
 	Version   int           // of the schema
 	Tables    bool          // the role can read the tables: it has more rights than it needs
+	Held      bool          // it is a copy of another database: see [Resume]
 	Pooler    Pooler        // what is between the program and the database
 	RoundTrip time.Duration // of one question; the shortest of a few
-	Encrypted bool          // the connection is
 	Skew      time.Duration // how much the database's clock is ahead of this machine's
 }
 
@@ -44,7 +43,6 @@ func Check(ctx context.Context, address string) (f Facts, err error) {
 		return f, explain(err)
 	}
 	defer closeSoon(ctx, conn)
-	_, f.Encrypted = conn.PgConn().Conn().(*tls.Conn)
 	var text string
 	err = conn.QueryRow(ctx, "select current_setting('server_version'), current_user::text, smshook.hello('{}')::text").Scan(&f.Server, &f.Role, &text)
 	if err != nil {
@@ -58,7 +56,10 @@ func Check(ctx context.Context, address string) (f Facts, err error) {
 	if err := g.errVersion(); err != nil {
 		return f, err
 	}
-	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select')").Scan(&f.Tables)
+	if err := missingGrant(ctx, conn); err != nil {
+		return f, err
+	}
+	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select'), smshook.held()").Scan(&f.Tables, &f.Held)
 	if err != nil {
 		return f, explain(err)
 	}

@@ -12,10 +12,13 @@ import (
 
 // Version is the version of the schema that this program makes. It also works with the next version, so that replicas can be
 // updated one after the other: versions only add to the schema.
-const Version = 2
+const Version = 4
 
 //go:embed sql
 var files embed.FS
+
+//go:embed sql/grants.sql
+var grants string
 
 // migration returns the SQL that leads to a version from the one before.
 func migration(version int) string {
@@ -36,7 +39,7 @@ const (
     where n.nspname = 'smshook' and n.nspowner::regrole::text = 'smshook_owner' and c.relname = 'version') then -1 else 1 end`
 )
 
-// Migrate makes the schema, or brings it to this program's [Version], in one transaction. It returns the version that was there before;
+// Migrate makes the schema, or brings it to this program's [Version], and gives the role smshook its rights, in one transaction. It returns the version that was there before;
 // 0 means that there was no schema. Of several at once, one migrates. The role of the connection has to be allowed to create roles and schemas, as
 // Supabase's postgres is. An error says what to do, and is safe to log.
 func Migrate(ctx context.Context, address string) (before int, err error) {
@@ -88,8 +91,28 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 			return before, err
 		}
 	}
-	_, err = conn.PgConn().Exec(ctx, "commit").ReadAll()
+	_, err = conn.PgConn().Exec(ctx, grants+roleGrants()+"commit").ReadAll()
 	return before, err
+}
+
+// Resume lets a database that is a copy of another one send what was put into the other one and waits. It reports whether anything was held. The
+// role of the connection has to be one that has migrated. An error says what to do, and is safe to log.
+func Resume(ctx context.Context, address string) (held bool, err error) {
+	config, err := parse(address)
+	if err != nil {
+		return false, err
+	}
+	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false, explain(err)
+	}
+	defer closeSoon(ctx, conn)
+	results, err := conn.PgConn().Exec(ctx, "begin; set local role smshook_owner; select smshook.resume(); commit").ReadAll()
+	if err != nil {
+		return false, explainMigration(err)
+	}
+	return string(results[2].Rows[0][0]) == "t", nil
 }
 
 // Print returns the SQL that makes the schema in a database that has none, for an SQL editor. Where there is one, it fails and changes nothing.
@@ -98,7 +121,16 @@ func Print() string {
 	for version := 1; version <= Version; version++ {
 		text += "\n" + migration(version)
 	}
-	return text + "\ncommit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+	return text + "\n" + grants + roleGrants() + "commit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+}
+
+// View returns the SQL that lets an app's users read what became of their own messages, for an SQL editor.
+func View() string {
+	text, err := files.ReadFile("sql/view.sql")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
 }
 
 var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again")

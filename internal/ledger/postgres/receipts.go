@@ -8,10 +8,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// receipt is a receipt that waits for its message. The instance's name for the message is in clear for as long as it waits.
+// receipt is a receipt that waits for its message.
 type receipt struct {
 	Instance string    `json:"instance"`
-	ID       string    `json:"id"`
+	ID       string    `json:"id"` // hashed
 	State    string    `json:"state"`
 	Kind     string    `json:"kind"`
 	Code     string    `json:"code"`
@@ -52,7 +52,8 @@ func (s *Store) Receipt(ctx context.Context, instance, id string, r providers.Re
 	if err != nil {
 		return news, err
 	}
-	question := receiptQuestion{h.name(instance, r.ID), id, writeReceipt(instance, r), ledger.MaxEarly}
+	r = h.hideName(instance, r)
+	question := receiptQuestion{number(r.ID), id, writeReceipt(instance, r), ledger.MaxEarly}
 	for range 2 {
 		var a receiptAnswer
 		if err := s.ask(ctx, "receipt", question, &a); err != nil {
@@ -60,6 +61,7 @@ func (s *Store) Receipt(ctx context.Context, instance, id string, r providers.Re
 		}
 		switch {
 		case a.Answer == "full":
+			r.ID = ""
 			return ledger.News{Reports: []ledger.Report{{Instance: instance, Receipt: r}}}, nil
 		case a.Record == nil:
 			return news, nil
@@ -73,26 +75,18 @@ func (s *Store) Receipt(ctx context.Context, instance, id string, r providers.Re
 	return news, nil
 }
 
-// apply notes what a receipt says of a message. It returns false if the receipt can't be about that message.
+// apply notes what a receipt, whose ID is hashed, says of a message. It returns false if the receipt can't be about that message.
 func (s *Store) apply(ctx context.Context, row record, now ledger.Time, instance string, r providers.Receipt) (news ledger.News, about bool, err error) {
-	h, err := s.hasher(ctx)
-	if err != nil {
-		return news, false, err
-	}
-	hashed := h.hideName(instance, r)
 	done, err := s.changeFrom(ctx, row, now, func(m *ledger.Message, now ledger.Time, taken hidden) (t ledger.Transition) {
 		if len(taken) > 0 { // the name was given to another message in the meantime
 			news, about = ledger.News{}, false
 			return t
 		}
-		t, news, about = m.Receipt(instance, hashed, now)
+		t, news, about = m.Receipt(instance, r, now)
 		return t
 	})
 	if err != nil {
 		return ledger.News{}, false, err
-	}
-	for i := range news.Reports {
-		news.Reports[i].Receipt = r
 	}
 	if done.found {
 		err = s.after(ctx, row.ID, done, &news)
@@ -100,9 +94,9 @@ func (s *Store) apply(ctx context.Context, row record, now ledger.Time, instance
 	return news, about, err
 }
 
-// after adds what followed from a change to its news: messages that are void, and receipts that have waited for it.
+// after adds what followed from a change to its news: messages whose resending must stop, and receipts that have waited for it.
 func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.News) error {
-	news.Void = append(news.Void, done.void...)
+	news.Stop = append(news.Stop, done.stop...)
 	for _, waited := range done.early {
 		r, err := waited.read()
 		if err != nil {
@@ -117,7 +111,7 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 			return err
 		}
 		news.Reports = append(news.Reports, later.Reports...)
-		news.Void = append(news.Void, later.Void...)
+		news.Stop = append(news.Stop, later.Stop...)
 		if later.Resend != nil {
 			news.Resend = later.Resend
 		}
@@ -125,10 +119,18 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 	return nil
 }
 
+type sweepQuestion struct {
+	Keep      int64 `json:"keep"`
+	KeepEarly int64 `json:"keep_early"`
+	Batch     int   `json:"batch"`
+	Counters  bool  `json:"counters"`
+}
+
 type sweepAnswer struct {
-	Void    []string  `json:"void"`
-	Reports []receipt `json:"reports"`
-	More    bool      `json:"more"`
+	Stop     []string  `json:"stop"`
+	Reports  []receipt `json:"reports"`
+	More     bool      `json:"more"`
+	Counters bool      `json:"counters"`
 }
 
 // sweepBatch is how many rows of each kind one sweep deletes at most.
@@ -140,22 +142,25 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		return false, news, err
 	}
 	var a sweepAnswer
-	err = s.ask(ctx, "sweep", map[string]int64{
-		"keep":       s.settings.Keep.Microseconds(),
-		"keep_early": ledger.KeepEarly.Microseconds(),
-		"batch":      sweepBatch,
+	err = s.ask(ctx, "sweep", sweepQuestion{
+		Keep:      s.settings.Keep.Microseconds(),
+		KeepEarly: ledger.KeepEarly.Microseconds(),
+		Batch:     sweepBatch,
+		Counters:  s.counters.Load(),
 	}, &a)
 	if err != nil {
 		return false, news, err
 	}
-	if len(a.Void) > 0 {
-		news.Void = a.Void
+	s.counters.Store(a.Counters)
+	if len(a.Stop) > 0 {
+		news.Stop = a.Stop
 	}
 	for _, waited := range a.Reports {
 		r, err := waited.read()
 		if err != nil {
 			return a.More, news, err
 		}
+		r.ID = ""
 		news.Reports = append(news.Reports, ledger.Report{Instance: waited.Instance, Receipt: r})
 	}
 	news.Judged, err = s.judgeAll(ctx)

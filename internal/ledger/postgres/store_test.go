@@ -20,7 +20,7 @@ import (
 const password = "a password"
 
 // made is a database with the schema.
-var made = pgtest.Template{Name: "made", Prepare: func(d *pgtest.Database) error {
+var made = pgtest.Template{Name: "made", Copied: "select smshook.resume()", Prepare: func(d *pgtest.Database) error {
 	if _, err := postgres.Migrate(context.Background(), d.Administrator()); err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ var made = pgtest.Template{Name: "made", Prepare: func(d *pgtest.Database) error
 }}
 
 // migrated is a database with the schema, and with a clock that a test can move.
-var migrated = pgtest.Template{Name: "migrated", Prepare: func(d *pgtest.Database) error {
+var migrated = pgtest.Template{Name: "migrated", Copied: made.Copied, Prepare: func(d *pgtest.Database) error {
 	if err := made.Prepare(d); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type writeQuestion struct {
 type writeAnswer struct {
 	Answer string    `json:"answer"` // written, known
 	Early  []receipt `json:"early"`
-	Void   []string  `json:"void"`
+	Stop   []string  `json:"stop"`
 }
 
 // Write is described at [ledger.Store].
@@ -70,6 +70,6 @@ func (s *Store) Write(ctx context.Context, w ledger.Written) (news ledger.News, 
 		_, news, err := s.End(ctx, w.Ended)
 		return news, err
 	}
-	err = s.after(ctx, q.ID, saved{early: a.Early, void: a.Void}, &news)
+	err = s.after(ctx, q.ID, saved{early: a.Early, stop: a.Stop}, &news)
 	return news, err
 }

@@ -281,3 +281,13 @@ func TestCheckMakesNoFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
+
+func TestSynchronous(t *testing.T) {
+	for full, want := range map[bool]int{false: 1, true: 2} {
+		o := options(filepath.Join(t.TempDir(), "smshook.db"), time.Now)
+		o.Full = full
+		setting, err := open(t, o).Synchronous()
+		require.NoError(t, err)
+		require.Equal(t, want, setting)
+	}
+}

@@ -74,7 +74,7 @@ create table counters (
 	primary key (rule, key)
 ) without rowid;
 create index counters_until on counters (until);
-`
+` + queueSchema
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (
@@ -163,7 +163,7 @@ func peek(path string) (exists bool, err error) {
 }
 
 // open returns the one connection to a file. If there is no file, it makes one that only its user can read.
-func open(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
+func open(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, error) {
 	exists, err := peek(path)
 	if err != nil {
 		return nil, nil, err
@@ -173,7 +173,7 @@ func open(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
 			return nil, nil, err
 		}
 	}
-	db, conn, err := connect(ctx, path)
+	db, conn, err := connect(ctx, path, full)
 	if err != nil {
 		return nil, nil, reason(err)
 	}
@@ -184,14 +184,18 @@ func open(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
 }
 
 // connect opens a file. Of a power cut, NORMAL may lose the last commits, but never the file's consistency; of a killed process, it
-// loses nothing. https://www.sqlite.org/pragma.html#pragma_synchronous
-func connect(ctx context.Context, path string) (*sql.DB, *sql.Conn, error) {
+// loses nothing. FULL loses nothing in either case. https://www.sqlite.org/pragma.html#pragma_synchronous
+func connect(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, nil, errFolder
 	}
+	synchronous := "synchronous(normal)"
+	if full {
+		synchronous = "synchronous(full)"
+	}
 	settings := url.Values{
-		"_pragma": {"busy_timeout(5000)", "synchronous(normal)", "secure_delete(on)", "temp_store(memory)"},
+		"_pragma": {"busy_timeout(5000)", synchronous, "secure_delete(on)", "temp_store(memory)"},
 	}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: absolute, RawQuery: settings.Encode()}).String())
 	if err != nil {
@@ -215,7 +219,7 @@ func create(ctx context.Context, path string) error {
 	if err := file.Close(); err != nil {
 		return errBroken
 	}
-	db, conn, err := connect(ctx, file.Name())
+	db, conn, err := connect(ctx, file.Name(), true)
 	if err != nil {
 		return reason(err)
 	}

@@ -12,9 +12,6 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 )
 
-// ErrNoFile is the error of a file that doesn't exist yet.
-var ErrNoFile = errors.New("there is no file yet; serve makes it")
-
 // Reader reads the messages that a file remembers. It changes nothing, and another process may write the file meanwhile. It may be used
 // concurrently.
 type Reader struct {

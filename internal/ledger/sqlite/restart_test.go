@@ -45,6 +45,9 @@ func child(name string) {
 			c.before(desk{l, &clock})
 		}
 	}
+	if name == "queue" {
+		fillQueue(l.Queue(), ledger.At(clock))
+	}
 	fmt.Println("done")
 	select {}
 }
@@ -167,7 +170,7 @@ var restarts = []struct {
 		require.Equal(t, []string{"+447700900123", "Your code is 028687", "028687", "a", "a"}, []string{news.Resend.Message.To.Reveal(),
 			news.Resend.Message.Text.Reveal(), news.Resend.Message.Code.Reveal(), news.Resend.Instance, news.Resend.Tried[0].Instance})
 		require.Equal(t, []ledger.Report{{ID: "1", Number: "+4477*****123", Country: "GB", Instance: "a",
-			Receipt: providers.Receipt{ID: "SM1", State: providers.StateUndelivered, Kind: providers.Temporary}}}, news.Reports)
+			Receipt: providers.Receipt{State: providers.StateUndelivered, Kind: providers.Temporary}}}, news.Reports)
 	}},
 	{"a message whose code is no longer valid is not", func(d desk) {
 		d.send("1", "a", "SM1")
@@ -218,6 +221,28 @@ var restarts = []struct {
 		d.move(time.Minute)
 		require.Nil(t, d.report("a", "SM1", providers.StateUndelivered).Resend)
 	}},
+}
+
+// What the queue has put is there after a kill, and what a process had claimed comes again.
+func TestRestartOfAQueue(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smshook.db")
+	clock := time.Now().Truncate(time.Microsecond)
+	kill(t, "queue", path, clock)
+	q := open(t, options(path, func() time.Time { return clock })).Queue()
+	claimed, err := q.Claim(t.Context(), ledger.Topics(), 10)
+	require.NoError(t, err)
+	require.Equal(t, []string{"1", "2", "3"}, []string{claimed[0].ID, claimed[1].ID, claimed[2].ID})
+	require.Equal(t, []int{1, 0, 0}, []int{claimed[0].Tries, claimed[1].Tries, claimed[2].Tries})
+	require.Len(t, claimed, 3)
+}
+
+// fillQueue puts three items, and claims one.
+func fillQueue(q ledger.Queue, now ledger.Time) {
+	for i := range 3 {
+		must(q.Put(background, ledger.Item{ID: strconv.Itoa(i + 1), Topic: ledger.Event, DueAt: now, ExpiresAt: now.Add(time.Hour)}))
+	}
+	_, err := q.Claim(background, ledger.Topics(), 1)
+	must(err)
 }
 
 // A restart forgets nothing, whether the process has closed the file or was killed.

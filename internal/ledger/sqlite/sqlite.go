@@ -12,9 +12,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Options are what a Ledger is opened with. All of them must be set.
+// Options are what a Ledger is opened with. All of them must be set, but for Full.
 type Options struct {
 	Path     string
+	Full     bool // a power cut loses nothing, and each commit takes longer
 	Settings ledger.Settings
 	Keep     time.Duration // how long rows of messages are kept
 	Sealer   *ledger.Sealer
@@ -31,10 +32,14 @@ type Ledger struct {
 	memory     *ledger.Memory
 	hashing    hashing
 	queue      *queue
+	tasks      tasks
+	items      *Queue
 	waitAtMost time.Duration
 	db         *sql.DB
 	rows       *rows
 	reader     *Reader
+
+	wiped bool // contents were removed since the log was truncated; for the goroutine that uses the file
 
 	missed  atomic.Uint64 // operations that went on without the file
 	behind  atomic.Bool   // an operation has waited without success, and nothing was written since
@@ -52,7 +57,7 @@ func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
 	l := &Ledger{options: o, queue: newQueue(), waitAtMost: waitAtMost, closing: make(chan struct{}), closed: make(chan error, 1)}
 	l.memory = ledger.NewMemory(o.Settings, counter{l}, o.Clock)
-	db, conn, err := open(ctx, o.Path)
+	db, conn, err := open(ctx, o.Path, o.Full)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +78,9 @@ func (l *Ledger) load(ctx context.Context, conn *sql.Conn) (err error) {
 		return err
 	}
 	if l.rows, err = newRows(ctx, conn, l.hashing, l.options.Sealer); err != nil {
+		return err
+	}
+	if err := l.openQueue(ctx, conn); err != nil {
 		return err
 	}
 	now := l.options.Clock()
@@ -189,7 +197,7 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 		}
 	}
 	add(id)
-	for _, id := range news.Void {
+	for _, id := range news.Stop {
 		add(id)
 	}
 	for _, report := range news.Reports {

@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -42,5 +43,25 @@ func open(t testing.TB, o sqlite.Options) *sqlite.Ledger {
 func TestLedger(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T, clock *ledgertest.Clock) ledger.Ledger {
 		return open(t, options(filepath.Join(t.TempDir(), "smshook.db"), clock.Now))
+	})
+}
+
+// A process that is killed leaves the file and its log as they are, for the next one.
+func TestQueue(t *testing.T) {
+	ledgertest.RunQueue(t, func(t *testing.T, clock *ledgertest.Clock) ledgertest.Processes {
+		o := options(filepath.Join(t.TempDir(), "smshook.db"), clock.Now)
+		return ledgertest.Processes{
+			Start: func() ledger.Queue {
+				o.Counter = policy.NewMemory()
+				return open(t, o).Queue()
+			},
+			Kill: func(ledger.Queue) {
+				left := files(t, o.Path)
+				o.Path = filepath.Join(t.TempDir(), "smshook.db")
+				for _, suffix := range []string{"", "-wal"} {
+					require.NoError(t, os.WriteFile(o.Path+suffix, left[suffix], 0o600))
+				}
+			},
+		}
 	})
 }

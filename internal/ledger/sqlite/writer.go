@@ -30,7 +30,6 @@ type writer struct {
 	failed     error // of the last write
 	reported   time.Time
 	told       uint64 // operations that were missed up to the last report
-	wiped      bool   // contents were removed since the log was truncated
 	truncated  time.Time
 	quarantine time.Time // no write before
 }
@@ -53,13 +52,17 @@ func (l *Ledger) write(ctx context.Context) {
 	}
 }
 
-// flush writes the oldest items.
+// flush writes the oldest items, and runs the oldest tasks.
 func (w *writer) flush(ctx context.Context) {
+	tasks, more := w.tasks.take()
 	if time.Now().Before(w.quarantine) {
+		for _, t := range tasks {
+			t.finish(w.failed)
+		}
 		return // tidy wakes the writer again
 	}
 	items := w.queue.take()
-	if len(items) == 0 {
+	if len(items) == 0 && len(tasks) == 0 {
 		return
 	}
 	err := w.rows.in(ctx, func() error {
@@ -68,12 +71,23 @@ func (w *writer) flush(ctx context.Context) {
 				return err
 			}
 		}
+		for _, t := range tasks {
+			if err := t.run(ctx); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
-	w.note(err)
-	w.queue.finish(items, err)
 	if err != nil {
 		w.quarantine = time.Now().Add(retryAfter)
+	}
+	w.note(err)
+	w.queue.finish(items, err)
+	for _, t := range tasks {
+		t.finish(err)
+	}
+	if more {
+		w.queue.wake()
 	}
 }
 
@@ -113,16 +127,24 @@ func (w *writer) tidy(ctx context.Context) {
 		if !more {
 			break
 		}
+		forgotten := 0
 		err := w.rows.in(ctx, func() (err error) {
 			var wiped int64
 			wiped, more, err = w.rows.removeExpired(ctx, w.options.Clock(), w.options.Keep)
 			w.wiped = w.wiped || wiped > 0
+			if err != nil {
+				return err
+			}
+			const batch = 1000
+			forgotten, err = forgetEnded(ctx, w.rows.conn, w.options.Clock(), batch)
+			more = more || forgotten == batch
 			return err
 		})
 		if err != nil {
 			w.note(err)
 			return
 		}
+		w.items.items -= forgotten
 	}
 	if w.wiped && time.Since(w.truncated) >= truncateEvery {
 		w.truncate(ctx)
@@ -157,7 +179,8 @@ func (w *writer) report() {
 // end writes what waits and closes the file.
 func (w *writer) end(ctx context.Context) error {
 	var err error
-	for until := time.Now().Add(closeFor); !w.queue.empty(); {
+	w.tasks.close()
+	for until := time.Now().Add(closeFor); !w.queue.empty() || !w.tasks.empty(); {
 		if time.Now().After(until) {
 			err = errClosed
 			if w.failed != nil {
@@ -168,6 +191,15 @@ func (w *writer) end(ctx context.Context) error {
 		w.quarantine = time.Time{}
 		if w.flush(ctx); w.failed != nil {
 			time.Sleep(retryAfter / 10)
+		}
+	}
+	for {
+		tasks, more := w.tasks.take()
+		for _, t := range tasks {
+			t.finish(errEnded)
+		}
+		if !more {
+			break
 		}
 	}
 	w.truncate(ctx)

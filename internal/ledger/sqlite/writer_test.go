@@ -54,7 +54,7 @@ func send(t testing.TB, l ledger.Ledger, id string) time.Duration {
 
 // stored returns how many messages a file has that were accepted.
 func stored(t *testing.T, path string) (n int) {
-	db, conn, err := connect(t.Context(), path)
+	db, conn, err := connect(t.Context(), path, false)
 	require.NoError(t, err)
 	defer db.Close()
 	defer conn.Close()
@@ -64,7 +64,7 @@ func stored(t *testing.T, path string) (n int) {
 
 // hold keeps everybody from writing, as a disk does that hangs, until the function that it returns is called.
 func hold(t *testing.T, path string) func() {
-	db, conn, err := connect(t.Context(), path)
+	db, conn, err := connect(t.Context(), path, false)
 	require.NoError(t, err)
 	_, err = conn.ExecContext(t.Context(), "begin immediate")
 	require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestOldRowsAreRemoved(t *testing.T) {
 		Settings: ledger.Settings{CallerWaits: 5 * time.Second, MaxWaiting: 1, LateFallback: true}, Report: func(error, uint64) {}})
 	require.NoError(t, err)
 	count := func() string {
-		db, conn, err := connect(t.Context(), path)
+		db, conn, err := connect(t.Context(), path, false)
 		require.NoError(t, err)
 		defer db.Close()
 		defer conn.Close()

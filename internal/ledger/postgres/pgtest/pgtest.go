@@ -84,6 +84,7 @@ func run(address string, statements ...string) error {
 type Template struct {
 	Name    string
 	Prepare func(*Database) error
+	Copied  string // SQL that is run in each copy; may be empty
 }
 
 // Empty is a database as Supabase hands it over.
@@ -137,7 +138,10 @@ func create(template Template) (*Database, error) {
 	}
 	databases++
 	d := &Database{fmt.Sprint("test_", databases), running}
-	return d, running.copy(templateName(template), d.Name)
+	if err := running.copy(templateName(template), d.Name); err != nil || template.Copied == "" {
+		return d, err
+	}
+	return d, d.Run(template.Copied)
 }
 
 func templateName(t Template) string { return "template_" + t.Name }
@@ -178,7 +182,7 @@ func (c *cluster) maintenance() string {
 	return "postgres://supabase_admin@" + c.address + "/postgres?sslmode=disable"
 }
 
-var errMissing = errors.New("no Postgres is installed here (initdb, postgres): tests that need one are skipped; .ci/postgres installs it")
+var errMissing = errors.New("no Postgres is installed here (initdb, postgres): tests that need one are skipped; `.ci/debian postgresql pgbouncer` installs it")
 
 // binaries returns the folder of the newest Postgres that is installed.
 func binaries() (string, error) {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-var errNoPooler = errors.New("no pgbouncer is installed here: tests that need one are skipped; .ci/postgres installs it")
+var errNoPooler = errors.New("no pgbouncer is installed here: tests that need one are skipped; `.ci/debian postgresql pgbouncer` installs it")
 
 // Pooler puts a pgbouncer before the database, in a pool mode of it ("transaction" or "session"), which connects as a role. It returns the
 // address of the database there. https://www.pgbouncer.org/config.html

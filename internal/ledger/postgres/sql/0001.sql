@@ -1,7 +1,7 @@
 -- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
 --
 -- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
--- are granted at the end, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
+-- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
 -- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
 
 do $$ begin
@@ -16,9 +16,24 @@ alter default privileges revoke execute on functions from public;
 
 create table smshook.version (version int primary key, at timestamptz not null default now());
 
--- The key of the hashes. It never changes, so that limits and flows outlive a change of the hook's secrets.
-create table smshook.hash_key (key bytea not null);
-insert into smshook.hash_key values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+-- The key of HMAC-SHA256, padded to a block of 64 bytes and combined with one byte: https://www.rfc-editor.org/rfc/rfc2104
+create function smshook.padded(key bytea, pad int) returns bytea language plpgsql immutable strict set search_path = '' as $$
+declare
+  block bytea := decode(repeat('00', 64), 'hex');
+begin
+  for i in 0 .. 63 loop
+    block := set_byte(block, i, case when i < length(key) then get_byte(key, i) else 0 end # pad);
+  end loop;
+  return block;
+end $$;
+
+-- The key of the hashes, of 64 bytes at most. It never changes, so that limits and flows outlive a change of the hook's secrets.
+create table smshook.hash_key (
+  key        bytea not null check (length(key) <= 64),
+  inner_pad  bytea generated always as (smshook.padded(key, 54)) stored,
+  outer_pad  bytea generated always as (smshook.padded(key, 92)) stored
+);
+insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
 -- One row for each message: see ledger.Message. Changes touch no indexed column, and find room on the page (HOT updates).
 create table smshook.message (
@@ -38,6 +53,7 @@ create table smshook.message (
   asked_at    bigint not null,           -- by the clock of the caller
   life        bigint not null,
   answered_at bigint not null default 0,
+  committed   boolean not null default false, -- it came by smshook.send_sms: Auth has stored its code, so that no other call decides about it
   sending     boolean not null default false,
   owner       int not null,              -- the replica that sends it, or did
   charged     boolean not null default false,
@@ -77,7 +93,8 @@ create index content_expires_at on smshook.content (expires_at);
 create table smshook.flow (
   key     bigint primary key,
   sending text collate "C",
-  newest  text collate "C"
+  newest  text collate "C",
+  stored  text collate "C"                -- the last message that came by smshook.send_sms
 ) with (fillfactor = 60);
 
 -- Rate limits: the time until which a key has used up its limit. https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
@@ -100,7 +117,8 @@ create index name_early on smshook.name (at) where message_id is null;
 create table smshook.replica (
   id          int primary key,
   lease_until bigint not null,
-  locked      boolean not null
+  locked      boolean not null,
+  worked_at   bigint not null default 0   -- when it was last known to send what Auth has put into the outbox
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- The only clock. Tests replace it.
@@ -116,8 +134,10 @@ declare
   now bigint := smshook.micros();
 begin
   perform set_config('synchronous_commit', 'off', true);
-  insert into smshook.replica as r (id, lease_until, locked) values ((p->>'me')::int, now + (p->>'lease')::bigint, (p->>'locked')::boolean)
-  on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = excluded.locked;
+  insert into smshook.replica as r (id, lease_until, locked, worked_at)
+  values ((p->>'me')::int, now + (p->>'lease')::bigint, (p->>'locked')::boolean, case when (p->>'works')::boolean then now else 0 end)
+  on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = excluded.locked,
+    worked_at = greatest(r.worked_at, excluded.worked_at);
   delete from smshook.replica where lease_until < now - 3600000000;
   return '{}';
 end $$;
@@ -139,6 +159,15 @@ begin
   return not r.locked or not pg_try_advisory_xact_lock_shared(20821, who);
 end $$;
 
+-- The replica that asks is alive, also if its session with the lock has just ended. Then only the lease counts, until the replica has a lock again.
+create function smshook.asks(me int, lease bigint, now bigint) returns void language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + lease / 2) or not smshook.alive(me, now) then
+    insert into smshook.replica as r (id, lease_until, locked) values (me, now + lease, false)
+    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
+  end if;
+end $$;
+
 -- A record without its contents.
 create function smshook.shown(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
@@ -152,13 +181,13 @@ create function smshook.record(m smshook.message) returns jsonb language sql sta
 $$;
 
 -- Makes sure that a message isn't sent again. Returns its ID if it is being sent again now.
-create function smshook.void(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
+create function smshook.wipe(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
 begin
   delete from smshook.content where id = m.id;
   return case when m.resending then array[m.id] else array[]::text[] end;
 end $$;
 
--- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The other one is void.
+-- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The code of the other one is no longer valid.
 -- The flow is locked by the caller of this function.
 create function smshook.answered(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
 declare
@@ -166,15 +195,15 @@ declare
 begin
   select x.* into newest from smshook.flow f join smshook.message x on x.id = f.newest where f.key = m.flow;
   if newest.id = m.id then return array[]::text[]; end if;
-  if newest.id is not null and m.received_at < newest.received_at then return smshook.void(m); end if;
+  if newest.id is not null and m.received_at < newest.received_at then return smshook.wipe(m); end if;
   update smshook.flow set newest = m.id where key = m.flow;
   if newest.id is null then return array[]::text[]; end if;
-  return smshook.void(newest);
+  return smshook.wipe(newest);
 end $$;
 
 -- Makes all charges or none: returns the place of the charge that is over its limit and has to wait longest, and how long; -1 if none is.
 -- All lock in the order of the charges, which is that of the rules. Rows are looked up one by one: a plan for all of them at once, made while the
--- table is small, would read the whole table later.
+-- table is small, would read the whole table later. A charge with "read" is looked at, and not made; one with "made" was made before.
 create function smshook.charge(charges jsonb, now bigint, out over int, out after bigint) language plpgsql set search_path = '' as $$
 declare
   e    jsonb;
@@ -185,6 +214,7 @@ begin
   -- A limit that is used up is found without a lock, and without writing: an attack costs reads alone.
   for i in 0 .. jsonb_array_length(charges) - 1 loop
     e := charges->i;
+    continue when e ? 'made';
     select c.until into used from smshook.counter c where c.key = (e->>'key')::bigint;
     wait := greatest(now, used) - now - ((e->>'most')::bigint - 1) * (e->>'interval')::bigint;
     if wait > after then over := i; after := wait; end if;
@@ -192,6 +222,7 @@ begin
   if over >= 0 then return; end if;
   for i in 0 .. jsonb_array_length(charges) - 1 loop
     e := charges->i;
+    continue when e ? 'made' or e ? 'read';
     insert into smshook.counter as c (key, until) values ((e->>'key')::bigint, now + (e->>'interval')::bigint)
     on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now) returning c.until into used;
     wait := used - now - (e->>'most')::bigint * (e->>'interval')::bigint;
@@ -200,9 +231,16 @@ begin
   if over < 0 then return; end if;
   for i in 0 .. jsonb_array_length(charges) - 1 loop -- another call was faster: the rows are still locked
     e := charges->i;
+    continue when e ? 'made' or e ? 'read';
     update smshook.counter c set until = c.until - (e->>'interval')::bigint where c.key = (e->>'key')::bigint;
   end loop;
 end $$;
+
+-- The charges of a message that came by smshook.send_sms, which has made some of them.
+create function smshook.without_made(charges jsonb) returns jsonb language sql immutable set search_path = '' as $$
+  select coalesce(jsonb_agg(case when e->>'rule' in ('limit_phone', 'limit_user', 'limit_ip') then e || '{"made": true}' else e end order by i), '[]')
+  from jsonb_array_elements(charges) with ordinality x(e, i)
+$$;
 
 -- Answers a call: see ledger.Ledger.Begin. The caller's clock is translated into that of the database. Locks are taken in this order everywhere:
 -- flow, message, name, counters.
@@ -213,11 +251,13 @@ declare
   received bigint := (p->>'received_at')::bigint + shift;
   me       int := (p->>'me')::int;
   waited   text := p->>'waited_for';
+  flow_key bigint;
   m        smshook.message;
   f        smshook.flow;
   other    smshook.message;
   newest   smshook.message;
   known    boolean;
+  alone    boolean := (p->>'mfa')::boolean; -- it is sent whatever becomes of the other messages of the flow
   overtaken boolean := false;
   dead     boolean := false;
   unused   boolean;
@@ -226,30 +266,34 @@ declare
   answer   jsonb;
 begin
   perform set_config('synchronous_commit', 'off', true);
-  -- The replica that asks is alive, also if its session with the lock has just ended. Then only the lease counts, until the replica has a lock again.
-  if not exists (select from smshook.replica r where r.id = me and r.lease_until >= now + (p->>'lease')::bigint / 2) or not smshook.alive(me, now) then
-    insert into smshook.replica as r (id, lease_until, locked) values (me, now + (p->>'lease')::bigint, false)
-    on conflict (id) do update set lease_until = greatest(r.lease_until, excluded.lease_until), locked = false;
-  end if;
+  perform smshook.asks(me, (p->>'lease')::bigint, now);
 
-  select * into f from smshook.flow where key = (p->>'flow')::bigint for update;
+  -- A repeat is of the flow of its message, whatever it says itself. Of two first calls with one ID and two flows, the one that inserts its
+  -- message last fails, charges nothing, and is asked again.
+  flow_key := coalesce((select x.flow from smshook.message x where x.id = p->>'id'), (p->>'flow')::bigint);
+  select * into f from smshook.flow x where x.key = flow_key for update;
   if not found then
-    insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key returning * into f;
+    insert into smshook.flow as x (key) values (flow_key) on conflict (key) do update set key = excluded.key returning * into f;
   end if;
   select * into m from smshook.message where id = p->>'id' for update;
   known := found;
   if known then
     dead := m.owner <> me and (m.sending or m.result = 'failed') and not smshook.alive(m.owner, now);
+    -- What Auth has put there waits for no other message, and for no caller: its worker decides how long it is tried, and begins anew each time.
+    alone := alone or m.committed;
+    if m.committed then -- it had no text yet, and its country could not be told
+      m.country := p->>'country'; m.range := p->>'range'; m.segments := (p->>'segments')::smallint;
+    end if;
     if m.sending and dead then
       m.sending := false; m.abandoned := true;
     end if;
-    if not m.sending and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
+    if not m.sending and not m.committed and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
       return '{"answer": "replayed"}';
     end if;
     if m.sending then
       return jsonb_build_object('answer', 'behind', 'behind', m.id);
     end if;
-    if not m.mfa and m.answered_at = 0 and m.result in ('accepted', 'failed') then
+    if not alone and m.answered_at = 0 and m.result in ('accepted', 'failed') then
       -- A newer message of the flow was answered before a caller has heard of this one: the newer code is stored, and stays valid.
       select * into newest from smshook.message where id = f.newest;
       overtaken := newest.id <> m.id and newest.answered_at > 0 and newest.received_at > m.received_at;
@@ -260,7 +304,7 @@ begin
       answer := jsonb_build_object('answer', 'repeat', 'result', m.result, 'first_at', m.received_at - shift, 'now', now);
       if m.result = 'accepted' then
         update smshook.message set answered_at = coalesce(nullif(answered_at, 0), now), version = version + 1 where id = m.id returning * into m;
-        answer := answer || jsonb_build_object('void', smshook.answered(m));
+        answer := answer || jsonb_build_object('stop', smshook.answered(m));
         answer := answer || jsonb_build_object('record', smshook.record(m));
       end if;
       return answer;
@@ -271,12 +315,14 @@ begin
     m.user_id := (p->>'user_id')::uuid; m.range := p->>'range'; m.asked_at := (p->>'asked_at')::bigint; m.proven := (p->>'proven')::boolean;
     m.kind := p->>'kind'; m.segments := (p->>'segments')::smallint; m.rule := ''; m.use := ''; m.used_at := 0; m.delivered_at := 0;
     m.received_at := received; m.life := (p->>'life')::bigint; m.answered_at := 0; m.sending := false; m.charged := false; m.abandoned := false;
-    m.resending := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
+    m.resending := false; m.committed := false; m.result := 'failed'; m.instance := ''; m.lost := ''; m.attempts := '[]';
   end if;
   m.owner := me;
 
   if not m.mfa then
     select * into newest from smshook.message where id = f.newest;
+  end if;
+  if not alone then
     if waited is not null then
       select * into other from smshook.message where id = waited;
     end if;
@@ -297,8 +343,8 @@ begin
 
   answer := '{"over": -1, "after": 0}';
   if behind is null and m.result = 'failed' and not m.charged then
-    charged := smshook.charge(p->'charges', now);
-    unused := not m.mfa and newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < m.life;
+    charged := smshook.charge(case when m.committed then smshook.without_made(p->'charges') else p->'charges' end, now);
+    unused := not alone and newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < m.life;
     if charged.over >= 0 and not (p->>'observe')::boolean then
       m.result := case when unused then 'just_sent' else 'too_many' end;
     else
@@ -308,13 +354,13 @@ begin
     answer := jsonb_build_object('over', charged.over, 'after', charged.after);
   end if;
   if behind is null and m.result = 'failed' then
-    answer := answer || jsonb_build_object('first_at', m.received_at - shift, 'dead', dead, 'attempts', m.attempts);
+    answer := answer || jsonb_build_object('first_at', case when m.committed then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
     m.sending := true; m.abandoned := false; m.lost := '';
     if not m.mfa then
       if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and newest.delivered_at = 0 then
         m.lost := newest.instance;
       end if;
-      f.sending := m.id;
+      if not alone then f.sending := m.id; end if;
     end if;
   end if;
   if not m.mfa then
@@ -328,9 +374,12 @@ begin
   m.state := case when m.sending then 'sending' when m.result <> 'failed' then 'refused' else 'queued' end;
   if known then
     update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result,
-      rule = m.rule, state = m.state where id = m.id;
-  else
-    insert into smshook.message select m.*;
+      country = m.country, range = m.range, segments = m.segments, rule = m.rule, state = m.state where id = m.id;
+  else -- by name: a later version may add columns
+    insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, sending, owner,
+      charged, abandoned, state, proven, kind, segments, rule, lost, result)
+    values (m.id, m.version, m.flow, m.mfa, m.user_key, m.user_id, m.number_key, m.sign_in, m.known, m.number, m.country, m.range, m.received_at, m.asked_at, m.life, m.sending, m.owner,
+      m.charged, m.abandoned, m.state, m.proven, m.kind, m.segments, m.rule, m.lost, m.result);
   end if;
   if m.result <> 'failed' then
     if known then delete from smshook.content where id = m.id; end if;
@@ -379,7 +428,7 @@ create function smshook.save(p jsonb) returns jsonb language plpgsql security de
 declare
   now   bigint := smshook.micros();
   m     smshook.message;
-  void  text[] := '{}';
+  stop  text[] := '{}';
   names bigint[];
   taken bigint[];
   early jsonb := '[]';
@@ -412,12 +461,12 @@ begin
     update smshook.flow set sending = null where key = m.flow and sending = m.id;
   end if;
   if (p->>'answered')::boolean then
-    void := smshook.answered(m);
+    stop := smshook.answered(m);
   end if;
   if (p->>'wiped')::boolean then
     delete from smshook.content where id = m.id;
   end if;
-  return jsonb_build_object('answer', 'saved', 'version', m.version, 'early', early, 'void', void);
+  return jsonb_build_object('answer', 'saved', 'version', m.version, 'early', early, 'stop', stop);
 end $$;
 
 -- Finds the message of a receipt: by the instance's name for it, or else by its ID. Without either, the receipt waits for its message.
@@ -448,22 +497,24 @@ begin
   return '{"answer": "full"}'; -- its message is deleted
 end $$;
 
--- Forgets what is over, a batch at a time. A row that somebody else has locked is left for the next time.
+-- Forgets what is over, a batch of each kind at a time. A row that somebody else has locked is left for the next time. Answers in more whether the
+-- next time should be soon, and in counters whether it should look at counters: the question of then has that.
 create function smshook.sweep(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now     bigint := smshook.micros();
   batch   int := (p->>'batch')::int;
   oldest  bigint := now - (p->>'keep')::bigint;
-  void    text[];
+  stop    text[];
   reports jsonb;
   ids     text[];
   keys    bigint[];
   more    boolean := false;
+  many    boolean := false;
 begin
   perform set_config('synchronous_commit', 'off', true);
   ids := array(select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked);
   delete from smshook.content where id = any(ids);
-  void := array(select id from smshook.message where id = any(ids) and resending);
+  stop := array(select id from smshook.message where id = any(ids) and resending);
   keys := array(select key from smshook.name where message_id is null and at <= now - (p->>'keep_early')::bigint order by at limit batch for update skip locked);
   with gone as (delete from smshook.name where key = any(keys) returning receipts)
   select jsonb_agg(r.value) into reports from gone, jsonb_each(gone.receipts) r;
@@ -475,19 +526,44 @@ begin
       delete from smshook.content where id = any(ids);
       with gone as (delete from smshook.message where id = any(ids) returning flow)
       select array_agg(gone.flow) into keys from gone;
-      keys := array(select key from smshook.flow where key = any(keys) and (newest is null or newest = any(ids)) and (sending is null or sending = any(ids))
+      keys := array(select f.key from smshook.flow f where f.key = any(keys) and not exists (select from smshook.message m where m.id = f.newest)
+        and not exists (select from smshook.message m where m.id = f.sending)
         for update skip locked);
       delete from smshook.flow where key = any(keys);
     end if;
     keys := array(select key from smshook.name where at <= oldest order by at limit batch for update skip locked);
+    more := more or cardinality(keys) = batch;
     delete from smshook.name where key = any(keys);
-    if random() < 0.03 then -- a counter has no index by time, since that would make each charge dearer
-      keys := array(select key from smshook.counter where until < now limit 5000 for update skip locked);
+    if (p->>'counters')::boolean or random() < 0.03 then -- a counter has no index by time, since that would make each charge dearer
+      keys := array(select key from smshook.counter where until < now limit 5 * batch for update skip locked);
+      many := cardinality(keys) = 5 * batch;
       delete from smshook.counter where key = any(keys);
     end if;
   end if;
-  return jsonb_build_object('void', void, 'reports', coalesce(reports, '[]'),
-    'more', more or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
+  return jsonb_build_object('stop', stop, 'reports', coalesce(reports, '[]'),
+    'counters', many, 'more', more or many or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
+end $$;
+
+-- Erases a batch of the messages of an account or a number, with all that belongs to them, and the counters that are theirs alone. Returns how
+-- many messages that were; 0 when there are no more.
+create function smshook.erase(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  ids   text[];
+  flows bigint[];
+  keys  bigint[];
+begin
+  select array_agg(x.id), array_agg(distinct x.flow order by x.flow) into ids, flows from
+    (select m.id, m.flow from smshook.message m where m.user_key = (p->>'user')::bigint or m.number_key = (p->>'number')::bigint limit (p->>'batch')::int) x;
+  perform from smshook.flow f where f.key = any(flows) order by f.key for update;
+  perform from smshook.message m where m.id = any(ids) order by m.id for update;
+  keys := array(select ('x' || lpad(part->>'id', 16, '0'))::bit(64)::bigint from smshook.message m, jsonb_path_query(m.attempts, '$[*].parts[*]') part where m.id = any(ids));
+  delete from smshook.content where id = any(ids);
+  delete from smshook.outbox where id = any(ids) and serial = '';
+  delete from smshook.message where id = any(ids);
+  delete from smshook.flow where key = any(flows);
+  delete from smshook.name where key = any(keys);
+  delete from smshook.counter where key in (select k::bigint from jsonb_array_elements_text(p->'counters') k);
+  return jsonb_build_object('erased', coalesce(cardinality(ids), 0));
 end $$;
 
 -- Notes a message that was decided without the database, unless there is a record of it. Its charges are made even if they go over a limit.
@@ -496,7 +572,7 @@ declare
   now   bigint := smshook.micros();
   shift bigint := now - (p->>'now')::bigint;
   m     smshook.message;
-  void  text[] := '{}';
+  stop  text[] := '{}';
   early jsonb := '[]';
 begin
   perform set_config('synchronous_commit', 'off', true);
@@ -516,13 +592,13 @@ begin
     insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
   end if;
   if (p->>'answered')::boolean then
-    void := smshook.answered(m);
+    stop := smshook.answered(m);
   end if;
   for i in 0 .. jsonb_array_length(p->'charges') - 1 loop
     insert into smshook.counter as c (key, until) values ((p->'charges'->i->>'key')::bigint, now + (p->'charges'->i->>'interval')::bigint)
     on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
   end loop;
-  return jsonb_build_object('answer', 'written', 'early', early, 'void', void);
+  return jsonb_build_object('answer', 'written', 'early', early, 'stop', stop);
 end $$;
 
 -- Notes a call that was refused before its message was begun.
@@ -531,12 +607,13 @@ declare
   now bigint := smshook.micros();
 begin
   perform set_config('synchronous_commit', 'off', true);
-  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
+  insert into smshook.message as m (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
     segments, rule, result, state)
   values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint, (p->>'sign_in')::bigint,
     (p->>'known')::bigint, p->>'number', p->>'country', p->>'range', (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint,
     (p->>'me')::int, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'result', 'refused')
-  on conflict (id) do nothing;
+  on conflict (id) do update set version = m.version + 1, rule = excluded.rule, result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
+  where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
   return '{}';
 end $$;
 
@@ -586,9 +663,5 @@ create function smshook.count(p jsonb) returns jsonb language sql stable securit
     group by 1, 2, 3, 4, 5, 6, 7) g
 $$;
 
-grant usage on schema smshook to smshook;
-grant execute on function smshook.hello(jsonb), smshook.renew(jsonb), smshook.begin(jsonb), smshook.message(jsonb), smshook.save(jsonb), smshook.receipt(jsonb),
-  smshook.sweep(jsonb), smshook.write(jsonb), smshook.refuse(jsonb), smshook.messages(jsonb), smshook.count(jsonb), smshook.undecided(jsonb)
-  to smshook;
 insert into smshook.version values (1);
 reset role;

@@ -1,0 +1,19 @@
+package postgres
+
+import "context"
+
+// Functions are those that the role smshook may call.
+var Functions = functions
+
+// Hash is what stands in the database for a thing of a kind.
+func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, error) {
+	h, err := s.hasher(ctx)
+	return h.hash(kind, parts...), err
+}
+
+// Hears reports whether notifications reach the store.
+func (s *Store) Hears() bool {
+	s.bell.mu.Lock()
+	defer s.bell.mu.Unlock()
+	return s.bell.hears
+}
