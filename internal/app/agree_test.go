@@ -27,7 +27,8 @@ func settingsFor(t *testing.T, env ...string) config.Config {
 func TestPublished(t *testing.T) {
 	p := published(settingsFor(t, "SMSHOOK_LIMIT_USER=off", "SMSHOOK_LIMIT_PHONE=4/10m", "SMSHOOK_POLICY=observe", "SMSHOOK_COUNTRIES=US,IE,DE", "SMSHOOK_BLOCKED_COUNTRIES=GB,FR",
 		"SMSHOOK_BLOCKED_PREFIXES=+882,+1900", "SMSHOOK_CODE_LIFE=90s", "SMSHOOK_TEXT_NUMBER=no", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01"))
-	p.Compared = nil
+	require.Equal(t, phone.Countries(), p.Countries)
+	p.Compared, p.Countries = nil, nil
 	require.Equal(t, postgres.Published{
 		Limits: []postgres.PublishedLimit{
 			{Rule: "limit_phone", On: true, Most: 4, Per: 600_000_000, Interval: 150_000_000},

@@ -34,19 +34,21 @@ type App struct {
 	// Decided is told of each request whose result is known. It may be nil, and must be set before Serve is called.
 	Decided func(dispatch.Request, providers.Message, dispatch.Result)
 
-	settings   config.Config // as at the start
-	reloaded   config.Config // as loaded last
-	deps       providers.Deps
-	log        zerolog.Logger
-	metrics    *metrics.Metrics
-	store      *store
-	published  atomic.Pointer[postgres.Published] // what the other replicas are told
-	accountLog server.Throttle                    // limits the log lines about account problems, by instance
-	queueLog   server.Throttle                    // and those about a queue that can't be asked
-	version    string
-	shown      atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
-	problems   accountProblems
-	page       *web.Page // nil if there is none
+	settings    config.Config // as at the start
+	reloaded    config.Config // as loaded last
+	deps        providers.Deps
+	log         zerolog.Logger
+	metrics     *metrics.Metrics
+	store       *store
+	learner     learner
+	stopKeeping func()
+	published   atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog    server.Throttle                    // and those about a queue that can't be asked
+	version     string
+	shown       atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
+	problems    accountProblems
+	page        *web.Page // nil if there is none
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -61,7 +63,12 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if a.store, err = a.openStore(c); err != nil {
 		return nil, err
 	}
-	a.Dispatcher = dispatch.New(dispatchSettings(c), a.store, instances, runner, dispatch.Events{
+	a.learner = newLearner(c)
+	a.remember(context.Background())
+	a.stopKeeping = a.keepOn()
+	settings := dispatchSettings(c)
+	settings.Guard, settings.Learned = a.learner.guard, a.learner.order
+	a.Dispatcher = dispatch.New(settings, a.store, instances, runner, dispatch.Events{
 		Decided: func(r dispatch.Request, m providers.Message, result dispatch.Result) {
 			a.guard(func() { a.decided(r, m, result) })
 		},
@@ -71,6 +78,9 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	})
 	a.metrics.Limits(a.Dispatcher.Policy.NoSource, a.store.forgotten)
 	a.metrics.Messages(a.store.Forgotten)
+	if a.learner.guard != nil {
+		a.metrics.Guard(a.learner.guard.Counts)
+	}
 	a.metrics.Store(a.store.missed)
 	a.Server = &server.Server{
 		Dispatcher: a.Dispatcher,

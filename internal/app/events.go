@@ -116,6 +116,7 @@ func (a *App) judged(m ledger.Message) {
 	if m.UsedAt != 0 {
 		after = m.UsedAt.Sub(m.AskedAt)
 	}
+	a.learner.learn(m, time.Now())
 	a.metrics.Code(m.Instance, m.Channel(), m.Country, m.Kind.String(), m.Use.String(), after)
 }
 

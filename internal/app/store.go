@@ -26,6 +26,7 @@ type store struct {
 	away      func() bool   // the database can't be reached
 	owed      func() int    // what has to be written to it
 	close     func() error
+	learnt    memory // nil if it keeps nothing of it
 
 	database *postgres.Store // nil if the store is another one
 	watched  context.Context // ends when the store is closed
@@ -88,6 +89,7 @@ func (a *App) openSQLite(c config.Config, s *store) error {
 	}
 	a.log.Info().Str("store", c.Store.String()).Int("messages", file.Restored).Msg("remembered")
 	s.Ledger, s.queue, s.forgotten, s.missed, s.close = file, file.Queue(), counter.Forgotten, file.Missed, file.Close
+	s.learnt = file
 	return nil
 }
 
@@ -122,7 +124,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	shared := ledger.NewShared(database, ledger.NewMemory(ledgerSettings(c), counter, time.Now))
 	var stop context.CancelFunc
 	s.watched, stop = context.WithCancel(context.Background())
-	s.database, s.queue = database, database.Queue()
+	s.database, s.queue, s.learnt = database, database.Queue(), database
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
 	s.away, s.owed = shared.Away, func() int { return shared.Counts().Owed }
@@ -223,6 +225,7 @@ const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.
 func (a *App) Close() {
+	a.stopKeeping()
 	if err := a.store.close(); err != nil {
 		a.log.Error().Str("error", storeProblem(err).Error()).Msg("the store was not closed well")
 	}

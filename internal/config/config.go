@@ -31,6 +31,7 @@ type Config struct {
 	Auth0Secrets hook.Secrets  `env:"AUTH0_SECRETS" help:"the secrets of Auth0's Actions, in the same form; together with SECRETS or alone"`
 	Providers    Instances     `env:"PROVIDERS" required:"true" help:"the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on"`
 	Routes       route.Table   `env:"ROUTES" help:"the instances for a country, a calling code or all others (*), such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; where no rule fits, all instances are tried in the order of PROVIDERS"`
+	RouteBy      string        `env:"ROUTE_BY" default:"order" oneof:"order conversion" help:"the order of the instances of a route: order (as it is written) or conversion (those first whose codes are used most in the country, as far as that is known)"`
 	Budget       time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"the time in which a call of the hook is answered; Auth waits 5s"`
 	Unknown      race.Unknown  `env:"UNKNOWN" default:"accept" help:"the answer when a message may have been sent and no provider has confirmed it: accept (the code stays valid) or fail (the code is no longer valid)"`
 	Patience     time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"the longest time to wait for an instance's answer before the next instance is tried as well (a hedged request); an instance whose last answers were fast gets less time"`
@@ -64,6 +65,8 @@ type Config struct {
 	LimitTotal       policy.Limit     `env:"LIMIT_TOTAL" default:"off" help:"rate limit for all messages, except those to confirmed numbers"`
 	LimitAll         policy.Limit     `env:"LIMIT_ALL" default:"off" help:"rate limit for all messages, those to confirmed numbers included: while it is reached, no user gets a code"`
 	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: rate limits refuse nothing, and the log says what they would have refused; COUNTRIES and BLOCKED_… refuse in both cases"`
+
+	Guard string `env:"GUARD" default:"observe" oneof:"observe enforce off" help:"what to do with messages to ranges of numbers, addresses and accounts whose codes are not used: enforce (refuse them), observe (only tell what would be refused) or off"`
 
 	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when a code has been sent that is still valid"`
 	TextTooMany  string `env:"TEXT_TOO_MANY" default:"Too many attempts. Please try again later." help:"what the app's user reads when a rate limit refuses the message"`

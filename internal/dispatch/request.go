@@ -67,6 +67,9 @@ func At(t time.Time) ledger.Time {
 // Kind is what a code is for.
 type Kind = ledger.Kind
 
+// Other is the kind of a message that doesn't come from Supabase Auth: nothing is known of its use.
+const Other = ledger.Other
+
 // ParseKind returns the Kind of a name.
 func ParseKind(name string) (Kind, bool) { return ledger.ParseKind(name) }
 

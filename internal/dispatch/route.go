@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"slices"
+	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/phone"
@@ -16,7 +17,30 @@ func (d *Dispatcher) route(number phone.Number, lost string) []*race.Instance {
 	if names := d.settings.Routes.Lookup(number.CallingCode(), number.Country); names != nil {
 		instances = named(d.Instances, names)
 	}
+	instances = d.learned(number, instances)
 	return startAfter(instances, lost)
+}
+
+// learned puts instances in the order of what their messages have brought in the number's country. Only instances of one channel that
+// follow each other change places: WhatsApp before SMS, or a call after it, is the operator's choice.
+func (d *Dispatcher) learned(number phone.Number, instances []*race.Instance) []*race.Instance {
+	if d.settings.Learned == nil {
+		return instances
+	}
+	country, now := number.Country(), time.Now()
+	var sorted []*race.Instance
+	for len(instances) > 0 {
+		var names []string
+		for _, i := range instances {
+			if i.Channel() != instances[0].Channel() {
+				break
+			}
+			names = append(names, i.Name)
+		}
+		sorted = append(sorted, named(instances, d.settings.Learned.Sort(country, names, now))...)
+		instances = instances[len(names):]
+	}
+	return sorted
 }
 
 // named returns the instances of those names, in the order of the names.

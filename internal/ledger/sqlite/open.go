@@ -74,7 +74,7 @@ create table counters (
 	primary key (rule, key)
 ) without rowid;
 create index counters_until on counters (until);
-` + queueSchema
+` + queueSchema + learntSchema
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (
