@@ -33,7 +33,7 @@ type sqlHook struct {
 	mu        sync.Mutex
 	committed map[string]time.Time   // by code: when Auth's transaction had ended
 	sent      map[string][]time.Time // by code
-	active  int
+	active    int
 	most      int
 }
 
