@@ -23,3 +23,6 @@ func (s *Store) Hears() bool {
 	defer s.bell.mu.Unlock()
 	return s.bell.hears
 }
+
+// Me names the store in the database.
+func (s *Store) Me() int32 { return s.me }
