@@ -33,7 +33,7 @@ type sqlHook struct {
 	mu        sync.Mutex
 	committed map[string]time.Time   // by code: when Auth's transaction had ended
 	sent      map[string][]time.Time // by code
-	inFlight  int
+	active    int
 	most      int
 }
 
@@ -64,12 +64,12 @@ func (s *sqlHook) provider(w http.ResponseWriter, r *http.Request) {
 	code := sixDigits.FindString(r.Form.Get("Body"))
 	s.mu.Lock()
 	s.sent[code] = append(s.sent[code], now)
-	s.inFlight++
-	s.most = max(s.most, s.inFlight)
+	s.active++
+	s.most = max(s.most, s.active)
 	s.mu.Unlock()
 	time.Sleep(s.delay)
 	s.mu.Lock()
-	s.inFlight--
+	s.active--
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
 	fmt.Fprintf(w, `{"sid":"SM%s","status":"queued","num_segments":"1"}`, strings.ReplaceAll(hook.NewUUID(), "-", ""))
