@@ -33,7 +33,7 @@ type sqlHook struct {
 	mu        sync.Mutex
 	committed map[string]time.Time   // by code: when Auth's transaction had ended
 	sent      map[string][]time.Time // by code
-	inFlight  int
+	active  int
 	most      int
 }
 
@@ -64,12 +64,12 @@ func (s *sqlHook) provider(w http.ResponseWriter, r *http.Request) {
 	code := sixDigits.FindString(r.Form.Get("Body"))
 	s.mu.Lock()
 	s.sent[code] = append(s.sent[code], now)
-	s.inFlight++
-	s.most = max(s.most, s.inFlight)
+	s.active++
+	s.most = max(s.most, s.active)
 	s.mu.Unlock()
 	time.Sleep(s.delay)
 	s.mu.Lock()
-	s.inFlight--
+	s.active--
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
 	fmt.Fprintf(w, `{"sid":"SM%s","status":"queued","num_segments":"1"}`, strings.ReplaceAll(hook.NewUUID(), "-", ""))
@@ -146,7 +146,9 @@ func (s *sqlHook) waits() (waits []time.Duration, doubles int) {
 }
 
 // serve starts a worker.
-func (s *sqlHook) serve(env ...string) *soakProcess { return startProcess(s.TB, append(s.env, env...)...) }
+func (s *sqlHook) serve(env ...string) *soakProcess {
+	return startProcess(s.TB, append(s.env, env...)...)
+}
 
 // What Auth asks for by SQL is sent, logged and counted as what it asks for over HTTP. A worker that ends ends what it sends.
 func TestSQLHook(t *testing.T) {

@@ -16,8 +16,12 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// agreeEvery is how often a replica tells its settings to the others, and asks for theirs.
-const agreeEvery = 2 * time.Second
+const (
+	// agreeEvery is how often a replica tells its settings to the others, and asks for theirs.
+	agreeEvery = 2 * time.Second
+	// sweepEvery is how often what is old is looked for where there are no calls.
+	sweepEvery = 10 * time.Minute
+)
 
 // published are the settings of this replica as the database, and the replicas that share it, need them.
 func published(c config.Config) postgres.Published {
@@ -118,18 +122,21 @@ func (a *App) publish(c config.Config) {
 // apply here: all count in common. The log says which settings differ, and whether the database is a copy, when that begins and when it ends.
 func (a *App) agree(ctx context.Context, database *postgres.Store) {
 	var before postgres.Agreement
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
 	for {
 		agreed, err := database.Agree(ctx, *a.published.Load())
 		if err == nil { // otherwise the store is away, which is logged elsewhere
 			a.guard(func() { a.applyLimits(agreed.InForce) })
-			a.tellDifference(before.Differ, agreed.Differ)
-			a.tellHeld(before.Held, agreed.Held)
+			a.tell(before, agreed)
 			a.store.held.Store(agreed.Held)
 			before = agreed
 		}
 		select {
 		case <-ctx.Done():
 			return
+		case <-sweep.C:
+			a.Dispatcher.Resume()
 		case <-time.After(agreeEvery):
 		}
 	}
@@ -146,6 +153,13 @@ func (a *App) applyLimits(p postgres.Published) {
 		limits = limits.With(l.Rule, limit)
 	}
 	a.Dispatcher.Policy.SetLimits(limits, p.Observe)
+}
+
+// tell logs what has changed.
+func (a *App) tell(before, now postgres.Agreement) {
+	a.tellDifference(before.Differ, now.Differ)
+	a.tellHeld(before.Held, now.Held)
+	a.tellSkew(before.Skew, now.Skew)
 }
 
 func (a *App) tellDifference(before, differ []string) {
@@ -167,5 +181,16 @@ func (a *App) tellHeld(before, held bool) {
 			"if nothing sends it from the other one, run smshook migrate -resume. New codes are sent")
 	default:
 		a.log.Info().Msg("nothing in the database is held any more")
+	}
+}
+
+func (a *App) tellSkew(before, skew time.Duration) {
+	switch wrong := skew.Abs() > maxSkew; {
+	case wrong == (before.Abs() > maxSkew):
+	case wrong:
+		a.log.Warn().Str("difference", skew.Abs().Round(time.Second).String()).
+			Msg("the clocks of the database and of this machine differ; 10 s do no harm, but let both have the right time")
+	default:
+		a.log.Info().Msg("the clocks of the database and of this machine agree again")
 	}
 }

@@ -27,7 +27,8 @@ func settingsFor(t *testing.T, env ...string) config.Config {
 func TestPublished(t *testing.T) {
 	p := published(settingsFor(t, "SMSHOOK_LIMIT_USER=off", "SMSHOOK_LIMIT_PHONE=4/10m", "SMSHOOK_POLICY=observe", "SMSHOOK_COUNTRIES=US,IE,DE", "SMSHOOK_BLOCKED_COUNTRIES=GB,FR",
 		"SMSHOOK_BLOCKED_PREFIXES=+882,+1900", "SMSHOOK_CODE_LIFE=90s", "SMSHOOK_TEXT_NUMBER=no", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01"))
-	p.Compared = nil
+	require.Equal(t, phone.Countries(), p.Countries)
+	p.Compared, p.Countries = nil, nil
 	require.Equal(t, postgres.Published{
 		Limits: []postgres.PublishedLimit{
 			{Rule: "limit_phone", On: true, Most: 4, Per: 600_000_000, Interval: 150_000_000},
@@ -86,4 +87,31 @@ func TestPublishedLimitsApply(t *testing.T) {
 	a.applyLimits(postgres.Published{Limits: []postgres.PublishedLimit{{Rule: "limit_phone"}}})
 	require.Equal(t, []string{"limit_user 10/1h"}, limits())
 	require.False(t, a.Dispatcher.Policy.Observe())
+}
+
+// What changes is told once when it begins, and once when it ends.
+func TestWhatAReplicaLearnsIsTold(t *testing.T) {
+	log := new(buffer)
+	a := newApp(t, new(gate), log)
+	before := postgres.Agreement{}
+	for _, step := range []struct {
+		agreed postgres.Agreement
+		want   string
+	}{
+		{postgres.Agreement{Skew: 2 * time.Second}, ""},
+		{postgres.Agreement{Skew: -10 * time.Second}, `{"level":"warn","difference":"10s",`},
+		{postgres.Agreement{Skew: -9 * time.Second}, ""},
+		{postgres.Agreement{}, `{"level":"info",`},
+		{postgres.Agreement{Differ: []string{"SMSHOOK_KEEP"}}, `{"level":"warn","settings":["SMSHOOK_KEEP"],`},
+		{postgres.Agreement{Differ: []string{"SMSHOOK_KEEP"}, Held: true}, `{"level":"error",`},
+		{postgres.Agreement{Held: true}, `{"level":"info",`},
+		{postgres.Agreement{}, `{"level":"info",`},
+	} {
+		read := len(log.String())
+		a.tell(before, step.agreed)
+		line := log.String()[read:]
+		require.True(t, strings.HasPrefix(line, step.want) && (step.want != "" || line == ""), line)
+		require.LessOrEqual(t, strings.Count(line, "\n"), 1)
+		before = step.agreed
+	}
 }

@@ -63,6 +63,9 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 		d.refuse(ctx, r, number, BadNumber, verdict.Rule.String())
 		return Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
 	}
+	if r.Trusted {
+		charges = nil
+	}
 	guard := d.askGuard(r, number)
 	if !guard.Way.Sends() && !d.settings.Guard.Observe {
 		d.refuse(ctx, r, number, TooMany, policy.Guard.String())

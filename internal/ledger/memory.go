@@ -183,8 +183,6 @@ func (m *Memory) decide(ctx context.Context, c Call, waitedFor *record) (begun B
 	return begun, nil, nil
 }
 
-// apart reports whether the message is sent whatever becomes of others of its flow.
-
 // repeat answers a repeat of a call that has ended.
 func (m *Memory) repeat(r *record) Begun {
 	begun := Begun{Repeat: true, Result: r.Result, Over: -1}

@@ -61,6 +61,8 @@ func (s *scriptedProvider) Send(ctx context.Context, m providers.Message) (provi
 }
 
 func (s *scriptedProvider) Channel() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.channel == "" {
 		return "sms"
 	}

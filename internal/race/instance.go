@@ -51,7 +51,7 @@ func (i *Instance) Channel() string {
 
 // calls reports whether the instance speaks the code in a call. Such an instance disturbs: it isn't started beside an attempt that may
 // still be accepted, unless there is no more time to wait.
-func (i *Instance) calls() bool { return i.Channel() == "voice" }
+func (i *Instance) calls() bool { return i.Channel() == providers.Voice }
 
 // answered notes an answer that shows that the instance works, and the time that the answer took.
 func (i *Instance) answered(took time.Duration) {

@@ -7,13 +7,11 @@ import (
 
 	"github.com/smshook/smshook/internal/auth0"
 	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/providers"
 )
 
 // Auth0Path is the path that an Action of Auth0 calls.
 const Auth0Path = "/hooks/auth0"
-
-// voice is the channel of instances that speak a message.
-const voice = "voice"
 
 // auth0 answers one call of an Action of Auth0.
 func (s *Server) auth0(w *response, r *http.Request) {
@@ -54,10 +52,11 @@ func auth0Request(c auth0.Call, id string, receivedAt time.Time) dispatch.Reques
 		Locale:     c.Locale,
 		IP:         c.IP,
 		Proven:     c.Proven,
+		Kind:       dispatch.Other,
 		ReceivedAt: receivedAt,
 	}
 	if c.Voice {
-		request.Channel = voice
+		request.Channel = providers.Voice
 	}
 	return request
 }

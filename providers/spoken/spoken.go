@@ -11,9 +11,6 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Channel is what [providers.Channeler] returns for a provider that calls.
-const Channel = "voice"
-
 // Times is how often a provider says a speech. The first seconds of a call are often missed.
 const Times = 2
 

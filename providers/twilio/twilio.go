@@ -16,7 +16,6 @@ import (
 
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
-	"github.com/smshook/smshook/providers/spoken"
 )
 
 // Settings of one Twilio account.
@@ -113,7 +112,7 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 func (p *Provider) Channel() string {
 	switch {
 	case p.settings.voice():
-		return spoken.Channel
+		return providers.Voice
 	case p.settings.whatsApp():
 		return "whatsapp"
 	}

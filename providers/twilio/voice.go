@@ -19,7 +19,7 @@ var (
 	voiceNumber = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 )
 
-func (s Settings) voice() bool { return s.Channel == spoken.Channel }
+func (s Settings) voice() bool { return s.Channel == providers.Voice }
 
 // validateVoice checks what differs for calls: they have neither a Messaging Service nor a template, and come from a number.
 func (s Settings) validateVoice(w *providers.Wants) {

@@ -16,7 +16,7 @@ import (
 	"github.com/smshook/smshook/providers/spoken"
 )
 
-func (s Settings) voice() bool { return s.Channel == spoken.Channel }
+func (s Settings) voice() bool { return s.Channel == providers.Voice }
 
 // validateVoice checks what differs for calls: they take an application alone, and come from a number.
 func (s Settings) validateVoice(w *providers.Wants) {

@@ -3,13 +3,8 @@ package vonage
 import (
 	"encoding/json"
 	"net/http"
-	"net/url"
-	"os"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -58,71 +53,6 @@ func voiceProvider() providertest.Provider {
 }
 
 func TestVoiceSuite(t *testing.T) { providertest.Run(t, voiceProvider()) }
-
-// schema is as much of a schema of OpenAPI as Vonage uses for a call.
-type schema struct {
-	Type, Format, Pattern string
-	Required, Enum        []string
-	Properties            map[string]schema
-	Items                 *schema
-	Minimum, Maximum      *float64
-	MinLength, MaxLength  *int
-}
-
-func (s schema) require(t *testing.T, at string, value any) {
-	t.Helper()
-	switch s.Type {
-	case "object":
-		require.IsType(t, map[string]any{}, value, at)
-		fields := value.(map[string]any)
-		for _, name := range s.Required {
-			require.Contains(t, fields, name, at)
-		}
-		for name, field := range fields {
-			if s.Properties != nil {
-				require.Contains(t, s.Properties, name, at)
-				s.Properties[name].require(t, at+"."+name, field)
-			}
-		}
-	case "array":
-		require.IsType(t, []any{}, value, at)
-		for _, item := range value.([]any) {
-			s.Items.require(t, at, item)
-		}
-	case "integer":
-		require.IsType(t, 0.0, value, at)
-		n := value.(float64)
-		require.True(t, n == float64(int(n)) && (s.Minimum == nil || n >= *s.Minimum) && (s.Maximum == nil || n <= *s.Maximum), at)
-	case "string":
-		require.IsType(t, "", value, at)
-		s.requireText(t, at, value.(string))
-	default:
-		t.Fatalf("%s has the type %q", at, s.Type)
-	}
-}
-
-func (s schema) requireText(t *testing.T, at, text string) {
-	t.Helper()
-	require.True(t, len(s.Enum) == 0 || slices.Contains(s.Enum, text), at)
-	require.True(t, s.MinLength == nil || utf8.RuneCountInString(text) >= *s.MinLength, at)
-	require.True(t, s.MaxLength == nil || utf8.RuneCountInString(text) <= *s.MaxLength, at)
-	if s.Pattern != "" {
-		require.Regexp(t, regexp.MustCompile("^("+s.Pattern+")$"), text, at)
-	}
-	if s.Format == "uri" {
-		u, err := url.Parse(text)
-		require.NoError(t, err, at)
-		require.Equal(t, "https", u.Scheme, at)
-	}
-}
-
-func described(t *testing.T) (d struct{ Call, Talk schema }) {
-	t.Helper()
-	text, err := os.ReadFile("testdata/openapi-create-call.json")
-	require.NoError(t, err)
-	require.NoError(t, json.Unmarshal(text, &d))
-	return d
-}
 
 func TestCallsAreAsVonageDescribesThem(t *testing.T) {
 	d := described(t)
@@ -189,12 +119,16 @@ func TestRefusedCalls(t *testing.T) {
 	}
 }
 
-// A completed call may have been answered by a voicemail.
-func TestCallEvents(t *testing.T) {
+func eventReceiver(t *testing.T) (providers.Receiver, *http.Request) {
+	t.Helper()
 	p, err := with(withVoice).Receiver()
 	require.NoError(t, err)
-	r, err := http.NewRequest(http.MethodPost, "https://hook.example.com/receipts/vonage/token", http.NoBody)
-	require.NoError(t, err)
+	return p, &http.Request{Method: http.MethodPost, Header: http.Header{}}
+}
+
+// A completed call may have been answered by a voicemail.
+func TestCallEvents(t *testing.T) {
+	p, r := eventReceiver(t)
 	one := func(state providers.State, kind providers.Kind, code string) []providers.Receipt {
 		return []providers.Receipt{{ID: testUUID, State: state, Kind: kind, Code: code}}
 	}
@@ -245,15 +179,12 @@ func TestCallEvents(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, got, body)
 	}
-	_, err = p.Receipts(r, []byte("uuid=482913"))
+	_, err := p.Receipts(r, []byte("uuid=482913"))
 	require.EqualError(t, err, "the receipt is not the JSON it should be")
 }
 
 func TestCallEventsHaveATime(t *testing.T) {
-	p, err := with(withVoice).Receiver()
-	require.NoError(t, err)
-	r, err := http.NewRequest(http.MethodPost, "https://hook.example.com/receipts/vonage/token", http.NoBody)
-	require.NoError(t, err)
+	p, r := eventReceiver(t)
 	got, err := p.Receipts(r, []byte(`{"uuid":"`+testUUID+`","status":"ringing","timestamp":"2026-05-04T12:00:00.000Z"}`))
 	require.NoError(t, err)
 	require.Equal(t, "2026-05-04T12:00:00Z", got[0].At.Format("2006-01-02T15:04:05Z07:00"))

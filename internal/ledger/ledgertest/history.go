@@ -32,7 +32,7 @@ func history(d *desk) {
 		ID: "1", Number: "+4477*****123", Country: "GB", Range: "b3f0", ReceivedAt: at(0), AskedAt: at(-40 * time.Millisecond), AnsweredAt: at(3 * time.Second),
 		Life: time.Minute, Charged: true, Proven: true, Kind: ledger.PhoneChange, Segments: 2, Result: ledger.Accepted, Instance: "b",
 		Attempts: []ledger.Attempt{
-			{Instance: "a", Channel: "chat", BegunAt: at(0), EndedAt: at(time.Second), State: ledger.AttemptFailed, Kind: providers.Channel, Code: "131026"},
+			{Instance: "a", Channel: "another", BegunAt: at(0), EndedAt: at(time.Second), State: ledger.AttemptFailed, Kind: providers.Channel, Code: "131026"},
 			{Instance: "b", Channel: "sms", BegunAt: at(time.Second), EndedAt: at(3 * time.Second), State: ledger.AttemptAccepted, Code: "7", Parts: []ledger.Part{
 				{State: providers.StateRead, At: at(10 * time.Second)}, {State: providers.StateDelivered, At: at(11 * time.Second)},
 			}},
@@ -84,7 +84,7 @@ func (d *desk) state(id string) ledger.State {
 	return page[0].State(ledger.At(d.clock.Now()))
 }
 
-func foundAs(d *desk) {
+func foundBy(d *desk) {
 	start := ledger.At(d.clock.Now())
 	other := func(c *ledger.Call) {
 		c.Flow, c.Country, c.Kind = ledger.Flow{User: "another", Number: "33612345678"}, "FR", ledger.OTP

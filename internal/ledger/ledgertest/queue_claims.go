@@ -106,7 +106,7 @@ func fenced(b *bench) {
 	second := b.claimOne()
 	for _, end := range []ledger.ItemEnd{{}, {Keep: life}, {Again: b.now()}} {
 		b.endHeld(first, end, false)
-		require.Equal(b, found{second.Item, ledger.ItemClaimed, true}, b.read("a"))
+		require.Equal(b, reading{second.Item, ledger.ItemClaimed, true}, b.read("a"))
 	}
 	b.end(second, ledger.ItemEnd{Keep: life})
 	for _, c := range []ledger.Claimed{first, second} {
@@ -125,7 +125,7 @@ func fenced(b *bench) {
 }
 
 // The claims of a process that was killed are handed out to another one within 2 s, and the old ones end nothing.
-func workerDies(b *bench) {
+func workerKilled(b *bench) {
 	b.put(b.item("a"), b.item("b"), b.item("c", inSerial("s")), b.item("d", inSerial("s")))
 	lost := b.due("a", "b", "c")
 	b.end(lost[1], ledger.ItemEnd{})
@@ -158,8 +158,8 @@ func putOutlives(b *bench) {
 	claimed := b.claimFrom(b.Queue, 1)
 	b.end(claimed[0], ledger.ItemEnd{Keep: life})
 	b.kill()
-	require.Equal(b, []found{{now, ledger.ItemWaiting, true}, {later, ledger.ItemWaiting, true}, over(ended, ledger.ItemEnded)},
-		[]found{b.read("a"), b.read("b"), b.read("c")})
+	require.Equal(b, []reading{{now, ledger.ItemWaiting, true}, {later, ledger.ItemWaiting, true}, over(ended, ledger.ItemEnded)},
+		[]reading{b.read("a"), b.read("b"), b.read("c")})
 	b.due("a")
 	b.clock.Move(time.Minute)
 	b.due("b")
@@ -308,12 +308,12 @@ func cancelWaiting(b *bench) {
 	b.clock.Move(time.Minute)
 	b.due()
 	b.clock.Move(life)
-	require.Equal(b, found{}, b.read("a"))
+	require.Equal(b, reading{}, b.read("a"))
 	b.put(b.item("c"))
-	canceled, err := b.Cancel(b.Context(), "c", 0)
+	canceled, err := b.Cancel(b.Context(), "c", ledger.ItemEnd{Body: []byte("x")})
 	require.NoError(b, err)
 	require.True(b, canceled)
-	require.Equal(b, found{}, b.read("c"), "it is not kept")
+	require.Equal(b, reading{}, b.read("c"), "it is not kept")
 }
 
 func cancelTooLate(b *bench) {
@@ -338,7 +338,7 @@ func cancelRush(b *bench) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range items {
-			done, err := b.Cancel(b.Context(), all[items-1-i].ID, life)
+			done, err := b.Cancel(b.Context(), all[items-1-i].ID, ledger.ItemEnd{Keep: life})
 			if err != nil {
 				b.Error(err)
 				return

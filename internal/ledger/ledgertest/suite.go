@@ -23,6 +23,9 @@ type Clock struct {
 	now time.Time
 }
 
+// NewClock returns a clock that stands at a time.
+func NewClock(at time.Time) *Clock { return &Clock{now: at} }
+
 // Now returns the time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
@@ -57,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		{"a second call of a flow waits, and is sent if the first fails", flowFailed},
 		{"a second call of a flow is sent if nobody waited for the first", flowLeft},
 		{"flows don't wait for each other", flowsApart},
+		{"a call from a queue waits for no other, and is never too old", queued},
 		{"a call doesn't wait longer than it has time", noTime},
 		{"a call doesn't wait for a caller who has left", callerLeft},
 		{"a second tap just after the first was accepted is refused", secondTap},
@@ -90,7 +94,7 @@ func Run(t *testing.T, open Open) {
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
 		{"the record says what became of a message", history},
-		{"a message is found by all that is asked for", foundAs},
+		{"a message is found by all that is asked for", foundBy},
 		{"messages come in pages, the newest first", pages},
 		{"a refused call is on record, with the rule", refusedOnRecord},
 		{"the next call of a user says what became of their code", judgedByNextCall},

@@ -56,6 +56,9 @@ func Check(ctx context.Context, address string) (f Facts, err error) {
 	if err := g.errVersion(); err != nil {
 		return f, err
 	}
+	if err := missingGrant(ctx, conn); err != nil {
+		return f, err
+	}
 	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select'), smshook.held()").Scan(&f.Tables, &f.Held)
 	if err != nil {
 		return f, explain(err)

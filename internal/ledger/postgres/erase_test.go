@@ -76,7 +76,7 @@ func TestEraseMany(t *testing.T) {
 	c := call("1", "user")
 	begun, _ := begin(t, one, c, "")
 	require.Equal(t, sendIt, begun)
-	d.Exec(t, fmt.Sprintf(`insert into smshook.message select (jsonb_populate_record(m, jsonb_build_object('id', 'x' || i, 'flow', i / 3))).* from smshook.message m, generate_series(1, %d) i`, 1200))
+	d.Exec(t, fmt.Sprintf(`insert into smshook.message select r.* from smshook.message m, generate_series(1, %d) i, jsonb_populate_record(m, jsonb_build_object('id', 'x' || i, 'flow', i / 3)) r`, 1200))
 	erased, err := postgres.Erase(t.Context(), d.URL("smshook", password), ledger.Erasure{User: "user"})
 	require.NoError(t, err)
 	require.Equal(t, 1201, erased)

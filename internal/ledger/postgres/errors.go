@@ -58,7 +58,7 @@ func explain(err error) error {
 	case "3F000", "42883", "42P01": // invalid_schema_name, undefined_function, undefined_table
 		return fmt.Errorf("the database has no schema of smshook, or an older one (%s): run `smshook migrate`", refused.Message)
 	case "42501": // insufficient_privilege
-		return fmt.Errorf("the role may not use the schema of smshook (%s): let SMSHOOK_STORE name the role smshook, or run `smshook migrate`", refused.Message)
+		return fmt.Errorf("the role may not use the schema of smshook (%s): let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again", refused.Message)
 	}
 	return fmt.Errorf("postgres: %s (%s)", refused.Message, refused.Code)
 }

@@ -261,7 +261,7 @@ func TestTheItemOfACall(t *testing.T) {
 // The row in the history is the one that HTTP would make of the same call.
 func TestTheRecordOfACall(t *testing.T) {
 	h := newHooked(t, policy.Limits{})
-	const row = `select format('%s %s %s %s %s %s %s %s %s %s', flow, mfa, user_key, number_key, sign_in, known, number, country, life, result) from smshook.message where id = $1`
+	const row = `select format('%s %s %s %s %s %s %s %s %s %s %s %s %s %s', flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, asked_at, life, proven, kind, result) from smshook.message where id = $1`
 	for i, change := range []func(event){
 		func(event) {},
 		set("user.id", "é漢🙂"),
@@ -271,6 +271,12 @@ func TestTheRecordOfACall(t *testing.T) {
 		set("sms.phone", "2901234"),
 		set("sms.sms_type", "mfa"),
 		set("user.last_sign_in_at", "2026-01-02T03:04:05.678Z"),
+		func(e event) {
+			set("user.last_sign_in_at", "2026-01-02T03:04:05.678Z")(e)
+			set("user.phone_confirmed_at", "2026-01-02T03:04:05.678Z")(e)
+		},
+		set("metadata.time", "2026-01-02T03:04:05.123456789+01:00"),
+		set("user.phone", "447700900999"),
 		set("user.confirmation_sent_at", "2026-01-02T03:04:05.678Z"),
 		func(e event) {
 			set("user.phone_change_sent_at", "2026-01-02T03:04:05.678Z")(e)
@@ -289,6 +295,8 @@ func TestTheRecordOfACall(t *testing.T) {
 		c.Message.ID = fmt.Sprint("over HTTP ", i)
 		c.Flow = ledger.Flow{User: p.User.ID, Number: strings.TrimPrefix(p.Phone().Reveal(), "+"), MFA: p.SMS.Type == hook.MFA}
 		c.Number, c.Country, c.LastSignIn, c.Stored = n.Masked(), n.Country(), p.User.LastSignIn, p.User.Stored()
+		c.Proven, c.AskedAt = p.Proven(), ledger.At(p.AskedAt())
+		c.Kind, _ = ledger.ParseKind(p.Kind())
 		if c.Flow.MFA {
 			c.Life = 5 * time.Minute
 		}

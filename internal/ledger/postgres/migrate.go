@@ -39,7 +39,7 @@ const (
     where n.nspname = 'smshook' and n.nspowner::regrole::text = 'smshook_owner' and c.relname = 'version') then -1 else 1 end`
 )
 
-// Migrate makes the schema, or brings it to this program's [Version], in one transaction. It returns the version that was there before;
+// Migrate makes the schema, or brings it to this program's [Version], and gives the role smshook its rights, in one transaction. It returns the version that was there before;
 // 0 means that there was no schema. Of several at once, one migrates. The role of the connection has to be allowed to create roles and schemas, as
 // Supabase's postgres is. An error says what to do, and is safe to log.
 func Migrate(ctx context.Context, address string) (before int, err error) {
@@ -91,7 +91,7 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 			return before, err
 		}
 	}
-	_, err = conn.PgConn().Exec(ctx, grants+"commit").ReadAll()
+	_, err = conn.PgConn().Exec(ctx, grants+roleGrants()+"commit").ReadAll()
 	return before, err
 }
 
@@ -121,7 +121,16 @@ func Print() string {
 	for version := 1; version <= Version; version++ {
 		text += "\n" + migration(version)
 	}
-	return text + "\n" + grants + "\ncommit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+	return text + "\n" + grants + roleGrants() + "commit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+}
+
+// View returns the SQL that lets an app's users read what became of their own messages, for an SQL editor.
+func View() string {
+	text, err := files.ReadFile("sql/view.sql")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
 }
 
 var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again")

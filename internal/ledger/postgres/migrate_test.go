@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
 	"github.com/smshook/smshook/internal/policy"
@@ -138,11 +139,41 @@ func TestRights(t *testing.T) {
 	var wrong []string
 	rows, err := admin.Query(t.Context(), `select p.proname from pg_proc p where p.pronamespace = 'smshook'::regnamespace
 		and (p.proowner::regrole::text <> 'smshook_owner' or not 'search_path=""' = any(p.proconfig) or has_function_privilege('anon', p.oid, 'execute'))
-		and p.proname not in ('clock', 'live')`) // a test has replaced the clock; live belongs to the administrator
+		and p.proname not in ('clock', 'live', 'settle')`) // a test has replaced the clock; live and settle belong to the administrator
 	require.NoError(t, err)
 	wrong, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Empty(t, wrong, "functions with another owner, with a search path, or that all may call")
+	require.Empty(t, wrong, "functions with another owner, without a search path, or that all may call")
+	var owner string
+	require.NoError(t, admin.QueryRow(t.Context(), "select proowner::regrole::text from pg_proc where oid = 'smshook.settle(jsonb)'::regprocedure").Scan(&owner))
+	require.Equal(t, "postgres", owner, "settle reads Auth's tables")
+	_, err = admin.Exec(t.Context(), "set role anon")
+	require.NoError(t, err)
+	denied(admin, "select smshook.settle('{}')")
+}
+
+// The list of functions is what the role smshook may call, and a migration gives it what it has lost.
+func TestGrants(t *testing.T) {
+	d := pgtest.New(t, made)
+	conn := connect(t, d.Superuser())
+	allowed := func() []string {
+		rows, err := conn.Query(t.Context(), `select p.proname::text from pg_proc p where p.pronamespace = 'smshook'::regnamespace and has_function_privilege('smshook', p.oid, 'execute') order by 1`)
+		require.NoError(t, err)
+		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		return names
+	}
+	require.Equal(t, postgres.Functions, allowed(), "functions in grants.go is sorted, and has each function that the role smshook may call")
+	d.Exec(t, "revoke execute on function smshook.begin, smshook.save from smshook")
+	_, err := postgres.Check(t.Context(), d.URL("smshook", password))
+	require.EqualError(t, err, "the role may not call begin, save in the schema smshook: let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again")
+	d.Exec(t, "revoke usage on schema smshook from smshook")
+	before, err := postgres.Migrate(t.Context(), d.Administrator())
+	require.NoError(t, err)
+	require.Equal(t, postgres.Version, before)
+	_, err = postgres.Check(t.Context(), d.URL("smshook", password))
+	require.NoError(t, err)
+	require.Equal(t, postgres.Functions, allowed())
 }
 
 func TestStoreErrorsSayWhatToDo(t *testing.T) {
@@ -154,12 +185,15 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 	newer.Exec(t, setVersion(postgres.Version+2))
 	denied := pgtest.New(t, migrated)
 	denied.Exec(t, "revoke usage on schema smshook from smshook")
+	foreign := pgtest.New(t, pgtest.Empty)
+	foreign.Exec(t, "create schema smshook; create table smshook.message (id int); grant usage on schema smshook to public")
 	for name, tt := range map[string]struct{ address, want string }{
 		"wrong password":   {d.URL("smshook", "wrong"), "correct them in the address"},
 		"no such database": {strings.Replace(d.URL("smshook", password), d.Name, "nothing", 1), "on Supabase it is postgres"},
 		"no schema":        {empty.URL("smshook", password), "run `smshook migrate`"},
 		"older schema":     {old.URL("smshook", password), fmt.Sprintf("the schema smshook has version %d, and this program needs version %d: run `smshook migrate`", postgres.Version-1, postgres.Version)},
 		"newer schema":     {newer.URL("smshook", password), fmt.Sprintf("the schema smshook has version %d, and this program works with %d and %d: use a newer smshook", postgres.Version+2, postgres.Version, postgres.Version+1)},
+		"foreign schema":   {foreign.URL("smshook", password), "run `smshook migrate`"}, // which says that it is another program's
 		"missing grant":    {denied.URL("smshook", password), "let SMSHOOK_STORE name the role smshook, or run `smshook migrate`"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,6 +211,28 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 	next.Exec(t, setVersion(postgres.Version+1))
 	begun, _ := begin(t, open(t, next, settings(time.Now)), call("1", "user"), "")
 	require.Equal(t, sendIt, begun, "the next version works too")
+}
+
+// A later version may add columns that must not be null, and this version goes on with the schema, in old sessions and in new ones.
+func TestColumnsOfALaterVersion(t *testing.T) {
+	d, one, _ := replicas(t)
+	begun, _ := begin(t, one, call("1", "a"), "")
+	require.Equal(t, sendIt, begun)
+	for _, table := range []string{"message", "content", "flow", "counter", "name", "replica"} {
+		d.Exec(t, "alter table smshook."+table+" add column later text not null default 'nothing'")
+	}
+	for i, s := range []*postgres.Store{one, open(t, d, settings(time.Now))} {
+		c := call(fmt.Sprint("later ", i), fmt.Sprint("user ", i), policy.Charge{Rule: policy.PerPhone, Limit: policy.Limit{Most: 5, Per: time.Minute}, Key: 1})
+		begun, _ := begin(t, s, c, "")
+		require.Equal(t, sendIt, begun)
+		require.NoError(t, s.Attempt(t.Context(), c.Message.ID, attempt("a", ledger.Pending)))
+		_, _, err := s.End(t.Context(), accepted(c.Message.ID))
+		require.NoError(t, err)
+		_, err = s.Receipt(t.Context(), "a", "", providers.Receipt{ID: "early " + c.Message.ID, State: providers.StateSent})
+		require.NoError(t, err)
+		_, err = s.Write(t.Context(), ledger.Written{Call: call(fmt.Sprint("written ", i), fmt.Sprint("w ", i)), Ended: accepted(fmt.Sprint("written ", i))})
+		require.NoError(t, err)
+	}
 }
 
 func setVersion(version int) string {

@@ -50,6 +50,7 @@ type agreeQuestion struct {
 type agreeAnswer struct {
 	Document *Published `json:"document"`
 	Held     bool       `json:"held"`
+	Now      int64      `json:"now"`
 }
 
 // Agreement is what a replica learns from the others, and of the database.
@@ -61,6 +62,8 @@ type Agreement struct {
 	Differ []string
 	// Held: the database is a copy of another one. What waited in it to be sent is held until [Resume].
 	Held bool
+	// Skew is how much the database's clock is ahead of this replica's.
+	Skew time.Duration
 }
 
 // Agree tells the other replicas the settings of this one. To be called every few seconds: a replica that doesn't for five minutes counts no
@@ -76,13 +79,16 @@ func (s *Store) Agree(ctx context.Context, own Published) (Agreement, error) {
 		document.Compared[name] = text(h.hash("setting", name, value))
 	}
 	var a agreeAnswer
+	begun := s.settings.Clock()
 	if err := s.ask(ctx, "agree", agreeQuestion{s.me, time.Since(s.started).Microseconds(), document}, &a); err != nil {
 		return Agreement{}, err
 	}
+	now := s.settings.Clock()
+	agreed := Agreement{InForce: own, Held: a.Held, Skew: time.UnixMicro(a.Now).Sub(begun.Add(now.Sub(begun) / 2))}
 	if a.Document == nil {
-		return Agreement{InForce: own, Held: a.Held}, nil
+		return agreed, nil
 	}
-	agreed := Agreement{InForce: *a.Document, Held: a.Held}
+	agreed.InForce = *a.Document
 	for _, name := range slices.Sorted(maps.Keys(document.Compared)) {
 		if other, known := a.Document.Compared[name]; known && other != document.Compared[name] {
 			agreed.Differ = append(agreed.Differ, name)

@@ -35,6 +35,8 @@ func TestThePublishedDocument(t *testing.T) {
 	own := publishedWith(map[string]string{"SMSHOOK_RECEIPT_SECRET": "s3cret"})
 	agreed, err := one.Agree(t.Context(), own)
 	require.NoError(t, err)
+	require.InDelta(t, 0, agreed.Skew.Seconds(), 1)
+	agreed.Skew = 0
 	require.Equal(t, postgres.Agreement{InForce: own}, agreed)
 	var hash, document string
 	conn := connect(t, d.Superuser())
@@ -47,10 +49,20 @@ func TestThePublishedDocument(t *testing.T) {
 		"life": 60000000, "mfa_life": 300000000, "late_fallback": true}`, document)
 }
 
+func TestAgreeTellsClocksThatDiffer(t *testing.T) {
+	d := pgtest.New(t, migrated)
+	for _, skew := range []time.Duration{-10 * time.Second, 10 * time.Second} {
+		agreed, err := open(t, d, settings(func() time.Time { return time.Now().Add(-skew) })).Agree(t.Context(), publishedWith(nil))
+		require.NoError(t, err)
+		require.InDelta(t, skew.Seconds(), agreed.Skew.Seconds(), 1)
+	}
+}
+
 // Of replicas that differ, the one counts that has started last; a replica that has ended or is lost doesn't.
 func TestAgree(t *testing.T) {
 	d := pgtest.New(t, migrated)
 	old := open(t, d, settings(time.Now))
+	old.StartedBefore(time.Minute)
 	newer := open(t, d, settings(time.Now))
 	ofOld := publishedWith(map[string]string{"A": "1", "B": "1", "C": "1"})
 	ofNewer := publishedWith(map[string]string{"A": "1", "B": "2", "D": "1"})
@@ -59,7 +71,7 @@ func TestAgree(t *testing.T) {
 		t.Helper()
 		agreed, err := s.Agree(t.Context(), own)
 		require.NoError(t, err)
-		agreed.InForce.Compared, want.Compared = nil, nil
+		agreed.InForce.Compared, want.Compared, agreed.Skew = nil, nil, 0
 		require.Equal(t, postgres.Agreement{InForce: want, Differ: wantDiffer}, agreed)
 	}
 	at := func(minutes string) {

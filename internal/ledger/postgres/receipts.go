@@ -119,10 +119,18 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 	return nil
 }
 
+type sweepQuestion struct {
+	Keep      int64 `json:"keep"`
+	KeepEarly int64 `json:"keep_early"`
+	Batch     int   `json:"batch"`
+	Counters  bool  `json:"counters"`
+}
+
 type sweepAnswer struct {
-	Stop    []string  `json:"stop"`
-	Reports []receipt `json:"reports"`
-	More    bool      `json:"more"`
+	Stop     []string  `json:"stop"`
+	Reports  []receipt `json:"reports"`
+	More     bool      `json:"more"`
+	Counters bool      `json:"counters"`
 }
 
 // sweepBatch is how many rows of each kind one sweep deletes at most.
@@ -134,14 +142,16 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		return false, news, err
 	}
 	var a sweepAnswer
-	err = s.ask(ctx, "sweep", map[string]int64{
-		"keep":       s.settings.Keep.Microseconds(),
-		"keep_early": ledger.KeepEarly.Microseconds(),
-		"batch":      sweepBatch,
+	err = s.ask(ctx, "sweep", sweepQuestion{
+		Keep:      s.settings.Keep.Microseconds(),
+		KeepEarly: ledger.KeepEarly.Microseconds(),
+		Batch:     sweepBatch,
+		Counters:  s.counters.Load(),
 	}, &a)
 	if err != nil {
 		return false, news, err
 	}
+	s.counters.Store(a.Counters)
 	if len(a.Stop) > 0 {
 		news.Stop = a.Stop
 	}
@@ -153,6 +163,7 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		r.ID = ""
 		news.Reports = append(news.Reports, ledger.Report{Instance: waited.Instance, Receipt: r})
 	}
-	news.Judged, err = s.judgeAll(ctx)
-	return a.More, news, err
+	judged, left, err := s.judgeAll(ctx)
+	news.Judged = judged
+	return a.More || left, news, err
 }

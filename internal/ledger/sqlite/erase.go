@@ -57,8 +57,12 @@ func erase(ctx context.Context, conn *sql.Conn, e ledger.Erasure) (erased int, e
 		}
 		err = r.in(ctx, func() error {
 			for _, id := range ids {
-				for _, table := range []string{"contents", "messages"} {
-					if _, err := conn.ExecContext(ctx, "delete from "+table+" where id = ?", id); err != nil {
+				for _, statement := range []string{
+					"delete from contents where id = ?",
+					"delete from names where message = (select n from messages where id = ?)",
+					"delete from messages where id = ?",
+				} {
+					if _, err := conn.ExecContext(ctx, statement, id); err != nil {
 						return err
 					}
 				}

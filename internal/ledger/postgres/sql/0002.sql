@@ -102,7 +102,7 @@ begin
   where x.seen_at < now - 30000000 or x.ended or x.document <> excluded.document;
   select * into s from smshook.settings_in_force();
   delete from smshook.settings where seen_at < now - 86400000000 and replica <> s.replica;
-  return jsonb_build_object('document', case when s.replica <> (p->>'me')::int then s.document end, 'held', smshook.held());
+  return jsonb_build_object('document', case when s.replica <> (p->>'me')::int then s.document end, 'held', smshook.held(), 'now', smshook.micros());
 end $$;
 
 -- Notes that a replica ends.
@@ -112,6 +112,5 @@ begin
   return '{}';
 end $$;
 
-grant execute on function smshook.held(), smshook.agree(jsonb), smshook.leave(jsonb) to smshook;
 insert into smshook.version values (2);
 reset role;
