@@ -72,7 +72,7 @@ bench:
 
 # Load, faults, forgeries and restarts for SOAK, and what came of them.
 soak:
-	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryInstanceHangs|TestRepeatsAtTheOtherReplica|TestTheDatabaseStops|TestAReplicaIsKilled)$$' -count 1 -timeout 20m -v ./cmd/smshook
+	SOAK=$(SOAK) go test -run '^(TestSoak|TestEveryInstanceHangs|TestRepeatsAtTheOtherReplica|TestTheDatabaseStops|TestAReplicaIsKilled|TestSoakOfTwoReplicas|TestTwoVersionsAtOnce|TestTheDiskIsFull|TestHooksBesideMemory)$$' -count 1 -timeout 20m -v ./cmd/smshook
 
 # Every fuzz target there is, each for FUZZ.
 fuzz:

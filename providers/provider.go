@@ -1,7 +1,7 @@
 // Package providers is the contract between smshook and the providers that send its messages.
 //
 // A provider is one folder below this one and one line in providers/all. It implements [Provider], and those of the optional
-// interfaces ([Receiver], [Challenger], [Checker], [Channeler]) that it can. Callers find the optional ones by [As].
+// interfaces ([Receiver], [Challenger], [Checker], [Channeler], [Sender], [MediaSender]) that it can. Callers find the optional ones by [As].
 package providers
 
 import (
@@ -75,6 +75,19 @@ type Channeler interface {
 // long as there is time to wait.
 const Voice = "voice"
 
+// Sender is a Provider that sends from numbers or names which the operator has set.
+type Sender interface {
+	Provider
+	// Senders returns them, as a caller of the message API may write them.
+	Senders() []string
+}
+
+// MediaSender is a Provider that can send pictures and documents with a text.
+type MediaSender interface {
+	Provider
+	SendsMedia() bool
+}
+
 // Message is one text for one phone.
 type Message struct {
 	ID       string        // names the message in the log; the same for every provider
@@ -86,6 +99,8 @@ type Message struct {
 	Unicode  bool          // the text has a character outside GSM-7
 	Segments int           // SMS segments the text takes, 1 or more
 	Life     time.Duration // how long the code stays valid; 0 if not known, and then the provider's own default applies
+	From     string        // one of the instance's [Sender.Senders], if the caller wants that one; else empty
+	Media    []string      // addresses of pictures and documents that the provider fetches; only a [MediaSender] is given any
 }
 
 // Sent is what a provider answers when it accepts a message.

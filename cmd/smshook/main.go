@@ -107,14 +107,23 @@ func (sh *shell) usage(w io.Writer) {
 
 // parse reads a command's flags. If ok is false, the command must end with the exit code.
 func (sh *shell) parse(c command, flags *flag.FlagSet, args []string, wantArgs int) (code int, ok bool) {
+	return sh.parseBetween(c, flags, args, wantArgs, wantArgs)
+}
+
+// parseUpTo is parse for a command with arguments that may be missing.
+func (sh *shell) parseUpTo(c command, flags *flag.FlagSet, args []string, mostArgs int) (code int, ok bool) {
+	return sh.parseBetween(c, flags, args, 0, mostArgs)
+}
+
+func (sh *shell) parseBetween(c command, flags *flag.FlagSet, args []string, least, most int) (code int, ok bool) {
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		sh.commandHelp(sh.stdout, c, flags)
 		return exitOK, false
 	}
-	if err == nil && flags.NArg() != wantArgs {
-		err = fmt.Errorf("want %d argument(s), got %d; flags must be before them", wantArgs, flags.NArg())
+	if n := flags.NArg(); err == nil && (n < least || n > most) {
+		err = fmt.Errorf("want %d argument(s), got %d; flags must be before them", most, n)
 	}
 	if err != nil {
 		fmt.Fprintf(sh.stderr, "smshook %s: %v\n\n", c.name, err)

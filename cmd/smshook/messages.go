@@ -17,9 +17,13 @@ import (
 
 var messagesCommand = command{
 	name:    "messages",
-	args:    "-erase USER|PHONE",
-	summary: "erase what the store remembers of a user or a number",
+	args:    "[flags] [ID]",
+	summary: "list messages and what became of them; erase those of a user or a number",
 	help: `
+Lists the messages that the file or the database of SMSHOOK_STORE remembers, the newest first, for as long as SMSHOOK_KEEP says. With the ID of a message, or
+with INSTANCE:ID where ID is the provider's, it shows what happened to that message. SMSHOOK_STORE is the only setting that it needs. serve
+may run meanwhile. The column CODE says whether the code was used: "used", "unused", "replaced" by a newer one, or "unknown".
+
 With -erase, all records of a user (by the id that Auth or Auth0 has given; the account may be deleted there) or of a phone number are erased
 from the file or the database that SMSHOOK_STORE names: messages, contents, and the counts of their rate limits. It asks nothing before, and
 prints how many messages that were. SMSHOOK_STORE is the only setting that it needs. serve may run meanwhile. What serve has in its
@@ -34,8 +38,20 @@ const eraseTime = 10 * time.Minute
 func messages(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	who := flags.String("erase", "", "the id of a user or the number, `USER|PHONE`, whose records are to be erased")
-	if code, ok := sh.parse(c, flags, args, 0); !ok {
+	l := newListing(sh, flags)
+	if code, ok := sh.parseUpTo(c, flags, args, 1); !ok {
 		return code
+	}
+	erasing := false
+	flags.Visit(func(f *flag.Flag) { erasing = erasing || f.Name == "erase" })
+	if !erasing {
+		if err := l.run(ctx, flags.Arg(0)); err != nil {
+			return sh.fail(c, err)
+		}
+		return exitOK
+	}
+	if flags.NFlag() > 1 || flags.NArg() > 0 {
+		return sh.fail(c, errors.New("-erase goes with no other flag and no ID"))
 	}
 	ctx, cancel := context.WithTimeout(ctx, eraseTime)
 	defer cancel()

@@ -13,7 +13,7 @@ import (
 
 var migrateCommand = command{
 	name:    "migrate",
-	args:    "[-print | [-url URL] [-resume]]",
+	args:    "[-print | -print-view | [-url URL] [-resume]]",
 	summary: "make or update smshook's schema in Postgres",
 	help: `
 Makes the schema smshook in a Postgres database, or brings it to the version that this program works with. It does so in one
@@ -24,7 +24,8 @@ connect as, and smshook_owner, which owns the schema and can't log in. Give smsh
 
   alter role smshook password '…';
 
-With -print it prints the SQL for a new database instead, for an SQL editor.
+With -print it prints the SQL for a new database instead, for an SQL editor. With -print-view it prints the SQL of a view that an app's users may
+read, each their own messages: run it there if you want that.
 
 A database that was restored or copied, or that another server has taken over, has what waits to be sent in the database of before. It
 is held: the log of serve says so. With -resume it is sent from here. Do that when nothing sends it from the other database any more.`,
@@ -38,12 +39,17 @@ func migrate(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	url := flags.String("url", "", "the `URL` of the database, with an administrator's role: postgres://postgres:PASSWORD@HOST:5432/postgres; without it, SMSHOOK_STORE")
 	printed := flags.Bool("print", false, "print the SQL for a new database, and connect to none")
+	printedView := flags.Bool("print-view", false, "print the SQL of the view public.my_messages for an app's users, and connect to no database")
 	resume := flags.Bool("resume", false, "send from this database what was held in it, since it is a copy of another one")
 	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
 	if *printed {
 		fmt.Fprint(sh.stdout, postgres.Print())
+		return exitOK
+	}
+	if *printedView {
+		fmt.Fprint(sh.stdout, postgres.View())
 		return exitOK
 	}
 	address, source, err := sh.storeAddress(*url)
@@ -66,6 +72,9 @@ func migrate(ctx context.Context, sh *shell, c command, args []string) int {
 		fmt.Fprintf(sh.stdout, "The schema is made, version %d. Give the role smshook a password: alter role smshook password '…'\n", postgres.Version)
 	default:
 		fmt.Fprintf(sh.stdout, "The schema had version %d, and now has version %d.\n", before, postgres.Version)
+	}
+	if found, err := postgres.AuthRole(ctx, address); err == nil && !found {
+		fmt.Fprintf(sh.stdout, "For the hook in SQL: %s\n", postgres.NoAuthRole)
 	}
 	if *resume {
 		return sh.resume(ctx, c, address, source)

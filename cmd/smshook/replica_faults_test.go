@@ -93,19 +93,31 @@ func slowest(calls []*signIn, from, to time.Time) (d time.Duration) {
 // that each of them has decided alone.
 func TestTheDatabaseStops(t *testing.T) {
 	forCI(t)
-	for name, fault := range map[string]func(*pgtest.Database, testing.TB) func(){
-		"it is frozen":            (*pgtest.Database).Freeze,
-		"it ends, and is started": (*pgtest.Database).Shutdown,
+	for name, tt := range map[string]struct {
+		fault  func(*replicas, *pgtest.Proxy, *testing.T) (heal func())
+		lasts  time.Duration
+		within time.Duration // the store is used again
+	}{
+		"it is frozen":                {func(r *replicas, _ *pgtest.Proxy, t *testing.T) func() { return r.database.Freeze(t) }, 2 * time.Second, 2 * time.Second},
+		"it ends, and is started":     {func(r *replicas, _ *pgtest.Proxy, t *testing.T) func() { return r.database.Shutdown(t) }, 2 * time.Second, 2 * time.Second},
+		"it is started again at once": {func(r *replicas, _ *pgtest.Proxy, t *testing.T) func() { return r.database.Shutdown(t) }, 0, 2 * time.Second},
+		"the network is slow":         {func(_ *replicas, p *pgtest.Proxy, t *testing.T) func() { return p.Latency(t, 300*time.Millisecond) }, 4 * time.Second, 2 * time.Second},
+		// The first exchange afterwards may be too slow, since it makes a connection. The next one comes a second later.
+		"the network loses all": {func(_ *replicas, p *pgtest.Proxy, t *testing.T) func() { return p.BlackHole(t) }, 4 * time.Second, 3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newReplicas(t)
+			var proxy *pgtest.Proxy
+			r := newReplicasAt(t, func(r *replicas) string {
+				proxy = r.database.Proxy(t)
+				return proxy.URL("smshook", "right")
+			})
 			l := r.steady(t)
 			time.Sleep(time.Second) // the first calls wait for connections to the database
 			begun := time.Now()
 			time.Sleep(time.Second)
-			heal := fault(r.database, t)
+			heal := tt.fault(r, proxy, t)
 			stopped := time.Now().Add(-300 * time.Millisecond) // calls that came just before have not ended
-			time.Sleep(2 * time.Second)
+			time.Sleep(tt.lasts)
 			heal()
 			back := time.Now()
 			var used [2]time.Duration
@@ -133,7 +145,7 @@ func TestTheDatabaseStops(t *testing.T) {
 				len(calls), len(r.lost(calls)), slowest(calls, begun, stopped), slowest(calls, stopped, back), slowest(calls, back, end), used[0], used[1], doubles,
 				r.sentAgain(calls, begun, stopped), r.sentAgain(calls, stopped, back), r.sentAgain(calls, back, end))
 			require.Empty(t, r.lost(calls))
-			require.Less(t, slices.Max(used[:]), 2*time.Second)
+			require.Less(t, slices.Max(used[:]), tt.within)
 			require.Equal(t, 0, doubles, "no call came twice")
 			if !providertest.RaceDetector {
 				require.Less(t, slowest(calls, stopped, again)-slowest(calls, begun, stopped), 200*time.Millisecond)
@@ -145,7 +157,15 @@ func TestTheDatabaseStops(t *testing.T) {
 // A replica is killed during calls. Auth's next attempts go to the other one.
 func TestAReplicaIsKilled(t *testing.T) {
 	forCI(t)
-	r := newReplicas(t)
+	for name, address := range map[string]func(*replicas) string{
+		"direct":                      func(r *replicas) string { return r.database.URL("smshook", "right") },
+		"behind a transaction pooler": func(r *replicas) string { return r.database.Pooler(t, "transaction", "smshook", "right") },
+	} {
+		t.Run(name, func(t *testing.T) { killOne(t, newReplicasAt(t, address)) })
+	}
+}
+
+func killOne(t *testing.T, r *replicas) {
 	l := r.steady(t)
 	time.Sleep(2 * time.Second)
 	require.NoError(t, r.processes[1].command.Process.Kill())

@@ -30,7 +30,7 @@ type replicas struct {
 	auth      hook.Caller
 	next      atomic.Int64 // number of the next code
 
-	mu   sync.Mutex
+	mu   sync.Mutex           // also for processes, while calls are made
 	sent map[string][]message // by code
 }
 
@@ -38,6 +38,11 @@ type replicas struct {
 type message struct{ sid, callback string }
 
 func newReplicas(t *testing.T, env ...string) *replicas {
+	return newReplicasAt(t, func(r *replicas) string { return r.database.URL("smshook", "right") }, env...)
+}
+
+// newReplicasAt starts replicas that reach the database at an address of it.
+func newReplicasAt(t *testing.T, address func(*replicas) string, env ...string) *replicas {
 	if testing.Short() {
 		t.Skip("a database server is started")
 	}
@@ -49,7 +54,7 @@ func newReplicas(t *testing.T, env ...string) *replicas {
 	r.database.Exec(t, "alter role smshook password 'right'")
 	provider := httptest.NewServer(http.HandlerFunc(r.provider))
 	t.Cleanup(provider.Close)
-	r.env = append(serveEnv(provider.URL, "SMSHOOK_STORE="+r.database.URL("smshook", "right"), "SMSHOOK_LIMIT_PHONE=10/1h", "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
+	r.env = append(serveEnv(provider.URL, "SMSHOOK_STORE="+address(r), "SMSHOOK_LIMIT_PHONE=10/1h", "SMSHOOK_PROVIDERS=one=twilio,two=twilio",
 		"SMSHOOK_PUBLIC_URL="+soakSite, "SMSHOOK_RECEIPT_SECRET="+hookSecret), env...)
 	for _, name := range []string{"ONE", "TWO"} {
 		r.env = append(r.env, name+"_ACCOUNT_SID=AC00000000000000000000000000000000", name+"_AUTH_TOKEN="+authToken, name+"_FROM=+15005550006", name+"_BASE_URL="+provider.URL)
@@ -104,15 +109,22 @@ func (r *replicas) signIn(phone string) *signIn {
 
 // call makes a call as Auth does, with each attempt at another replica.
 func (r *replicas) call(t *testing.T, c *signIn, first int) {
-	targets := &targets{hosts: []string{r.processes[first].url, r.processes[1-first].url}}
+	to := &targets{replicas: r}
+	to.next.Store(int64(first))
 	c.at = time.Now()
-	c.seen, _ = r.auth.Call(context.WithValue(t.Context(), targetsKey{}, targets), r.processes[first].url+server.HookPath, c.body)
+	c.seen, _ = r.auth.Call(context.WithValue(t.Context(), targetsKey{}, to), "http://smshook.test"+server.HookPath, c.body)
 }
 
-// targets are where the attempts of one call go, in turn.
+// targets are where the attempts of one call go: to the replicas in turn, as they are then.
 type targets struct {
-	hosts []string
-	next  atomic.Int64
+	replicas *replicas
+	next     atomic.Int64
+}
+
+func (to *targets) host() string {
+	to.replicas.mu.Lock()
+	defer to.replicas.mu.Unlock()
+	return strings.TrimPrefix(to.replicas.processes[(to.next.Add(1)-1)%2].url, "http://")
 }
 
 type targetsKey struct{}
@@ -121,12 +133,9 @@ type inTurn struct{ http.RoundTripper }
 
 func (i inTurn) RoundTrip(request *http.Request) (*http.Response, error) {
 	if to, ok := request.Context().Value(targetsKey{}).(*targets); ok {
-		host, err := url.Parse(to.hosts[int(to.next.Add(1)-1)%len(to.hosts)])
-		if err != nil {
-			return nil, err
-		}
 		request = request.Clone(request.Context())
-		request.URL.Host, request.Host = host.Host, host.Host
+		request.URL.Host = to.host()
+		request.Host = request.URL.Host
 	}
 	return i.RoundTripper.RoundTrip(request)
 }
@@ -135,7 +144,12 @@ func (i inTurn) CloseIdleConnections() { i.RoundTripper.(*http.Transport).CloseI
 
 // Each call comes to both replicas at once, and again afterwards: one message, and one answer.
 func TestRepeatsAtTheOtherReplica(t *testing.T) {
-	const every = 20 * time.Millisecond
+	for _, each := range []int{50, 200} { // calls a second
+		t.Run(fmt.Sprint(each), func(t *testing.T) { repeatAtTheOther(t, time.Second/time.Duration(each)) })
+	}
+}
+
+func repeatAtTheOther(t *testing.T, every time.Duration) {
 	lasts, err := time.ParseDuration(os.Getenv(soakTime))
 	if err != nil {
 		lasts = 2 * time.Second
@@ -169,7 +183,7 @@ func TestRepeatsAtTheOtherReplica(t *testing.T) {
 	}
 	all.Wait()
 	r.stop(t)
-	t.Logf("%d calls, each to both replicas at once and then again: %d codes sent twice", calls, r.doubles())
+	t.Logf("%d calls, each to both replicas at once and then again, so that %d repeats came to the other one: %d codes sent twice", calls, 2*calls, r.doubles())
 	r.skipIfAway(t)
 	require.Equal(t, calls, r.total())
 }

@@ -27,7 +27,8 @@ func settingsFor(t *testing.T, env ...string) config.Config {
 func TestPublished(t *testing.T) {
 	p := published(settingsFor(t, "SMSHOOK_LIMIT_USER=off", "SMSHOOK_LIMIT_PHONE=4/10m", "SMSHOOK_POLICY=observe", "SMSHOOK_COUNTRIES=US,IE,DE", "SMSHOOK_BLOCKED_COUNTRIES=GB,FR",
 		"SMSHOOK_BLOCKED_PREFIXES=+882,+1900", "SMSHOOK_CODE_LIFE=90s", "SMSHOOK_TEXT_NUMBER=no", "SMSHOOK_PUBLIC_URL=https://sms.example.com", "SMSHOOK_RECEIPT_SECRET=0123456789-0123456789-01"))
-	p.Compared = nil
+	require.Equal(t, phone.Countries(), p.Countries)
+	p.Compared, p.Countries = nil, nil
 	require.Equal(t, postgres.Published{
 		Limits: []postgres.PublishedLimit{
 			{Rule: "limit_phone", On: true, Most: 4, Per: 600_000_000, Interval: 150_000_000},
@@ -50,7 +51,7 @@ func TestPublished(t *testing.T) {
 
 // A setting is compared, or it is named here: what may well differ between replicas.
 func TestEachSettingIsCompared(t *testing.T) {
-	own := []string{"ADDR", "ADMIN_ADDR", "CONCURRENCY", "STORE", "STORE_CONNS", "WORKER", "LOG_LEVEL", "LOG_FORMAT"}
+	own := []string{"ADDR", "ADMIN_ADDR", "ADMIN_PASSWORD", "ADMIN_URL", "METRICS_TOKEN", "CONCURRENCY", "STORE", "STORE_CONNS", "WORKER", "LOG_LEVEL", "LOG_FORMAT"}
 	own = append(own, "SECRETS", "AUTH0_SECRETS")                                                               // with STORE_KEY, if that is unset
 	own = append(own, "MESSAGE_<LOCALE>", "MESSAGES_DIR", "DEFAULT_LOCALE", "APP", "APP_HASH", "WEBOTP_DOMAIN") // with MESSAGE
 	names := compared(settingsFor(t))

@@ -27,7 +27,7 @@ func Erase(ctx context.Context, store config.Store, user, number string) (erased
 	case !store.Postgres.Empty():
 		erased, err = postgres.Erase(ctx, store.Postgres.Reveal(), e)
 	default:
-		return 0, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: it is in the process that serves, and forgets all at its end, and most after 10 minutes"}
+		return 0, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: it is in the process that serves, and forgets all at its end"}
 	}
 	if err != nil {
 		return erased, storeProblem(err)

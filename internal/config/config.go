@@ -26,11 +26,12 @@ const Prefix = "SMSHOOK_"
 // Config holds the settings, read and checked. Each field has the name of its setting, and its tags document it.
 type Config struct {
 	Addr         string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is used"`
-	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
+	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: a page that shows what was sent, /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
 	Secrets      hook.Secrets  `env:"SECRETS" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar; required unless AUTH0_SECRETS is set"`
 	Auth0Secrets hook.Secrets  `env:"AUTH0_SECRETS" help:"the secrets of Auth0's Actions, in the same form; together with SECRETS or alone"`
 	Providers    Instances     `env:"PROVIDERS" required:"true" help:"the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on"`
 	Routes       route.Table   `env:"ROUTES" help:"the instances for a country, a calling code or all others (*), such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; where no rule fits, all instances are tried in the order of PROVIDERS"`
+	RouteBy      string        `env:"ROUTE_BY" default:"order" oneof:"order conversion" help:"the order of the instances of a route: order (as it is written) or conversion (those first whose codes are used most in the country, as far as that is known)"`
 	Budget       time.Duration `env:"BUDGET" default:"4s" min:"1s" max:"4500ms" help:"the time in which a call of the hook is answered; Auth waits 5s"`
 	Unknown      race.Unknown  `env:"UNKNOWN" default:"accept" help:"the answer when a message may have been sent and no provider has confirmed it: accept (the code stays valid) or fail (the code is no longer valid)"`
 	Patience     time.Duration `env:"PATIENCE" default:"1500ms" min:"100ms" max:"4500ms" help:"the longest time to wait for an instance's answer before the next instance is tried as well (a hedged request); an instance whose last answers were fast gets less time"`
@@ -65,6 +66,8 @@ type Config struct {
 	LimitAll         policy.Limit     `env:"LIMIT_ALL" default:"off" help:"rate limit for all messages, those to confirmed numbers included: while it is reached, no user gets a code"`
 	Policy           string           `env:"POLICY" default:"enforce" oneof:"enforce observe" help:"enforce, or observe: rate limits refuse nothing, and the log says what they would have refused; COUNTRIES and BLOCKED_… refuse in both cases"`
 
+	Guard string `env:"GUARD" default:"observe" oneof:"observe enforce off" help:"what to do with messages to ranges of numbers, addresses and accounts whose codes are not used: enforce (refuse them), observe (only tell what would be refused) or off"`
+
 	TextJustSent string `env:"TEXT_JUST_SENT" default:"A code was just sent. Please use it." help:"what the app's user reads when a code has been sent that is still valid"`
 	TextTooMany  string `env:"TEXT_TOO_MANY" default:"Too many attempts. Please try again later." help:"what the app's user reads when a rate limit refuses the message"`
 	TextNumber   string `env:"TEXT_NUMBER" default:"This number cannot receive codes." help:"what the app's user reads when no provider can reach the number, or the settings refuse it"`
@@ -74,13 +77,20 @@ type Config struct {
 	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
 	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres each replica has at most, beside one that shows that it runs"`
 	Worker     string          `env:"WORKER" default:"on" oneof:"on off" help:"whether this replica sends what Auth asks for by SQL, where STORE is Postgres; off for replicas that only answer HTTP"`
-	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long the store keeps what became of a message, without its text, code and whole number"`
+	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long it is kept what became of a message, without its text, code and whole number; in memory, of the last 65,536 at most"`
+
+	AdminPassword providers.Secret `env:"ADMIN_PASSWORD" help:"the password of the operator's page, at least 12 characters; without one, the page is on only if ADMIN_ADDR is an address that only this machine can reach, such as 127.0.0.1:9090"`
+	AdminURL      URL              `env:"ADMIN_URL" help:"the address of the operator's page in a browser, if a proxy is before it, such as https://ops.example.com/smshook"`
+	MetricsToken  providers.Secret `env:"METRICS_TOKEN" help:"the bearer token that /metrics asks for, at least 12 characters; if it is unset, it asks for none"`
 
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the lowest level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" oneof:"json console" help:"json or console; if it is unset, console on a terminal and json elsewhere"`
 
 	// Texts are made from the settings above and the files in MESSAGES_DIR.
 	Texts *message.Texts
+
+	// Read are the settings as they were read, without secrets.
+	Read []Read
 
 	// Warnings name settings that can be used, but are probably a mistake: names that look like a provider's setting and are none,
 	// texts that cost more than they need to, and what a provider warns of in its own settings.
@@ -112,6 +122,7 @@ func (c Config) Validate() error {
 		problems = append(problems, providers.Problem{Setting: "PATIENCE",
 			Want: fmt.Sprintf("want at most %v, the value of %sBUDGET: otherwise no other instance would be tried", c.Budget, Prefix)})
 	}
+	problems = append(problems, c.adminProblems()...)
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {
 			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
@@ -204,6 +215,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 		}
 	}
 	c.Warnings = append(c.Warnings, env.authWarnings(c.Providers)...)
+	c.Read = env.noted
 	return c, errors.Join(problems...)
 }
 

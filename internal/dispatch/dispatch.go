@@ -25,6 +25,7 @@ type Dispatcher struct {
 	callers  callers
 	resends  resends
 	refusals refusals
+	guards   guards
 	sweeping atomic.Bool
 	texts    atomic.Pointer[message.Texts]
 	slots    chan struct{}
@@ -54,15 +55,23 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 	// Read the number, and apply the lists of numbers that are never texted.
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
-		d.refuse(ctx, r, number, "")
+		d.refuse(ctx, r, number, BadNumber, "")
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
 	charges, verdict := d.Policy.Ask(r.subject(number))
 	if !verdict.Allow {
-		d.refuse(ctx, r, number, verdict.Rule.String())
+		d.refuse(ctx, r, number, BadNumber, verdict.Rule.String())
 		return Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
 	}
-	j := job{Request: r, number: number, message: d.message(r, number), charges: charges}
+	if r.Trusted {
+		charges = nil
+	}
+	guard := d.askGuard(r, number)
+	if !guard.Way.Sends() && !d.settings.Guard.Observe {
+		d.refuse(ctx, r, number, TooMany, policy.Guard.String())
+		return Outcome{Result: TooMany, Number: number, Verdict: guard.verdict(false), Reason: guard.reason(false)}
+	}
+	j := job{Request: r, number: number, message: d.message(r, number), charges: charges, tag: guard.tag}
 
 	// The ledger says whether the message is to be sent: it knows repeats, other messages of the flow, and the rate limits.
 	waiting, leave := d.callers.join(ctx, r.ID)
@@ -75,14 +84,23 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 		return Outcome{Result: begun.Result, Number: number, Reason: errRepeat}
 	}
 	verdict = d.Policy.Verdict(charges, begun.Over, begun.After)
+	reason := verdict.Reason()
+	if reason == nil {
+		if v := guard.verdict(true); v.Rule != policy.None {
+			verdict = v
+		}
+		reason = guard.reason(true)
+	}
 	if !begun.Go {
-		return Outcome{Result: begun.Result, Number: number, Verdict: verdict, Reason: cmp.Or(verdict.Reason(), errJustSent)}
+		d.decided(j, begun.Result)
+		return Outcome{Result: begun.Result, Number: number, Verdict: verdict, Reason: cmp.Or(reason, errJustSent)}
 	}
 
 	// A race gets the message accepted by one of the instances of its route, and the ledger notes what came of it.
 	raced, err := d.race(waiting, j, begun)
 	result := d.end(waiting, j, begun, raced)
-	return Outcome{Result: result, Number: number, Lost: begun.Lost, Attempts: raced.Attempts, Verdict: verdict, Reason: cmp.Or(err, verdict.Reason())}
+	d.decided(j, result)
+	return Outcome{Result: result, Number: number, Lost: begun.Lost, Attempts: raced.Attempts, Verdict: verdict, Reason: cmp.Or(err, reason)}
 }
 
 // Drain waits for messages that are under way although their request has been answered, until ctx ends.

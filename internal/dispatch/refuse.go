@@ -33,7 +33,7 @@ func (r *refusals) take(now time.Time) bool {
 }
 
 // refuse notes a request that is answered without the ledger. The number is the zero Number if it can't be read.
-func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number, rule string) {
+func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number, result Result, rule string) {
 	if !d.refusals.take(time.Now()) {
 		return
 	}
@@ -53,5 +53,5 @@ func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number,
 		ReceivedAt: ledger.At(r.ReceivedAt),
 		AskedAt:    r.AskedAt,
 		Life:       d.settings.life(r),
-	}, BadNumber, rule)
+	}, result, rule)
 }

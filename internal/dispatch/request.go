@@ -22,6 +22,9 @@ type Request struct {
 	Locale     string           // the language the user asked for, as a BCP 47 tag; may be empty
 	MFA        bool             // the code is a second factor
 	Channel    string           // the only channel that the caller wants, such as voice; empty for any
+	From       string           // the sender that the caller wants; empty for any
+	Media      []string         // addresses of pictures and documents that go with the text
+	Trusted    bool             // the caller limits itself: the rate limits don't apply, the lists do
 	Kind       Kind             // what the code is for, if the caller says so
 	IP         netip.Addr       // of the user; the zero Addr if it isn't known
 	Proven     bool             // the account has shown before that the number is its own
@@ -63,6 +66,9 @@ func At(t time.Time) ledger.Time {
 
 // Kind is what a code is for.
 type Kind = ledger.Kind
+
+// Other is the kind of a message that doesn't come from Supabase Auth: nothing is known of its use.
+const Other = ledger.Other
 
 // ParseKind returns the Kind of a name.
 func ParseKind(name string) (Kind, bool) { return ledger.ParseKind(name) }

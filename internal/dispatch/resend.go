@@ -24,7 +24,7 @@ type Fallback struct {
 // who has to enter the code. It ends when the code is no longer valid, or when the message was delivered.
 func (d *Dispatcher) resend(r *ledger.Resend) {
 	number, err := phone.Parse(r.Message.To.Reveal())
-	route := forResend(d.route(number, r.Lost), r.Tried)
+	route := forResend(able(d.route(number, r.Lost), r.Message, ""), r.Tried)
 	if err != nil || len(route) == 0 {
 		d.resent(r.Message.ID, race.Outcome{})
 		return

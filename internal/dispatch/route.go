@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"slices"
+	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/phone"
@@ -16,7 +17,30 @@ func (d *Dispatcher) route(number phone.Number, lost string) []*race.Instance {
 	if names := d.settings.Routes.Lookup(number.CallingCode(), number.Country); names != nil {
 		instances = named(d.Instances, names)
 	}
+	instances = d.learned(number, instances)
 	return startAfter(instances, lost)
+}
+
+// learned puts instances in the order of what their messages have brought in the number's country. Only instances of one channel that
+// follow each other change places: WhatsApp before SMS, or a call after it, is the operator's choice.
+func (d *Dispatcher) learned(number phone.Number, instances []*race.Instance) []*race.Instance {
+	if d.settings.Learned == nil {
+		return instances
+	}
+	country, now := number.Country(), time.Now()
+	var sorted []*race.Instance
+	for len(instances) > 0 {
+		var names []string
+		for _, i := range instances {
+			if i.Channel() != instances[0].Channel() {
+				break
+			}
+			names = append(names, i.Name)
+		}
+		sorted = append(sorted, named(instances, d.settings.Learned.Sort(country, names, now))...)
+		instances = instances[len(names):]
+	}
+	return sorted
 }
 
 // named returns the instances of those names, in the order of the names.
@@ -35,12 +59,29 @@ func startAfter(instances []*race.Instance, name string) []*race.Instance {
 	return slices.Concat(instances[at+1:], instances[:at+1])
 }
 
-// ofChannel returns the instances of a route whose messages travel by a channel; all of them if the channel is empty.
-func ofChannel(route []*race.Instance, channel string) []*race.Instance {
-	if channel == "" {
+// able returns the instances of a route that can send a message as its caller wants. An empty channel means any.
+func able(route []*race.Instance, m providers.Message, channel string) []*race.Instance {
+	if channel == "" && m.From == "" && len(m.Media) == 0 {
 		return route
 	}
-	return slices.DeleteFunc(slices.Clone(route), func(i *race.Instance) bool { return i.Channel() != channel })
+	return slices.DeleteFunc(slices.Clone(route), func(i *race.Instance) bool {
+		return channel != "" && i.Channel() != channel || m.From != "" && !hasSender(i, m.From) || len(m.Media) > 0 && !sendsMedia(i)
+	})
+}
+
+func hasSender(i *race.Instance, from string) bool {
+	p, ok := providers.As[providers.Sender](i.Provider())
+	return ok && slices.Contains(p.Senders(), from)
+}
+
+func sendsMedia(i *race.Instance) bool {
+	p, ok := providers.As[providers.MediaSender](i.Provider())
+	return ok && p.SendsMedia()
+}
+
+// HasSender reports whether an instance sends from that number or name.
+func (d *Dispatcher) HasSender(from string) bool {
+	return slices.ContainsFunc(d.Instances, func(i *race.Instance) bool { return hasSender(i, from) })
 }
 
 // forRepeat puts the instances of a route in the order for a repeat: those not tried yet, then those that failed for a time. Those

@@ -20,6 +20,7 @@ type job struct {
 	number  phone.Number
 	message providers.Message
 	charges []policy.Charge
+	tag     string // what the guard has to know of the message when its result is known
 }
 
 // message is all that an instance is to be given.
@@ -34,6 +35,8 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		Code:     r.Code,
 		Unicode:  text.Unicode,
 		Segments: text.Segments,
+		From:     r.From,
+		Media:    r.Media,
 	}
 	if !r.MFA { // a second factor's code lives longer
 		m.Life = d.settings.CodeLife
@@ -62,6 +65,7 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Country:    j.number.Country(),
 		Kind:       j.Kind,
 		Proven:     j.Proven,
+		Range:      j.tag,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
 		Account:    j.Account,
@@ -80,8 +84,15 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	return begun, err
 }
 
-// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route has the channel of the request.
-var ErrNoChannel = errors.New("no instance for this number has the channel that the caller wants")
+// decided passes on a request whose result is known.
+func (d *Dispatcher) decided(j job, result Result) {
+	if d.events.Decided != nil {
+		d.events.Decided(j.Request, j.message, result)
+	}
+}
+
+// ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route can send what is asked for.
+var ErrNoChannel = errors.New("no instance for this number can send what the caller wants: the channel, the sender, or pictures")
 
 var (
 	errRepeat   = errors.New("a repeat, answered like the request before")
@@ -107,7 +118,7 @@ func (d *Dispatcher) race(waiting *party, j job, begun ledger.Begun) (race.Outco
 			_, _, _ = d.ledger.End(context.Background(), ledger.Ended{ID: j.ID, Result: Failed})
 		}
 	}()
-	route := ofChannel(d.route(j.number, begun.Lost), j.Channel)
+	route := able(d.route(j.number, begun.Lost), j.message, j.Channel)
 	raced := d.runner.Run(waiting, race.Entry{
 		Message:    j.message,
 		Route:      forRepeat(route, begun.Tried),

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"time"
 
+	"github.com/smshook/smshook/internal/insight"
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
@@ -19,6 +20,8 @@ type Settings struct {
 	Policy      policy.Settings
 	Texts       *message.Texts
 	Routes      route.Table
+	Guard       *Guard         // nil: there is none
+	Learned     *insight.Order // of the instances for a country; nil: the operator's order stands
 }
 
 // The life of a code in Auth, if the operator has not changed it: GOTRUE_SMS_OTP_EXP's default, and the least that a second

@@ -33,9 +33,8 @@ type Queue interface {
 	// the item has ended. It may come twice: the second returns false.
 	End(ctx context.Context, c Claimed, e ItemEnd) (held bool, err error)
 
-	// Cancel ends an item that no worker has claimed at the moment, and reports whether it did. The item can be read as long as keep says; its
-	// body is wiped.
-	Cancel(ctx context.Context, id string, keep time.Duration) (canceled bool, err error)
+	// Cancel ends an item that no worker has claimed at the moment, and reports whether it did. Of e, Keep and Body count.
+	Cancel(ctx context.Context, id string, e ItemEnd) (canceled bool, err error)
 
 	// Item returns an item that waits, is claimed, or has ended and is kept. DueAt is when it is due next, or was due last.
 	Item(ctx context.Context, id string) (i Item, state ItemState, found bool, err error)
@@ -107,7 +106,8 @@ func (i Item) Due() Time { return min(i.DueAt, i.ExpiresAt) }
 type ItemEnd struct {
 	Again Time          // when it is due again; zero if it has ended
 	State ItemState     // of an item that has ended: ItemExpired or ItemOvertaken, or else it is ItemEnded
-	Keep  time.Duration // how long an ended item can still be read; its body is wiped at once
+	Keep  time.Duration // how long an ended item can still be read
+	Body  []byte        // what can be read of it then: its own body is wiped at once
 }
 
 // Ended is the state of the item from now on.

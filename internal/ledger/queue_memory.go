@@ -82,6 +82,7 @@ func (q *MemoryQueue) lock() Time {
 	now := At(q.clock())
 	for first := q.kept.first(); first != nil && first.forgetAt <= now; first = q.kept.first() {
 		q.kept.remove(first)
+		q.bytes -= len(first.Body)
 		delete(q.byID, first.ID)
 	}
 	for _, w := range q.topics {
@@ -183,7 +184,7 @@ func (q *MemoryQueue) End(_ context.Context, c Claimed, end ItemEnd) (held bool,
 		return false, nil
 	}
 	if state := end.Ended(); state != ItemWaiting {
-		q.end(e, state, now, end.Keep)
+		q.end(e, state, now, end)
 		return true, nil
 	}
 	e.state, e.DueAt = ItemWaiting, end.Again
@@ -192,25 +193,27 @@ func (q *MemoryQueue) End(_ context.Context, c Claimed, end ItemEnd) (held bool,
 }
 
 // Cancel is described at [Queue].
-func (q *MemoryQueue) Cancel(_ context.Context, id string, keep time.Duration) (canceled bool, err error) {
+func (q *MemoryQueue) Cancel(_ context.Context, id string, end ItemEnd) (canceled bool, err error) {
 	now := q.lock()
 	defer q.mu.Unlock()
 	e := q.byID[id]
 	if e == nil || e.state != ItemWaiting {
 		return false, nil
 	}
-	q.end(e, ItemCanceled, now, keep)
+	q.end(e, ItemCanceled, now, end)
 	return true, nil
 }
 
 // end ends an item, and lets the next of its serial be claimed.
-func (q *MemoryQueue) end(e *queued, state ItemState, now Time, keep time.Duration) {
+func (q *MemoryQueue) end(e *queued, state ItemState, now Time, end ItemEnd) {
 	if e.in != nil {
 		e.in.remove(e)
 	}
 	q.bytes -= len(e.Body)
-	e.state, e.Body, e.forgetAt = state, nil, now.Add(keep)
+	e.state, e.Body, e.forgetAt = state, nil, now.Add(end.Keep)
 	if e.forgetAt > now {
+		e.Body = end.Body
+		q.bytes += len(e.Body)
 		q.kept.add(e)
 	} else {
 		delete(q.byID, e.ID)

@@ -74,7 +74,7 @@ func TestMemoryQueueIsBounded(t *testing.T) {
 	require.NoError(t, put(large, 1<<17, 0))
 	require.Equal(t, ledger.ErrQueueFull, put(1<<17, 1<<17+1, 0))
 	for i := range 2 {
-		canceled, err := q.Cancel(t.Context(), fmt.Sprint(i), 0)
+		canceled, err := q.Cancel(t.Context(), fmt.Sprint(i), ledger.ItemEnd{})
 		require.NoError(t, err)
 		require.True(t, canceled)
 	}

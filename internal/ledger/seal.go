@@ -71,6 +71,8 @@ type contents struct {
 	Unicode  bool          `json:"unicode,omitempty"`
 	Segments int           `json:"segments,omitempty"`
 	Life     time.Duration `json:"life,omitempty"`
+	From     string        `json:"from,omitempty"`
+	Media    []string      `json:"media,omitempty"`
 }
 
 // Seal encrypts the contents of a message.
@@ -84,42 +86,58 @@ func (s *Sealer) Seal(m providers.Message) []byte {
 		Unicode:  m.Unicode,
 		Segments: m.Segments,
 		Life:     m.Life,
+		From:     m.From,
+		Media:    m.Media,
 	})
 	if err != nil {
 		panic("sealing: texts and numbers can always be encoded")
 	}
-	return s.keys.Load().now[0].Seal([]byte{sealedForm}, nil, plain, []byte(m.ID))
+	return s.SealBytes(m.ID, plain)
+}
+
+// SealBytes encrypts what belongs to something with a name. It can be opened under that name alone.
+func (s *Sealer) SealBytes(name string, plain []byte) []byte {
+	return s.keys.Load().now[0].Seal([]byte{sealedForm}, nil, plain, []byte(name))
 }
 
 // errSealed says nothing of the contents, and is safe to log.
 var errSealed = errors.New("the contents can't be opened: they were sealed with another key, for another message, or have been changed")
 
-// Open decrypts the contents of the message with that ID.
-func (s *Sealer) Open(id string, sealed []byte) (providers.Message, error) {
+// OpenBytes decrypts what SealBytes has encrypted.
+func (s *Sealer) OpenBytes(name string, sealed []byte) ([]byte, error) {
 	if len(sealed) == 0 || sealed[0] != sealedForm {
-		return providers.Message{}, errSealed
+		return nil, errSealed
 	}
 	all := s.keys.Load()
 	for _, key := range slices.Concat(all.now, all.before) {
-		plain, err := key.Open(nil, nil, sealed[1:], []byte(id))
-		if err != nil {
-			continue
+		if plain, err := key.Open(nil, nil, sealed[1:], []byte(name)); err == nil {
+			return plain, nil
 		}
-		var c contents
-		if json.Unmarshal(plain, &c) != nil { // its error would quote the contents
-			return providers.Message{}, errSealed
-		}
-		return providers.Message{
-			ID:       id,
-			To:       providers.NewSecret(c.To),
-			National: providers.NewSecret(c.National),
-			Locale:   c.Locale,
-			Text:     providers.NewSecret(c.Text),
-			Code:     providers.NewSecret(c.Code),
-			Unicode:  c.Unicode,
-			Segments: c.Segments,
-			Life:     c.Life,
-		}, nil
 	}
-	return providers.Message{}, errSealed
+	return nil, errSealed
+}
+
+// Open decrypts the contents of the message with that ID.
+func (s *Sealer) Open(id string, sealed []byte) (providers.Message, error) {
+	plain, err := s.OpenBytes(id, sealed)
+	if err != nil {
+		return providers.Message{}, err
+	}
+	var c contents
+	if json.Unmarshal(plain, &c) != nil { // its error would quote the contents
+		return providers.Message{}, errSealed
+	}
+	return providers.Message{
+		ID:       id,
+		To:       providers.NewSecret(c.To),
+		National: providers.NewSecret(c.National),
+		Locale:   c.Locale,
+		Text:     providers.NewSecret(c.Text),
+		Code:     providers.NewSecret(c.Code),
+		Unicode:  c.Unicode,
+		Segments: c.Segments,
+		Life:     c.Life,
+		From:     c.From,
+		Media:    c.Media,
+	}, nil
 }

@@ -183,6 +183,22 @@ func (m *Metrics) Limits(noSource, forgotten func() uint64) {
 	m.counted("limit_keys_forgotten_total", "Phone numbers, accounts, addresses and the like that the rate limits forgot for lack of room.", forgotten)
 }
 
+// Guard adds what the guard refuses now, or would. counts is called at each scrape.
+func (m *Metrics) Guard(counts func() (prefixes, addresses, accounts int, evicted uint64)) {
+	for kind, of := range map[string]func() int{
+		"prefix":  func() int { n, _, _, _ := counts(); return n },
+		"address": func() int { _, n, _, _ := counts(); return n },
+		"account": func() int { _, _, n, _ := counts(); return n },
+	} {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name:        "smshook_guard_flagged",
+			Help:        "Ranges of numbers (prefix) and of addresses that the guard refuses now, or would, and accounts that it slows down.",
+			ConstLabels: prometheus.Labels{"kind": kind},
+		}, func() float64 { return float64(of()) }))
+	}
+	m.counted("guard_forgotten_total", "Ranges that the guard forgot for lack of room.", func() uint64 { _, _, _, n := counts(); return n })
+}
+
 // Messages adds the counter that the ledger keeps itself. It must be called once at most.
 func (m *Metrics) Messages(forgotten func() uint64) {
 	m.counted("messages_forgotten_total", "Messages that were forgotten for lack of room: their receipts will be unknown.", forgotten)

@@ -13,10 +13,17 @@ const (
 	firstLimit
 )
 
+// Guard is the rule by which messages are refused whose range has had codes that were not used. It is neither a list nor a limit: another
+// package decides it.
+const Guard Rule = -1
+
 // String returns the name of the rule's setting, without its prefix and in lower case.
 func (r Rule) String() string {
 	if r.limit() {
 		return rateLimits[r-firstLimit].setting
+	}
+	if r == Guard {
+		return "guard"
 	}
 	return [firstLimit]string{"none", "countries", "blocked_countries", "blocked_prefixes", "blocked_types"}[r]
 }

@@ -52,6 +52,7 @@ func auth0Request(c auth0.Call, id string, receivedAt time.Time) dispatch.Reques
 		Locale:     c.Locale,
 		IP:         c.IP,
 		Proven:     c.Proven,
+		Kind:       dispatch.Other,
 		ReceivedAt: receivedAt,
 	}
 	if c.Voice {

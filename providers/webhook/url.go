@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/smshook/smshook/providers/call"
 )
 
 // URL is the address of a gateway, with placeholders in its path and its query.
@@ -27,7 +29,7 @@ func (u *URL) UnmarshalText(text []byte) error {
 	if err != nil || origin.Hostname() == "" || strings.HasSuffix(origin.Host, ":") {
 		return wanted
 	}
-	if err := checkHost(origin.Hostname(), origin.Scheme == "http"); err != nil {
+	if err := call.CheckHost(origin.Hostname(), origin.Scheme == "http"); err != nil {
 		return err
 	}
 	parsed := URL{origin: origin}

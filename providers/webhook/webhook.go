@@ -115,7 +115,7 @@ var (
 
 // New returns a Provider for validated settings.
 func New(s Settings, d providers.Deps) (*Provider, error) {
-	client, err := guarded(d.HTTP, s.URL.origin)
+	client, err := call.Guarded(d.HTTP, s.URL.origin)
 	if err != nil {
 		return nil, err
 	}

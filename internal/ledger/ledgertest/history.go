@@ -32,7 +32,7 @@ func history(d *desk) {
 		ID: "1", Number: "+4477*****123", Country: "GB", Range: "b3f0", ReceivedAt: at(0), AskedAt: at(-40 * time.Millisecond), AnsweredAt: at(3 * time.Second),
 		Life: time.Minute, Charged: true, Proven: true, Kind: ledger.PhoneChange, Segments: 2, Result: ledger.Accepted, Instance: "b",
 		Attempts: []ledger.Attempt{
-			{Instance: "a", Channel: "chat", BegunAt: at(0), EndedAt: at(time.Second), State: ledger.AttemptFailed, Kind: providers.Channel, Code: "131026"},
+			{Instance: "a", Channel: "another", BegunAt: at(0), EndedAt: at(time.Second), State: ledger.AttemptFailed, Kind: providers.Channel, Code: "131026"},
 			{Instance: "b", Channel: "sms", BegunAt: at(time.Second), EndedAt: at(3 * time.Second), State: ledger.AttemptAccepted, Code: "7", Parts: []ledger.Part{
 				{State: providers.StateRead, At: at(10 * time.Second)}, {State: providers.StateDelivered, At: at(11 * time.Second)},
 			}},
@@ -84,7 +84,7 @@ func (d *desk) state(id string) ledger.State {
 	return page[0].State(ledger.At(d.clock.Now()))
 }
 
-func foundAs(d *desk) {
+func foundBy(d *desk) {
 	start := ledger.At(d.clock.Now())
 	other := func(c *ledger.Call) {
 		c.Flow, c.Country, c.Kind = ledger.Flow{User: "another", Number: "33612345678"}, "FR", ledger.OTP
@@ -135,9 +135,28 @@ func foundAs(d *desk) {
 	} {
 		require.Equal(d, tt.want, d.ids(tt.query), name)
 	}
+	d.counted(start)
 	d.clock.Move(time.Minute)
+	d.counted(start)
 	require.Equal(d, []string{"waits"}, d.ids(ledger.Query{State: ledger.Expired}))
 	require.Empty(d, d.ids(ledger.Query{State: ledger.Queued}))
+}
+
+// counted checks that the ledger counts what is in its messages.
+func (d *desk) counted(since ledger.Time) {
+	for _, q := range []ledger.CountQuery{
+		{Since: since, Until: since.Add(time.Hour), Step: time.Second},
+		{Since: since.Add(2 * time.Second), Until: since.Add(7 * time.Second), Step: 4 * time.Second},
+		{Since: since.Add(time.Hour), Until: since.Add(2 * time.Hour), Step: time.Hour},
+	} {
+		counter := ledger.NewCounter(q, ledger.At(d.clock.Now()))
+		for _, m := range d.messages(ledger.Query{}) {
+			counter.Add(&m)
+		}
+		got, err := d.Count(d.Context(), q)
+		require.NoError(d, err)
+		require.ElementsMatch(d, counter.Counts(), got)
+	}
 }
 
 func pages(d *desk) {
@@ -185,4 +204,5 @@ func refusedOnRecord(d *desk) {
 	require.Equal(d, []string{"3", "2"}, d.ids(ledger.Query{Rule: "limit_phone"}), "the rule that only observed is on record too")
 	require.Equal(d, []string{"4"}, d.ids(ledger.Query{Rule: "blocked_countries"}))
 	require.Equal(d, []string{"1"}, d.ids(ledger.Query{State: ledger.StateAccepted}))
+	d.counted(page[1].ReceivedAt)
 }

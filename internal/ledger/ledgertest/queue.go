@@ -168,7 +168,7 @@ func (b *bench) endHeld(c ledger.Claimed, e ledger.ItemEnd, want bool) {
 // cancel cancels an item, and requires that this was possible, or not.
 func (b *bench) cancel(id string, want bool) {
 	b.Helper()
-	canceled, err := b.Cancel(b.Context(), id, life)
+	canceled, err := b.Cancel(b.Context(), id, ledger.ItemEnd{Keep: life})
 	require.NoError(b, err)
 	require.Equal(b, want, canceled, id)
 }
@@ -378,7 +378,7 @@ func again(b *bench) {
 
 func kept(b *bench) {
 	items := map[string]ledger.ItemEnd{
-		"a": {Keep: time.Minute},
+		"a": {Keep: time.Minute, Body: []byte("what became of it")},
 		"b": {Keep: time.Minute, State: ledger.ItemExpired},
 		"c": {Keep: time.Minute, State: ledger.ItemOvertaken},
 		"d": {Keep: time.Minute, State: ledger.ItemClaimed}, // no state of one that has ended
@@ -392,7 +392,9 @@ func kept(b *bench) {
 			require.Equal(b, reading{}, b.read("e"), "it is not kept")
 			continue
 		}
-		require.Equal(b, over(c.Item, cmp.Or(map[string]ledger.ItemState{"b": ledger.ItemExpired, "c": ledger.ItemOvertaken}[c.ID], ledger.ItemEnded)), b.read(c.ID))
+		want := over(c.Item, cmp.Or(map[string]ledger.ItemState{"b": ledger.ItemExpired, "c": ledger.ItemOvertaken}[c.ID], ledger.ItemEnded))
+		want.item.Body = e.Body
+		require.Equal(b, want, b.read(c.ID))
 	}
 	b.clock.Move(time.Minute - time.Microsecond)
 	require.Equal(b, ledger.ItemEnded, b.read("a").state)

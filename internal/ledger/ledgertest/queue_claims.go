@@ -310,7 +310,7 @@ func cancelWaiting(b *bench) {
 	b.clock.Move(life)
 	require.Equal(b, reading{}, b.read("a"))
 	b.put(b.item("c"))
-	canceled, err := b.Cancel(b.Context(), "c", 0)
+	canceled, err := b.Cancel(b.Context(), "c", ledger.ItemEnd{Body: []byte("x")})
 	require.NoError(b, err)
 	require.True(b, canceled)
 	require.Equal(b, reading{}, b.read("c"), "it is not kept")
@@ -338,7 +338,7 @@ func cancelRush(b *bench) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range items {
-			done, err := b.Cancel(b.Context(), all[items-1-i].ID, life)
+			done, err := b.Cancel(b.Context(), all[items-1-i].ID, ledger.ItemEnd{Keep: life})
 			if err != nil {
 				b.Error(err)
 				return

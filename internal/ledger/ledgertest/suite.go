@@ -23,6 +23,9 @@ type Clock struct {
 	now time.Time
 }
 
+// NewClock returns a clock that stands at a time.
+func NewClock(at time.Time) *Clock { return &Clock{now: at} }
+
 // Now returns the time.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
@@ -91,7 +94,7 @@ func Run(t *testing.T, open Open) {
 		{"what has expired is wiped", expiry},
 		{"old records are forgotten", forgotten},
 		{"the record says what became of a message", history},
-		{"a message is found by all that is asked for", foundAs},
+		{"a message is found by all that is asked for", foundBy},
 		{"messages come in pages, the newest first", pages},
 		{"a refused call is on record, with the rule", refusedOnRecord},
 		{"the next call of a user says what became of their code", judgedByNextCall},

@@ -20,6 +20,8 @@ const (
 	// again. pollDeaf is how often it asks if they don't reach it: a transaction pooler drops them silently.
 	pollHeard = 500 * time.Millisecond
 	pollDeaf  = 100 * time.Millisecond
+	// pollSoon is how soon a replica asks again after a notification.
+	pollSoon = 5 * time.Millisecond
 
 	// tidyEvery is how often a replica looks for items of replicas that are gone.
 	tidyEvery = 250 * time.Millisecond
@@ -32,7 +34,8 @@ const (
 // bell tells the workers of this process that there may be something to do.
 type bell struct {
 	mu      sync.Mutex
-	rung    int64         // how often it has rung
+	rung    int64 // how often it has rung
+	rungAt  time.Time
 	ringing chan struct{} // closed when it rings next
 	wanted  bool          // somebody waits, or has waited
 	hears   bool          // notifications come
@@ -51,6 +54,7 @@ func (b *bell) ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rung++
+	b.rungAt = time.Now()
 	if b.ringing != nil {
 		close(b.ringing)
 		b.ringing = nil
@@ -97,7 +101,8 @@ func (b *bell) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration,
 	b.wanted = true
 	most = pollDeaf
 	if b.hears {
-		most = pollHeard
+		// Of several transactions at once, only one has notified: see smshook.wake. The others commit soon after it.
+		most = min(pollHeard, max(pollSoon, time.Since(b.rungAt)))
 	}
 	for _, t := range topics {
 		last, known := b.last[t]

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
 	"github.com/smshook/smshook/internal/policy"
 )
@@ -19,18 +20,22 @@ import (
 // BenchmarkStore is what a hook costs in the database: the right to send before the race, and the end of the race after it, with the
 // five limits that are usual. Each call is of a user of its own; the last two limits are shared by all.
 func BenchmarkStore(b *testing.B) {
-	for _, callers := range []int{1, 50} {
-		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
+	for _, tt := range []struct{ callers, replicas int }{{1, 1}, {50, 1}, {50, 2}} {
+		b.Run(fmt.Sprint("callers=", tt.callers, "/replicas=", tt.replicas), func(b *testing.B) {
 			d := pgtest.New(b, made)
-			store := open(b, d, settings(time.Now))
-			_, _, err := store.Begin(b.Context(), call("first", "first"), "")
-			require.NoError(b, err)
+			var stores []*postgres.Store
+			for i := range tt.replicas {
+				stores = append(stores, open(b, d, settings(time.Now)))
+				_, _, err := stores[i].Begin(b.Context(), call(fmt.Sprint("first ", i), fmt.Sprint("first ", i)), "")
+				require.NoError(b, err)
+			}
 			var next atomic.Int64
 			var mu sync.Mutex
 			var begins, ends []time.Duration
 			var all sync.WaitGroup
 			b.ResetTimer()
-			for range callers {
+			for caller := range tt.callers {
+				store := stores[caller%tt.replicas]
 				all.Go(func() {
 					for {
 						i := next.Add(1)

@@ -1,9 +1,15 @@
 package postgres
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Functions are those that the role smshook may call.
 var Functions = functions
+
+// StartedBefore lets a replica have started earlier than it has.
+func (s *Store) StartedBefore(by time.Duration) { s.started = s.started.Add(-by) }
 
 // Hash is what stands in the database for a thing of a kind.
 func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, error) {
@@ -17,3 +23,6 @@ func (s *Store) Hears() bool {
 	defer s.bell.mu.Unlock()
 	return s.bell.hears
 }
+
+// Me names the store in the database.
+func (s *Store) Me() int32 { return s.me }

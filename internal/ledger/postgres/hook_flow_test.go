@@ -325,3 +325,33 @@ func TestLiveCodes(t *testing.T) {
 	h.Exec(t, "revoke select on auth.one_time_tokens from postgres")
 	require.Equal(t, map[string]bool{"1": true, "2": true, "3": true}, overtaken())
 }
+
+// What is in the way of Auth's calls is found, and nothing of the call that finds it stays.
+func TestCheckHook(t *testing.T) {
+	h := newHooked(t, policy.Limits{All: policy.Limit{Most: 1, Per: time.Hour}, User: policy.Limit{Most: 1, Per: time.Hour}})
+	check := func(want postgres.Hook) {
+		t.Helper()
+		got, err := postgres.CheckHook(t.Context(), h.URL("smshook", password))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	check(postgres.Hook{Role: true, Granted: true, Worker: true})
+	h.Exec(t, "create table auth.one_time_tokens (token_hash text); grant select on auth.one_time_tokens to postgres")
+	check(postgres.Hook{Role: true, Granted: true, Worker: true, Live: true})
+	var left int
+	require.NoError(t, h.admin.QueryRow(t.Context(), "select (select count(*) from smshook.outbox) + (select count(*) from smshook.message) + (select count(*) from smshook.counter)").Scan(&left))
+	require.Zero(t, left)
+	h.publish(t, policy.Limits{}, func(p *postgres.Published) { p.Blocked = []string{"44"} })
+	check(postgres.Hook{Role: true, Granted: true, Worker: true, Live: true, Message: "number"})
+	h.publish(t, policy.Limits{})
+	h.Exec(t, "revoke usage on schema smshook from supabase_auth_admin")
+	check(postgres.Hook{Role: true, Worker: true, Live: true})
+	_, err := postgres.Migrate(t.Context(), h.Administrator())
+	require.NoError(t, err, "it grants what is missing")
+	check(postgres.Hook{Role: true, Granted: true, Worker: true, Live: true})
+	h.Exec(t, "update smshook.test_clock set at = clock_timestamp() + interval '1 hour'")
+	check(postgres.Hook{Role: true, Granted: true, Live: true, Message: "failed"})
+	found, err := postgres.AuthRole(t.Context(), h.Administrator())
+	require.NoError(t, err)
+	require.True(t, found)
+}

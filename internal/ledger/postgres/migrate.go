@@ -12,7 +12,7 @@ import (
 
 // Version is the version of the schema that this program makes. It also works with the next version, so that replicas can be
 // updated one after the other: versions only add to the schema.
-const Version = 4
+const Version = 5
 
 //go:embed sql
 var files embed.FS
@@ -122,6 +122,15 @@ func Print() string {
 		text += "\n" + migration(version)
 	}
 	return text + "\n" + grants + roleGrants() + "commit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+}
+
+// View returns the SQL that lets an app's users read what became of their own messages, for an SQL editor.
+func View() string {
+	text, err := files.ReadFile("sql/view.sql")
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
 }
 
 var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again")

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
 	"github.com/smshook/smshook/internal/policy"
@@ -142,7 +143,13 @@ func TestRights(t *testing.T) {
 	require.NoError(t, err)
 	wrong, err = pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Empty(t, wrong, "functions with another owner, with a search path, or that all may call")
+	require.Empty(t, wrong, "functions with another owner, without a search path, or that all may call")
+	var owner string
+	require.NoError(t, admin.QueryRow(t.Context(), "select proowner::regrole::text from pg_proc where oid = 'smshook.settle(jsonb)'::regprocedure").Scan(&owner))
+	require.Equal(t, "postgres", owner, "settle reads Auth's tables")
+	_, err = admin.Exec(t.Context(), "set role anon")
+	require.NoError(t, err)
+	denied(admin, "select smshook.settle('{}')")
 }
 
 // The list of functions is what the role smshook may call, and a migration gives it what it has lost.
@@ -204,6 +211,28 @@ func TestStoreErrorsSayWhatToDo(t *testing.T) {
 	next.Exec(t, setVersion(postgres.Version+1))
 	begun, _ := begin(t, open(t, next, settings(time.Now)), call("1", "user"), "")
 	require.Equal(t, sendIt, begun, "the next version works too")
+}
+
+// A later version may add columns that must not be null, and this version goes on with the schema, in old sessions and in new ones.
+func TestColumnsOfALaterVersion(t *testing.T) {
+	d, one, _ := replicas(t)
+	begun, _ := begin(t, one, call("1", "a"), "")
+	require.Equal(t, sendIt, begun)
+	for _, table := range []string{"message", "content", "flow", "counter", "name", "replica"} {
+		d.Exec(t, "alter table smshook."+table+" add column later text not null default 'nothing'")
+	}
+	for i, s := range []*postgres.Store{one, open(t, d, settings(time.Now))} {
+		c := call(fmt.Sprint("later ", i), fmt.Sprint("user ", i), policy.Charge{Rule: policy.PerPhone, Limit: policy.Limit{Most: 5, Per: time.Minute}, Key: 1})
+		begun, _ := begin(t, s, c, "")
+		require.Equal(t, sendIt, begun)
+		require.NoError(t, s.Attempt(t.Context(), c.Message.ID, attempt("a", ledger.Pending)))
+		_, _, err := s.End(t.Context(), accepted(c.Message.ID))
+		require.NoError(t, err)
+		_, err = s.Receipt(t.Context(), "a", "", providers.Receipt{ID: "early " + c.Message.ID, State: providers.StateSent})
+		require.NoError(t, err)
+		_, err = s.Write(t.Context(), ledger.Written{Call: call(fmt.Sprint("written ", i), fmt.Sprint("w ", i)), Ended: accepted(fmt.Sprint("written ", i))})
+		require.NoError(t, err)
+	}
 }
 
 func setVersion(version int) string {

@@ -62,6 +62,7 @@ func TestAgreeTellsClocksThatDiffer(t *testing.T) {
 func TestAgree(t *testing.T) {
 	d := pgtest.New(t, migrated)
 	old := open(t, d, settings(time.Now))
+	old.StartedBefore(time.Minute)
 	newer := open(t, d, settings(time.Now))
 	ofOld := publishedWith(map[string]string{"A": "1", "B": "1", "C": "1"})
 	ofNewer := publishedWith(map[string]string{"A": "1", "B": "2", "D": "1"})

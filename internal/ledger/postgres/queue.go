@@ -117,6 +117,7 @@ type endQuestion struct {
 	Again ledger.Time      `json:"again"`
 	State ledger.ItemState `json:"state"`
 	Keep  int64            `json:"keep"`
+	Body  []byte           `json:"body,omitempty"`
 }
 
 // endAnswer is the answer to the end of an item, or to a cancel.
@@ -128,7 +129,7 @@ type endAnswer struct {
 // End is described at [ledger.Queue].
 func (q *Queue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEnd) (held bool, err error) {
 	var a endAnswer
-	err = q.store.ask(ctx, "end", endQuestion{c.ID, c.Claim, q.store.now(), e.Again, e.Ended(), e.Keep.Microseconds()}, &a)
+	err = q.store.ask(ctx, "end", endQuestion{c.ID, c.Claim, q.store.now(), e.Again, e.Ended(), e.Keep.Microseconds(), e.Body}, &a)
 	if a.Held {
 		q.store.bell.ring() // the next item of its serial may be due
 	}
@@ -136,9 +137,9 @@ func (q *Queue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEnd) (he
 }
 
 // Cancel is described at [ledger.Queue].
-func (q *Queue) Cancel(ctx context.Context, id string, keep time.Duration) (canceled bool, err error) {
+func (q *Queue) Cancel(ctx context.Context, id string, e ledger.ItemEnd) (canceled bool, err error) {
 	var a endAnswer
-	err = q.store.ask(ctx, "cancel", endQuestion{ID: id, Keep: keep.Microseconds()}, &a)
+	err = q.store.ask(ctx, "cancel", endQuestion{ID: id, Keep: e.Keep.Microseconds(), Body: e.Body}, &a)
 	return a.Canceled, err
 }
 

@@ -82,6 +82,37 @@ var _ ledger.Store = (*Store)(nil)
 
 // Open returns a store. It connects when it is first used: an error means that the address can't be read. Close has to be called.
 func Open(address string, s Settings) (*Store, error) {
+	store, err := newStore(address, s)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	store.stop = stop
+	go store.stayAlive(ctx, store.pool.Config().ConnConfig.Copy())
+	return store, nil
+}
+
+// Reader reads messages. It is no replica. It may be used concurrently.
+type Reader struct{ store *Store }
+
+// OpenReader returns a reader of a database, with one connection. Close has to be called.
+func OpenReader(address string) (Reader, error) {
+	store, err := newStore(address, Settings{Connections: 1, Clock: time.Now})
+	return Reader{store}, err
+}
+
+// Messages is described at [ledger.Ledger].
+func (r Reader) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
+	return r.store.Messages(ctx, q)
+}
+
+// Close closes the connection.
+func (r Reader) Close() error {
+	r.store.pool.Close()
+	return nil
+}
+
+func newStore(address string, s Settings) (*Store, error) {
 	address, noCache := withoutPgbouncer(address)
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
@@ -109,9 +140,6 @@ func Open(address string, s Settings) (*Store, error) {
 	if err != nil {
 		return nil, errAddress
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	store.stop = stop
-	go store.stayAlive(ctx, config.ConnConfig.Copy())
 	return store, nil
 }
 

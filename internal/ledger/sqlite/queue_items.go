@@ -161,7 +161,7 @@ func (q *Queue) giveBack(claimed []ledger.Claimed) {
 // End is described at [ledger.Queue].
 func (q *Queue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEnd) (held bool, err error) {
 	if state := e.Ended(); state != ledger.ItemWaiting {
-		return q.end(ctx, c.ID, ledger.ItemClaimed, c.Claim, state, e.Keep)
+		return q.end(ctx, c.ID, ledger.ItemClaimed, c.Claim, state, e)
 	}
 	err = q.do(ctx, func(ctx context.Context) (err error) {
 		held, err = changes(ctx, q.rows.again, int64(e.Again), c.ID, c.Claim)
@@ -179,17 +179,17 @@ func (q *Queue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEnd) (he
 }
 
 // Cancel is described at [ledger.Queue].
-func (q *Queue) Cancel(ctx context.Context, id string, keep time.Duration) (canceled bool, err error) {
-	return q.end(ctx, id, ledger.ItemWaiting, 0, ledger.ItemCanceled, keep)
+func (q *Queue) Cancel(ctx context.Context, id string, e ledger.ItemEnd) (canceled bool, err error) {
+	return q.end(ctx, id, ledger.ItemWaiting, 0, ledger.ItemCanceled, e)
 }
 
 // end ends an item that is in a state.
-func (q *Queue) end(ctx context.Context, id string, from ledger.ItemState, claim int64, to ledger.ItemState, keep time.Duration) (ended bool, err error) {
+func (q *Queue) end(ctx context.Context, id string, from ledger.ItemState, claim int64, to ledger.ItemState, e ledger.ItemEnd) (ended bool, err error) {
 	var topic ledger.Topic
 	var freed *freedItem
 	err = q.do(ctx, func(ctx context.Context) (err error) {
 		now := q.now()
-		ended, topic, freed, err = q.rows.end(ctx, id, from, claim, to, now.Add(keep), now)
+		ended, topic, freed, err = q.rows.end(ctx, id, from, claim, to, e.Body, now.Add(e.Keep), now)
 		return err
 	}, func(bool) {
 		if !ended {
@@ -199,7 +199,7 @@ func (q *Queue) end(ctx context.Context, id string, from ledger.ItemState, claim
 		if from == ledger.ItemClaimed {
 			q.claimed[topic]--
 		}
-		if keep <= 0 {
+		if e.Keep <= 0 {
 			q.items--
 		}
 		if freed != nil {

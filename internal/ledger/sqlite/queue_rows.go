@@ -66,7 +66,7 @@ func newQueueRows(ctx context.Context, conn *sql.Conn) (*queueRows, error) {
 		{&r.due, `select n, due from items where topic = ? and priority = ? and state = 0 and behind = 0 order by due, n limit ?`},
 		{&r.claim, `update items set state = 1, tries = tries + 1, claim = ? where n = ? returning ` + itemColumns},
 		{&r.again, `update items set state = 0, due_at = ?1, due = min(?1, expires_at) where id = ?2 and claim = ?3 and state = 1`},
-		{&r.keep, `update items set state = ?, forget_at = ?, body = null where id = ?`},
+		{&r.keep, `update items set state = ?, forget_at = ?, body = ? where id = ?`},
 		{&r.remove, `delete from items where id = ?`},
 		{&r.next, `select n, topic, due from items where serial = ? and serial <> '' and state < 2 order by n limit 1`},
 		{&r.free, `update items set behind = 0 where n = ?`},
@@ -212,7 +212,7 @@ func scanItem(row *sql.Row, first any) (c ledger.Claimed, n int64, err error) {
 }
 
 // end ends an item that waits, or that is claimed by this claim. It returns the topic of the item, and the item of its serial that comes next.
-func (r *queueRows) end(ctx context.Context, id string, from ledger.ItemState, claim int64, to ledger.ItemState, forgetAt, now ledger.Time) (ended bool, topic ledger.Topic, freed *freedItem, err error) {
+func (r *queueRows) end(ctx context.Context, id string, from ledger.ItemState, claim int64, to ledger.ItemState, body []byte, forgetAt, now ledger.Time) (ended bool, topic ledger.Topic, freed *freedItem, err error) {
 	var ofTopic, serial string
 	err = r.cancelable.QueryRowContext(ctx, id, int64(from), claim).Scan(&ofTopic, &serial)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -222,7 +222,7 @@ func (r *queueRows) end(ctx context.Context, id string, from ledger.ItemState, c
 		return false, "", nil, err
 	}
 	if forgetAt > now {
-		_, err = r.keep.ExecContext(ctx, int64(to), int64(forgetAt), id)
+		_, err = r.keep.ExecContext(ctx, int64(to), int64(forgetAt), body, id)
 	} else {
 		_, err = r.remove.ExecContext(ctx, id)
 	}

@@ -1,4 +1,4 @@
-package webhook
+package call
 
 import (
 	"context"
@@ -61,8 +61,8 @@ var numeric = regexp.MustCompile(`(^|\.)(\d+|0[xX][0-9a-fA-F]*)\.?$`)
 // nearby are names in a private network. The address of such a name is checked too.
 var nearby = regexp.MustCompile(`(?i)^[a-z0-9_-]+$|\.(localhost|internal|local|lan|svc|home\.arpa)\.?$`)
 
-// checkHost returns why a host in a URL must not be called.
-func checkHost(host string, plain bool) error {
+// CheckHost returns why a host in a URL must not be called.
+func CheckHost(host string, plain bool) error {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return checkIP(ip, plain)
 	}
@@ -75,11 +75,11 @@ func checkHost(host string, plain bool) error {
 	return nil
 }
 
-// guarded returns a client like the given one that doesn't call what checkIP forbids. It checks the address of each connection before
+// Guarded returns a client like the given one that doesn't call what checkIP forbids. It checks the address of each connection before
 // anything is written. A check before the dial is not enough, because the address of a name may change in between.
 //
 // A proxy resolves names itself, and may be at any address. With a proxy, only an IP address in the URL is checked.
-func guarded(client *http.Client, target *url.URL) (*http.Client, error) {
+func Guarded(client *http.Client, target *url.URL) (*http.Client, error) {
 	base, ok := client.Transport.(*http.Transport)
 	if !ok {
 		return nil, errors.New("the client's connections can't be checked")
