@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/route"
-	"github.com/smshook/smshook/providers"
 )
 
 var checkCommand = command{
@@ -67,7 +61,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	printRoutes(sh.stdout, settings)
 
 	for _, instance := range a.Dispatcher.Instances {
-		found, ok := checkInstance(ctx, instance)
+		found, ok := app.CheckInstance(ctx, instance)
 		if !ok {
 			code = exitFail
 		}
@@ -103,64 +97,13 @@ func printRoutes(w io.Writer, settings config.Config) {
 	fmt.Fprintf(w, "route     %v\n", allOthers)
 }
 
-// checkInstance tries an instance's credentials if this is possible without sending a message.
-func checkInstance(ctx context.Context, instance *race.Instance) (found string, ok bool) {
-	checker, ok := providers.As[providers.Checker](instance.Provider())
-	if !ok {
-		return "not tried: this is only possible with a message (smshook send)", true
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	err := checker.Check(ctx)
-	if err == nil {
-		return "ok", true
-	}
-	var refused *providers.Error
-	if !errors.As(err, &refused) || refused.Kind != providers.Account {
-		return err.Error(), false
-	}
-	var names []string
-	for _, name := range checker.Credentials() {
-		names = append(names, strings.ToUpper(instance.Name)+"_"+name)
-	}
-	return fmt.Sprintf("%v (tried with %s)", err, strings.Join(names, ", ")), false
-}
-
 // printReceipts prints how each instance sends delivery receipts, and what the operator still has to do for them.
 func printReceipts(w io.Writer, settings config.Config, instances []*race.Instance) {
-	addresses := settings.Addresses()
-	if !addresses.On() {
-		fmt.Fprintf(w, "receipts  off: they need %sPUBLIC_URL and %sRECEIPT_SECRET\n", config.Prefix, config.Prefix)
+	if !settings.Addresses().On() {
+		fmt.Fprintf(w, "receipts  %s\n", app.ReceiptsOff)
 		return
 	}
-	for _, instance := range instances {
-		receiver, ok := providers.As[providers.Receiver](instance.Provider())
-		if !ok {
-			fmt.Fprintf(w, "receipts  %s: none\n", instance.Name)
-			continue
-		}
-		setup := receiver.Setup()
-		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(instance.Name)+"_$0")
-		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(instance.Name)+"_$0")
-		if setup.Unsigned != "" && !slices.Contains(settings.UnsignedReceipts, instance.Name) {
-			fmt.Fprintf(w, "receipts  %s: refused, because no signature can be checked: %s; to accept them without one, put %s into %sUNSIGNED_RECEIPTS\n",
-				instance.Name, setup.Unsigned, instance.Name, config.Prefix)
-			continue
-		}
-		fmt.Fprintf(w, "receipts  %s: %s\n", instance.Name, receiptSetup(setup, addresses.Of(instance.Name)))
+	for _, r := range app.Receipts(settings, instances) {
+		fmt.Fprintf(w, "receipts  %s: %s\n", r.Instance, r.Text)
 	}
-}
-
-// settingName matches the names of settings in a provider's texts. A provider doesn't know its instance's prefix.
-var settingName = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b`)
-
-func receiptSetup(setup providers.ReceiptSetup, address providers.Callback) string {
-	text := "the address is in each message"
-	if setup.Enter != "" {
-		text = "enter " + address.Whole() + " " + setup.Enter
-	}
-	if setup.Unsigned != "" {
-		return text + "; not signed: " + setup.Unsigned
-	}
-	return text + "; signed"
 }

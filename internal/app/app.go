@@ -21,6 +21,7 @@ import (
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/internal/web"
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
 )
@@ -29,6 +30,9 @@ import (
 type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
+
+	// Decided is told of each request whose result is known. It may be nil, and must be set before Serve is called.
+	Decided func(dispatch.Request, providers.Message, dispatch.Result)
 
 	settings    config.Config // as at the start
 	reloaded    config.Config // as loaded last
@@ -42,11 +46,16 @@ type App struct {
 	published   atomic.Pointer[postgres.Published] // what the other replicas are told
 	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
 	queueLog    server.Throttle                    // and those about a queue that can't be asked
+	version     string
+	shown       atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
+	problems    accountProblems
+	page        *web.Page // nil if there is none
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version), version: version}
+	a.shown.Store(&c)
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
@@ -61,6 +70,9 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	settings := dispatchSettings(c)
 	settings.Guard, settings.Learned = a.learner.guard, a.learner.order
 	a.Dispatcher = dispatch.New(settings, a.store, instances, runner, dispatch.Events{
+		Decided: func(r dispatch.Request, m providers.Message, result dispatch.Result) {
+			a.guard(func() { a.decided(r, m, result) })
+		},
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
@@ -189,6 +201,9 @@ const (
 // logged, and is no error.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
 	a.Dispatcher.Resume()
+	if admin != nil {
+		a.openPage(admin.Addr())
+	}
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)

@@ -23,6 +23,8 @@ type store struct {
 	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
+	away      func() bool   // the database can't be reached
+	owed      func() int    // what has to be written to it
 	close     func() error
 	learnt    memory // nil if it keeps nothing of it
 
@@ -36,6 +38,8 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	s := &store{
 		sealer: ledger.NewSealer(c.StoreSecrets()...),
 		missed: func() uint64 { return 0 },
+		away:   func() bool { return false },
+		owed:   func() int { return 0 },
 		close:  func() error { return nil },
 	}
 	var err error
@@ -123,6 +127,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	s.database, s.queue, s.learnt = database, database.Queue(), database
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
+	s.away, s.owed = shared.Away, func() int { return shared.Counts().Owed }
 	s.missed = func() uint64 { return shared.Counts().Missed }
 	a.metrics.Replica(shared.Away, s.held.Load, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {

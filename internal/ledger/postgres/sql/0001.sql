@@ -527,7 +527,7 @@ begin
       with gone as (delete from smshook.message where id = any(ids) returning flow)
       select array_agg(gone.flow) into keys from gone;
       keys := array(select f.key from smshook.flow f where f.key = any(keys) and not exists (select from smshook.message m where m.id = f.newest)
-        and not exists (select from smshook.message m where m.id = f.sending)
+        and not exists (select from smshook.message m where m.id = f.sending) and not exists (select from smshook.message m where m.id = f.stored)
         for update skip locked);
       delete from smshook.flow where key = any(keys);
     end if;
@@ -650,6 +650,17 @@ create function smshook.undecided(p jsonb) returns jsonb language sql stable sec
   select coalesce(jsonb_agg(jsonb_build_object('user', m.user_key, 'number_key', m.number_key, 'record', smshook.record(m)) order by m.received_at), '[]')
   from jsonb_array_elements_text(p->'users') u, lateral (
     select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
+$$;
+
+-- How many messages there are of each group, as ledger.Group has them.
+create function smshook.count(p jsonb) returns jsonb language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(to_jsonb(g)), '[]') from (
+    select (m.received_at - (p->>'since')::bigint) / (p->>'step')::bigint * (p->>'step')::bigint + (p->>'since')::bigint as at, m.country, m.kind, m.rule, m.use,
+      case when m.instance = '' and m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end as instance,
+      case when m.state = 'queued' and m.received_at + m.life <= smshook.micros() then 'expired' else m.state end as state,
+      count(*) as messages, sum(m.segments) as segments
+    from smshook.message m where m.received_at >= (p->>'since')::bigint and m.received_at < (p->>'until')::bigint
+    group by 1, 2, 3, 4, 5, 6, 7) g
 $$;
 
 insert into smshook.version values (1);
