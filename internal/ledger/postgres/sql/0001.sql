@@ -35,7 +35,8 @@ create table smshook.hash_key (
 );
 insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
--- One row for each message: see ledger.Message. Changes touch no indexed column, and find room on the page (HOT updates).
+-- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed, also write to
+-- the indices: at the end of a race, at a receipt, and when it is known what became of the code.
 create table smshook.message (
   id          text collate "C" primary key,
   version     int not null,              -- counts the changes: a change that was computed from an older row is refused
