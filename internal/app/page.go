@@ -83,8 +83,14 @@ func (s pageSource) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Co
 	return s.store.Count(ctx, q)
 }
 
+// askQueueFor is how long the page waits for the depth of the queue.
+const askQueueFor = time.Second
+
 func (s pageSource) Live() web.Live {
-	live := web.Live{Store: web.Store{Kind: s.settings.Store.String(), Away: s.store.away(), Owed: uint64(s.store.owed()), Keeps: s.keeps()}}
+	live := web.Live{Store: web.Store{Kind: s.settings.Store.String(), Away: s.store.away(), Held: s.store.held.Load(), Owed: uint64(s.store.owed()), Keeps: s.keeps()}}
+	if !live.Store.Away {
+		live.Queues = s.queues()
+	}
 	for i, instance := range s.Dispatcher.Instances {
 		live.Instances = append(live.Instances, web.Instance{
 			Name:     instance.Name,
@@ -98,6 +104,20 @@ func (s pageSource) Live() web.Live {
 	return live
 }
 
+// queues are those of the store; none if it doesn't answer.
+func (s pageSource) queues() (list []web.Queue) {
+	ctx, cancel := context.WithTimeout(context.Background(), askQueueFor)
+	defer cancel()
+	depths, err := s.store.queue.Depth(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, topic := range ledger.Topics() {
+		list = append(list, web.Queue{Name: string(topic), Waiting: depths[topic].Waiting, Oldest: depths[topic].Oldest})
+	}
+	return list
+}
+
 // keeps says what the store keeps.
 func (s pageSource) keeps() string {
 	if s.settings.Store.String() == "memory" {
@@ -109,7 +129,7 @@ func (s pageSource) keeps() string {
 func (s pageSource) Setup() web.Setup {
 	c := *s.shown.Load()
 	rules := c.PolicySettings()
-	setup := web.Setup{Version: s.version, Warnings: c.Warnings, Lists: rules.Lists.Words(), Observe: rules.Observe, App: c.App}
+	setup := web.Setup{Version: s.version, Warnings: c.Warnings, Lists: rules.Lists.Words(), Observe: rules.Observe, Guard: c.Guard, Learned: c.RouteBy == "conversion", App: c.App}
 	for _, r := range c.Read {
 		setup.Settings = append(setup.Settings, web.Setting{Name: r.Name, Value: r.Value, Help: r.Help, Secret: r.Hidden, Default: r.Default})
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 )
@@ -18,9 +19,10 @@ type attention struct {
 }
 
 const (
-	leastTries   = 8  // attempts, for a share of failures to say something
-	leastRefused = 10 // refusals in a window, for a rule to be worth a line
-	leastKnown   = 20 // codes whose use is known, for a conversion to say something
+	leastTries   = 8                // attempts, for a share of failures to say something
+	leastRefused = 10               // refusals in a window, for a rule to be worth a line
+	oldQueue     = 10 * time.Second // what is in a queue is taken from it at once
+	leastKnown   = 20               // codes whose use is known, for a conversion to say something
 )
 
 // attentions lists what needs an operator, the worst first.
@@ -29,6 +31,18 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 		list = append(list, attention{Bad: true, Title: "The database can't be reached",
 			Detail: fmt.Sprintf("Messages are sent all the same. Limits, repeats and flows hold for each replica alone. %d messages wait to be written.", live.Store.Owed),
 			Do:     "Look whether the database runs, and whether SMSHOOK_STORE still has the right address and password. smshook check says what is wrong.", Link: "setup"})
+	}
+	if live.Store.Held {
+		list = append(list, attention{Bad: true, Title: "The database is a copy of another one",
+			Detail: "What waited in it to be sent is held, since the other one may send it.",
+			Do:     "If nothing sends it from the other one, run smshook migrate -resume.", Link: "setup"})
+	}
+	for _, q := range live.Queues {
+		if q.Oldest >= oldQueue {
+			list = append(list, attention{Bad: true, Title: fmt.Sprintf("The queue of %s is old: %s waiting", q.Name, count(q.Waiting)),
+				Detail: "The oldest has been due for " + took(q.Oldest) + ".",
+				Do:     "Look whether a replica with SMSHOOK_WORKER=on runs, and what its log says. Then look at the instances below: they may be too slow.", Link: ""})
+		}
 	}
 	works := 0
 	for _, i := range live.Instances {
@@ -46,10 +60,14 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 				Detail: "These users were told to try again later.",
 				Do:     "If they are real people, make the limit larger. If they are not, it does what it is for.", Link: "protection?window=" + w.Name})
 		}
-		if r.Observed >= leastRefused && observe {
+		if guarded := strings.HasPrefix(r.Key, "guard"); r.Observed >= leastRefused && (observe || guarded) {
+			setting := "SMSHOOK_POLICY"
+			if guarded {
+				setting = "SMSHOOK_GUARD"
+			}
 			list = append(list, attention{Title: fmt.Sprintf("%s would have refused %d messages in the last %s", r.Key, r.Observed, w.Name),
 				Detail: "It only observes, and refuses nothing.",
-				Do:     "If these messages were not from real people, set SMSHOOK_POLICY=enforce.", Link: "protection?window=" + w.Name})
+				Do:     "If these messages were not from real people, set " + setting + "=enforce.", Link: "protection?window=" + w.Name})
 		}
 	}
 	return list

@@ -93,7 +93,7 @@ func (s *stage) add(m ledger.Message) {
 }
 
 var testSetup = Setup{
-	Version: "v1.0.0", App: "Acme",
+	Version: "v1.0.0", App: "Acme", Guard: "observe", Learned: true,
 	Settings: []Setting{
 		{Name: "SMSHOOK_PROVIDERS", Value: "twilio,plivo,wa=whatsapp", Help: "the providers, in the order in which they are tried"},
 		{Name: "SMSHOOK_SECRETS", Secret: true, Help: "the secrets of the hook"},

@@ -35,6 +35,14 @@ type Source interface {
 type Live struct {
 	Instances []Instance
 	Store     Store
+	Queues    []Queue
+}
+
+// Queue is what waits to be done, of one kind.
+type Queue struct {
+	Name    string
+	Waiting int           // due, and nobody does it yet
+	Oldest  time.Duration // since the oldest of these was due
 }
 
 // Instance is one configured account.
@@ -58,6 +66,7 @@ type Problem struct {
 type Store struct {
 	Kind  string // memory, sqlite or postgres
 	Away  bool   // the database can't be reached
+	Held  bool   // the database is a copy, and what waits in it is held
 	Owed  uint64 // messages that have to be written to it
 	Keeps string // what it keeps, and how long
 }
@@ -71,7 +80,9 @@ type Setup struct {
 	Routes   []Route
 	Lists    []string // of numbers that get no messages
 	Limits   []Limit
-	Observe  bool // limits refuse nothing
+	Observe  bool   // limits refuse nothing
+	Guard    string // off, observe or enforce
+	Learned  bool   // the order of a route is that of the conversion
 	Texts    []Text
 	App      string
 }

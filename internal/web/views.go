@@ -45,3 +45,10 @@ func langOf(locale string) templ.Attributes {
 	}
 	return templ.Attributes{"lang": locale}
 }
+
+// guardWords say what the guard does, by its setting.
+var guardWords = map[string]string{
+	"off":     "off",
+	"observe": "observes: it refuses nothing, and what it would have refused is counted",
+	"enforce": "refuses messages to ranges of numbers, from addresses and by accounts whose codes go unused",
+}

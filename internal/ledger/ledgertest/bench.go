@@ -24,7 +24,7 @@ func BenchmarkMessages(b *testing.B, messages func(context.Context, ledger.Query
 		{"all", ledger.Query{}, false},
 		{"of long ago", ledger.Query{Before: ledger.Place{ReceivedAt: ago(60)}}, false},
 		{"id", ledger.Query{ID: first[0].ID}, false},
-		{"no such name", ledger.Query{Names: []ledger.Name{{Instance: "twilio", ID: "SM1"}}}, true},
+		{"no such name", ledger.Query{Names: []ledger.Name{{Instance: "a", ID: "SM1"}}}, true},
 		{"no such number", ledger.Query{Number: "447700900123"}, true},
 		{"no such user", ledger.Query{User: "nobody"}, true},
 		{"most common country", ledger.Query{Country: "GB"}, false},
@@ -37,7 +37,7 @@ func BenchmarkMessages(b *testing.B, messages func(context.Context, ledger.Query
 		{"state that is not there", ledger.Query{State: ledger.Read}, true},
 		{"queued", ledger.Query{State: ledger.Queued}, true},
 		{"state, country and time", ledger.Query{State: ledger.Undelivered, Country: "GB", Since: ago(60), Until: ago(30)}, false},
-		{"country, instance and kind", ledger.Query{Country: "GB", Instance: "twilio", Kind: ledger.OTP}, false},
+		{"country, instance and kind", ledger.Query{Country: "GB", Instance: "a", Kind: ledger.OTP}, false},
 		{"country and instance that never meet", ledger.Query{Country: "GB", Instance: "webhook"}, true},
 		{"a thousand", ledger.Query{Limit: 1000}, false},
 	} {

@@ -528,7 +528,7 @@ begin
       with gone as (delete from smshook.message where id = any(ids) returning flow)
       select array_agg(gone.flow) into keys from gone;
       keys := array(select f.key from smshook.flow f where f.key = any(keys) and not exists (select from smshook.message m where m.id = f.newest)
-        and not exists (select from smshook.message m where m.id = f.sending)
+        and not exists (select from smshook.message m where m.id = f.sending) and not exists (select from smshook.message m where m.id = f.stored)
         for update skip locked);
       delete from smshook.flow where key = any(keys);
     end if;
