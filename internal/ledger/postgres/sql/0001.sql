@@ -169,7 +169,7 @@ begin
   end if;
 end $$;
 
--- A record without its contents. It has no search path of its own, so that it is inlined, which is 10 times as fast: only functions with one call it.
+-- A record without its contents. It has no search path of its own, so that Postgres can inline it: only functions with one call it.
 create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
