@@ -44,7 +44,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a, typed(*phone), *ip)
+		return sh.trace(ctx, c, settings, a, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	code := exitOK

@@ -7,9 +7,12 @@ import (
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
+	"github.com/smshook/smshook/internal/insight"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/ledger/sqlite"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -29,25 +32,11 @@ const (
 
 // Forget tells the replicas that share a store to forget what the guard knows of the numbers that begin with these digits.
 func Forget(ctx context.Context, store config.Store, digits string, now time.Time) error {
-	var m memory
-	switch {
-	case store.SQLite != "":
-		file, err := sqlite.OpenFile(ctx, store.SQLite)
-		if err != nil {
-			return storeProblem(err)
-		}
-		defer func() { _ = file.Close() }()
-		m = file
-	case !store.Postgres.Empty():
-		database, err := postgres.Open(store.Postgres.Reveal(), postgres.Settings{Connections: 2, Clock: time.Now})
-		if err != nil {
-			return storeProblem(err)
-		}
-		defer database.Close()
-		m = database
-	default:
-		return providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: what the guard has learnt is in the process that serves; start it again, and it has forgotten everything"}
+	m, closed, err := openMemory(ctx, store)
+	if err != nil {
+		return err
 	}
+	defer closed()
 	list, err := readForgotten(ctx, m)
 	if err != nil {
 		return storeProblem(err)
@@ -61,6 +50,59 @@ func Forget(ctx context.Context, store config.Store, digits string, now time.Tim
 		return storeProblem(err)
 	}
 	return nil
+}
+
+// openMemory opens what a store keeps of what was learnt, while other processes use it.
+func openMemory(ctx context.Context, store config.Store) (m memory, closed func(), err error) {
+	switch {
+	case store.SQLite != "":
+		file, err := sqlite.OpenFile(ctx, store.SQLite)
+		if err != nil {
+			return nil, nil, storeProblem(err)
+		}
+		return file, func() { _ = file.Close() }, nil
+	case !store.Postgres.Empty():
+		database, err := postgres.Open(store.Postgres.Reveal(), postgres.Settings{Connections: 2, Clock: time.Now})
+		if err != nil {
+			return nil, nil, storeProblem(err)
+		}
+		return database, database.Close, nil
+	}
+	return nil, nil, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: what the guard has learnt is in the process that serves; start it again, and it has forgotten everything"}
+}
+
+// ExplainGuard says what the guard of a running replica does with a first message to a number, in words for the operator, as far as it was kept
+// within the last minute. ok is false if it refuses it. Without a store nothing is known, and the words are empty.
+func ExplainGuard(ctx context.Context, c config.Config, r dispatch.Request, number phone.Number) (words string, ok bool, err error) {
+	if c.Guard == "off" || c.Store.SQLite == "" && c.Store.Postgres.Empty() {
+		return "", true, nil
+	}
+	m, closed, err := openMemory(ctx, c.Store)
+	if err != nil {
+		return "", true, err
+	}
+	defer closed()
+	state, err := m.Learnt(ctx, guardName)
+	if err != nil {
+		return "", true, storeProblem(err)
+	}
+	g := insight.NewGuard(guardSettings(c))
+	if len(state) > 0 {
+		if err := g.Restore(state); err != nil {
+			return "", true, err
+		}
+	}
+	now := time.Now()
+	switch v := g.Look(dispatch.GuardSubject(number, r), now); {
+	case v.Way == insight.Allow:
+		return "nothing is held against the number", true, nil
+	case v.Way.Sends():
+		return fmt.Sprintf("let through (%v, %v): %s", v.Way, v.Range, v.Why), true, nil
+	case c.Guard == "observe":
+		return fmt.Sprintf("would be refused (%v), if the guard did not only observe: %s", v.Range, v.Why), true, nil
+	default:
+		return fmt.Sprintf("refused (%v), next trial in %s: %s", v.Range, v.Until.Sub(now).Round(time.Second), v.Why), false, nil
+	}
 }
 
 func readForgotten(ctx context.Context, m memory) (list []forgotten, err error) {

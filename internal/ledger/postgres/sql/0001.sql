@@ -35,7 +35,8 @@ create table smshook.hash_key (
 );
 insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
--- One row for each message: see ledger.Message. Changes touch no indexed column, and find room on the page (HOT updates).
+-- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed, also write to
+-- the indices: at the end of a race, at a receipt, and when it is known what became of the code.
 create table smshook.message (
   id          text collate "C" primary key,
   version     int not null,              -- counts the changes: a change that was computed from an older row is refused
@@ -168,7 +169,7 @@ begin
   end if;
 end $$;
 
--- A record without its contents. It has no search path of its own, so that it is inlined, which is 10 times as fast: only functions with one call it.
+-- A record without its contents. It has no search path of its own, so that Postgres can inline it: only functions with one call it.
 create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
