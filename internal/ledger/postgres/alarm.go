@@ -31,8 +31,8 @@ const (
 	worksFor = 15 * time.Second
 )
 
-// bell tells the workers of this process that there may be something to do.
-type bell struct {
+// alarm tells the workers of this process that there may be something to do.
+type alarm struct {
 	mu      sync.Mutex
 	rung    int64 // how often it has rung
 	rungAt  time.Time
@@ -50,7 +50,7 @@ type lastClaim struct {
 	next  ledger.Time // when the next item is due; zero if there is none
 }
 
-func (b *bell) ring() {
+func (b *alarm) ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rung++
@@ -62,7 +62,7 @@ func (b *bell) ring() {
 }
 
 // claims notes that items are about to be claimed. It returns what had rung before, and whether it is time to tidy up.
-func (b *bell) claims(topics []ledger.Topic) (heard int64, tidy bool) {
+func (b *alarm) claims(topics []ledger.Topic) (heard int64, tidy bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -76,7 +76,7 @@ func (b *bell) claims(topics []ledger.Topic) (heard int64, tidy bool) {
 }
 
 // claimed notes what a claim has found out.
-func (b *bell) claimed(topics []ledger.Topic, heard int64, next ledger.Time) {
+func (b *alarm) claimed(topics []ledger.Topic, heard int64, next ledger.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.last == nil {
@@ -88,14 +88,14 @@ func (b *bell) claimed(topics []ledger.Topic, heard int64, next ledger.Time) {
 }
 
 // works reports whether this replica sends what Auth has put into the outbox.
-func (b *bell) works() bool {
+func (b *alarm) works() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.hooked.IsZero() && time.Since(b.hooked) < worksFor
 }
 
 // wait returns how long a worker of these topics has to wait at most, and what ends its waiting earlier.
-func (b *bell) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration, ringing <-chan struct{}) {
+func (b *alarm) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration, ringing <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wanted = true
@@ -121,7 +121,7 @@ func (b *bell) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration,
 
 // Wait is described at [ledger.Queue].
 func (q *Queue) Wait(ctx context.Context, topics []ledger.Topic) {
-	most, ringing := q.store.bell.wait(topics, q.store.now())
+	most, ringing := q.store.alarm.wait(topics, q.store.now())
 	if most == 0 {
 		return
 	}
@@ -132,20 +132,20 @@ func (q *Queue) Wait(ctx context.Context, topics []ledger.Topic) {
 	}
 }
 
-func (b *bell) wants() bool {
+func (b *alarm) wants() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.wanted
 }
 
-func (b *bell) hear() {
+func (b *alarm) hear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hears = true
 }
 
 // deafen notes that the connection on which notifications come has ended, or that there is none.
-func (b *bell) deafen() {
+func (b *alarm) deafen() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hears = false
@@ -158,12 +158,12 @@ type listener struct {
 	listens bool
 }
 
-// hear rings the bell at each notification, for some time. Before somebody waits for notifications, it only waits. An error means that the
+// hear rings the alarm at each notification, for some time. Before somebody waits for notifications, it only waits. An error means that the
 // connection has ended.
 func (l *listener) hear(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	if !l.store.bell.wants() {
+	if !l.store.alarm.wants() {
 		<-ctx.Done()
 		return nil
 	}
@@ -182,9 +182,9 @@ func (l *listener) hear(ctx context.Context, most time.Duration) error {
 		case err != nil: // the time is over
 			return nil
 		case n.Payload == "":
-			l.store.bell.ring()
+			l.store.alarm.ring()
 		case n.Payload == l.store.name():
-			l.store.bell.hear()
+			l.store.alarm.hear()
 		}
 	}
 }
