@@ -44,7 +44,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a, typed(*phone), *ip)
+		return sh.trace(ctx, c, settings, a, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	code := exitOK
@@ -53,6 +53,9 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		store, code = err.Error(), exitFail
 	}
 	fmt.Fprintf(sh.stdout, "store     %s\n", store)
+	if err == nil {
+		code = max(code, checkHook(ctx, sh, settings))
+	}
 	printTexts(sh.stdout, settings)
 	printPolicy(sh.stdout, settings)
 	printRoutes(sh.stdout, settings)
@@ -66,6 +69,19 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	}
 	printReceipts(sh.stdout, settings, a.Dispatcher.Instances)
 	return code
+}
+
+// checkHook calls the hook in SQL, if the store has it. Who has Auth call over HTTP doesn't need it.
+func checkHook(ctx context.Context, sh *shell, settings config.Config) int {
+	hook, err := app.CheckHook(ctx, settings)
+	if err != nil {
+		fmt.Fprintf(sh.stdout, "sql hook  %v\n", err)
+		return exitFail
+	}
+	if hook != "" {
+		fmt.Fprintf(sh.stdout, "sql hook  %s\n", hook)
+	}
+	return exitOK
 }
 
 // printRoutes prints the order of the instances for each destination in SMSHOOK_ROUTES, and for all others.

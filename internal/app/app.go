@@ -42,6 +42,7 @@ type App struct {
 	store       *store
 	learner     learner
 	stopKeeping func()
+	forgot      map[forgotten]bool                 // ranges that the guard has forgotten as operators said
 	published   atomic.Pointer[postgres.Published] // what the other replicas are told
 	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
 	queueLog    server.Throttle                    // and those about a queue that can't be asked
@@ -63,7 +64,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if a.store, err = a.openStore(c); err != nil {
 		return nil, err
 	}
-	a.learner = newLearner(c)
+	a.learner, a.forgot = newLearner(c), map[forgotten]bool{}
 	a.remember(context.Background())
 	a.stopKeeping = a.keepOn()
 	settings := dispatchSettings(c)

@@ -220,6 +220,33 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	return found, nil
 }
 
+// CheckHook says whether Auth can call the hook in SQL. It is empty where the store is no Postgres. The error is safe to print.
+func CheckHook(ctx context.Context, c config.Config) (found string, err error) {
+	if c.Store.Postgres.Empty() {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	h, err := postgres.CheckHook(ctx, c.Store.Postgres.Reveal())
+	switch {
+	case err != nil:
+		return "", storeProblem(err)
+	case !h.Role:
+		return "Auth may not call it: " + postgres.NoAuthRole, nil
+	case !h.Granted:
+		return "Auth may not call it: run smshook migrate again", nil
+	case !h.Worker:
+		return "it refuses all calls: no smshook serve with this store sends messages", nil
+	case h.Message != "":
+		return "it has refused a call to +447700900123: " + h.Message, nil
+	}
+	found = "ready for pg-functions://postgres/smshook/send_sms"
+	if !h.Live {
+		found += "; it can't see which codes Auth has, as it could if smshook migrate ran as a role that may read auth.one_time_tokens"
+	}
+	return found, nil
+}
+
 // maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 

@@ -81,7 +81,7 @@ func TestDefaults(t *testing.T) {
 		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
 		TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
-		StoreConns: 4, Worker: "on", Keep: 2160 * time.Hour,
+		StoreConns: 4, Worker: "on", Keep: 2160 * time.Hour, Guard: "observe", RouteBy: "order",
 		Texts: c.Texts, Read: c.Read,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())

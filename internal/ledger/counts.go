@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -82,15 +83,13 @@ func (m *Memory) Count(_ context.Context, q CountQuery) ([]Count, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	counter := NewCounter(q, m.now())
-	for i := len(m.messages.byAge) - 1; i >= 0; i-- {
-		r := m.messages.byAge[i]
-		if r == nil {
-			continue
+	for _, records := range [][]*record{m.messages.byAge, m.messages.turnedAway} {
+		for _, r := range slices.Backward(records) {
+			if r.ReceivedAt < q.Since.Add(-outOfOrder) {
+				break
+			}
+			counter.Add(&r.Message)
 		}
-		if r.ReceivedAt < q.Since.Add(-outOfOrder) {
-			break
-		}
-		counter.Add(&r.Message)
 	}
 	return counter.Counts(), nil
 }
