@@ -82,6 +82,7 @@ func commands() []command {
 		secretCommand,
 		migrateCommand,
 		messagesCommand,
+		guardCommand,
 		demoCommand,
 		healthcheckCommand,
 		completionCommand(),

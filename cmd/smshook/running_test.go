@@ -298,3 +298,14 @@ func metricNames(t *testing.T) (names []string) {
 	require.Contains(t, names, "smshook_hooks_total")
 	return names
 }
+
+// A page that shows an example shows the file.
+func TestPagesShowTheExamples(t *testing.T) {
+	for page, examples := range map[string][]string{"../../README.md": {"docker-compose.smshook.yml"}, "README.md": {"nginx.conf", "Caddyfile"}} {
+		text, err := os.ReadFile(page)
+		require.NoError(t, err)
+		for _, name := range examples {
+			require.Contains(t, string(text), "\n"+strings.TrimSpace(example(t, name))+"\n```\n", "%s: %s", page, name)
+		}
+	}
+}

@@ -82,6 +82,8 @@ func compared(c config.Config) map[string]string {
 		"TEXT_FAILED":       c.TextFailed,
 		"STORE_KEY":         reveal(c.StoreSecrets()), // or else the hook's secrets
 		"KEEP":              c.Keep,
+		"GUARD":             c.Guard,
+		"ROUTE_BY":          c.RouteBy,
 	} {
 		values[name] = fmt.Sprint(value)
 	}

@@ -46,6 +46,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		return err
 	}
 	a.reloaded = c
+	a.shown.Store(&c)
 	for i, instance := range a.Dispatcher.Instances {
 		instance.Replace(opened[i])
 	}
@@ -115,7 +116,7 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.Store, c.StoreConns, c.Keep}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken, c.Store, c.StoreConns, c.Keep}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

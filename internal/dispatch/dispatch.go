@@ -52,14 +52,6 @@ func (d *Dispatcher) SetTexts(t *message.Texts) { d.texts.Store(t) }
 // Send returns when an instance has accepted the message, when none will, or when the time is used up. If ctx ends first, Auth
 // drops the code: no further attempt starts, and attempts whose request was not written yet are cancelled.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
-	outcome := d.send(ctx, r)
-	if d.events.Ended != nil {
-		d.events.Ended(r, outcome)
-	}
-	return outcome
-}
-
-func (d *Dispatcher) send(ctx context.Context, r Request) Outcome {
 	// Read the number, and apply the lists of numbers that are never texted.
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
@@ -89,7 +81,7 @@ func (d *Dispatcher) send(ctx context.Context, r Request) Outcome {
 		return Outcome{Result: Failed, Number: number, Reason: err}
 	}
 	if begun.Repeat {
-		return Outcome{Result: begun.Result, Number: number, Reason: ErrRepeat}
+		return Outcome{Result: begun.Result, Number: number, Reason: errRepeat}
 	}
 	verdict = d.Policy.Verdict(charges, begun.Over, begun.After)
 	reason := verdict.Reason()
@@ -100,12 +92,14 @@ func (d *Dispatcher) send(ctx context.Context, r Request) Outcome {
 		reason = guard.reason(true)
 	}
 	if !begun.Go {
+		d.decided(j, begun.Result)
 		return Outcome{Result: begun.Result, Number: number, Verdict: verdict, Reason: cmp.Or(reason, errJustSent)}
 	}
 
 	// A race gets the message accepted by one of the instances of its route, and the ledger notes what came of it.
 	raced, err := d.race(waiting, j, begun)
 	result := d.end(waiting, j, begun, raced)
+	d.decided(j, result)
 	return Outcome{Result: result, Number: number, Lost: begun.Lost, Attempts: raced.Attempts, Verdict: verdict, Reason: cmp.Or(err, reason)}
 }
 

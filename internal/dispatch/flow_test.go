@@ -188,7 +188,7 @@ func TestRepeatsThatWaitAreBounded(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{
 			"accepted <nil>":                         1,
-			fmt.Sprint("accepted ", ErrRepeat):       maxBehind,
+			fmt.Sprint("accepted ", errRepeat):       maxBehind,
 			fmt.Sprint("failed ", ledger.ErrCrowded): 50 - 1 - maxBehind,
 		}, got)
 		require.Equal(t, 1, p.sent())

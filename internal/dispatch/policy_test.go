@@ -146,7 +146,7 @@ func TestRepeatsAreChargedOnce(t *testing.T) {
 		require.Equal(t, Accepted, d.Send(t.Context(), first).Result)
 		outcome := d.Send(t.Context(), numbered("3", nil))
 		require.Equal(t, TooMany, outcome.Result, "it is answered as before")
-		require.Equal(t, ErrRepeat, outcome.Reason)
+		require.Equal(t, errRepeat, outcome.Reason)
 	})
 }
 
@@ -164,7 +164,7 @@ func TestARepeatTellsNoVerdictAgain(t *testing.T) {
 			r := numbered(want.Result.String(), nil)
 			told := d.Send(t.Context(), r)
 			require.Equal(t, []any{want.Result, want.Lost, want.Verdict}, []any{told.Result, told.Lost, told.Verdict})
-			require.Equal(t, Outcome{Result: want.Result, Number: told.Number, Reason: ErrRepeat}, d.Send(t.Context(), r))
+			require.Equal(t, Outcome{Result: want.Result, Number: told.Number, Reason: errRepeat}, d.Send(t.Context(), r))
 		}
 	})
 }

@@ -11,13 +11,13 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Events report what becomes of messages after their requests have been answered. They are called concurrently, must be set, and
-// must not block.
+// Events report what becomes of messages. All are called concurrently, and must not block. Decided alone may be nil.
 type Events struct {
-	Reported func(ledger.Report)    // each receipt that says something new
-	FellBack func(Fallback)         // each message that was sent again because of a receipt
-	Ended    func(Request, Outcome) // each call of Send; may be nil
-	Judged   func(ledger.Message)   // each message of which it is known now whether its code was used; it may come again
+	// Decided is each request that was not a repeat, when its result is known: with its number, text and code.
+	Decided  func(Request, providers.Message, Result)
+	Reported func(ledger.Report)  // each receipt that says something new
+	FellBack func(Fallback)       // each message that was sent again because of a receipt
+	Judged   func(ledger.Message) // each message of which it is known now whether its code was used; it may come again
 }
 
 // Receipts takes what an instance has reported. The message's ID is the one that the instance was given; it may be empty. An

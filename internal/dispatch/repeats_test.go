@@ -61,7 +61,7 @@ func TestARepeatJoinsTheFirst(t *testing.T) {
 			require.Equal(t, Accepted, outcome.Result)
 			reasons = append(reasons, outcome.Reason)
 		}
-		require.ElementsMatch(t, []error{nil, ErrRepeat, ErrRepeat}, reasons)
+		require.ElementsMatch(t, []error{nil, errRepeat, errRepeat}, reasons)
 		require.Equal(t, 1, p.sent())
 	})
 }

@@ -84,13 +84,18 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	return begun, err
 }
 
+// decided passes on a request whose result is known.
+func (d *Dispatcher) decided(j job, result Result) {
+	if d.events.Decided != nil {
+		d.events.Decided(j.Request, j.message, result)
+	}
+}
+
 // ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route can send what is asked for.
 var ErrNoChannel = errors.New("no instance for this number can send what the caller wants: the channel, the sender, or pictures")
 
-// ErrRepeat is the reason of the answer to a repeat: nothing was sent for it.
-var ErrRepeat = errors.New("a repeat, answered like the request before")
-
 var (
+	errRepeat   = errors.New("a repeat, answered like the request before")
 	errJustSent = errors.New("another request for the same number has just been accepted")
 	errBusy     = errors.New("too many requests at once")
 	errNoStart  = errors.New("no instance was left to try, or no time for one")

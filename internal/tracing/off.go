@@ -17,7 +17,7 @@ type Tracer struct{}
 func New(string) (*Tracer, error) { return &Tracer{}, nil }
 
 // Message makes the span of a message.
-func (*Tracer) Message(dispatch.Request, dispatch.Outcome) {}
+func (*Tracer) Message(dispatch.Request, dispatch.Result) {}
 
 // Attempt makes the span of an attempt.
 func (*Tracer) Attempt(race.Attempt) {}

@@ -82,26 +82,15 @@ func below(id string) context.Context {
 // uuid matches the IDs that Auth makes. Another caller may have put anything into an ID, also a number.
 var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
-// Message makes the span of a message, from the request to the answer.
-func (t *Tracer) Message(r dispatch.Request, o dispatch.Outcome) {
-	if o.Reason == dispatch.ErrRepeat {
-		return // the first request has the span
-	}
+// Message makes the span of a message whose result is known, from the request to now.
+func (t *Tracer) Message(r dispatch.Request, result dispatch.Result) {
 	ctx := context.WithValue(context.Background(), messageID{}, r.ID)
-	_, span := t.tracer.Start(ctx, "message", trace.WithTimestamp(r.ReceivedAt), trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(
-		attribute.String("smshook.result", o.Result.String()),
-		attribute.Int("smshook.attempts", len(o.Attempts)),
-	))
-	if !o.Number.E164().Empty() { // it could be read
-		span.SetAttributes(attribute.String("smshook.country", o.Number.Country()))
-	}
+	_, span := t.tracer.Start(ctx, "message", trace.WithTimestamp(r.ReceivedAt), trace.WithSpanKind(trace.SpanKindServer),
+		trace.WithAttributes(attribute.String("smshook.result", result.String())))
 	if uuid.MatchString(r.ID) {
 		span.SetAttributes(attribute.String("smshook.message_id", r.ID))
 	}
-	if !o.Verdict.Allow {
-		span.SetAttributes(attribute.String("smshook.rule", o.Verdict.Rule.String()))
-	}
-	if o.Result == dispatch.Failed {
+	if result == dispatch.Failed {
 		span.SetStatus(codes.Error, "")
 	}
 	span.End(trace.WithTimestamp(t.now()))
