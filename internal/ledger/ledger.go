@@ -21,8 +21,8 @@ import (
 type Ledger interface {
 	// Begin asks for the right to send a message now. It answers at once, except for a repeat of a call, or a call of a flow,
 	// whose message is just being sent: then it waits until that message has ended, until c.Deadline, or until ctx ends. The
-	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait, and [ErrReplayed] for a call that its caller has long given up. If the answer is to go, the caller
-	// must call End.
+	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait, and [ErrReplayed] for a call that its
+	// caller has long given up. If the answer is to go, the caller must call End.
 	Begin(ctx context.Context, c Call) (Begun, error)
 
 	// Attempt notes that an instance is about to be called. It must return before anything can leave: a repeat
