@@ -456,7 +456,7 @@ func TestCheckPrintsTheTexts(t *testing.T) {
 
 // The README's tables of settings are generated.
 func TestREADME(t *testing.T) {
-	const file = "../../README.md"
+	const file = "../../internal/config/README.md"
 	readme, err := os.ReadFile(file)
 	require.NoError(t, err)
 	begin, end := "<!-- settings: go test ./cmd/smshook -run TestREADME -update -->\n\n", "<!-- settings end -->"
