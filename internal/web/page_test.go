@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,11 +59,11 @@ func TestFiguresAreCountedOnce(t *testing.T) {
 // written counts events that a stream has written.
 type written struct {
 	*httptest.ResponseRecorder
-	events int
+	events atomic.Int64
 }
 
 func (w *written) WriteString(text string) (int, error) {
-	w.events += strings.Count(text, "event: changed")
+	w.events.Add(int64(strings.Count(text, "event: changed")))
 	return w.ResponseRecorder.WriteString(text)
 }
 
@@ -80,7 +81,7 @@ func TestStream(t *testing.T) {
 			close(ended)
 		}()
 		synctest.Wait()
-		require.Equal(t, 1, w.events, "one at the start")
+		require.EqualValues(t, 1, w.events.Load(), "one at the start")
 		time.Sleep(time.Second)
 		for range 100 {
 			c.happened()
@@ -88,10 +89,10 @@ func TestStream(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		require.Equal(t, 3, w.events, "the first of many at once, and one for all others")
+		require.EqualValues(t, 3, w.events.Load(), "the first of many at once, and one for all others")
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		require.Equal(t, 3, w.events)
+		require.EqualValues(t, 3, w.events.Load())
 		require.Contains(t, w.Body.String(), ":\n\n", "a sign that it works")
 		leave()
 		<-ended
