@@ -21,6 +21,7 @@ import (
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/internal/submission"
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
 )
@@ -30,17 +31,22 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings    config.Config // as at the start
-	reloaded    config.Config // as loaded last
-	deps        providers.Deps
-	log         zerolog.Logger
-	metrics     *metrics.Metrics
-	store       *store
-	learner     learner
-	stopKeeping func()
-	published   atomic.Pointer[postgres.Published] // what the other replicas are told
-	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
-	queueLog    server.Throttle                    // and those about a queue that can't be asked
+	settings     config.Config // as at the start
+	reloaded     config.Config // as loaded last
+	deps         providers.Deps
+	log          zerolog.Logger
+	metrics      *metrics.Metrics
+	store        *store
+	submissions  *submission.Service // nil if the message API is off
+	learner      learner
+	stopKeeping  func()
+	published    atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog   server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog     server.Throttle                    // those about a queue that can't be asked
+	eventLog     server.Throttle                    // those about events that can't be told
+	usersLog     server.Throttle                    // and those about a project whose keys can't be read
+	eventSecrets atomic.Pointer[hook.Secrets]       // by which events are signed
+	stopKeys     context.CancelFunc                 // ends the reading of the project's keys
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -61,6 +67,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	settings.Guard, settings.Learned = a.learner.guard, a.learner.order
 	a.Dispatcher = dispatch.New(settings, a.store, instances, runner, dispatch.Events{
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
+		Resent:   func(id string) { a.guard(func() { a.tellCaller(id) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
 	})
@@ -76,11 +83,18 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	keys := &server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts}
+	if err := a.openAPI(c, keys); err != nil {
+		a.Close()
+		return nil, err
+	}
+	a.Server.Keys.Store(keys)
 	a.warnOfUnsigned(c)
 	a.publish(c)
-	if a.store.database != nil {
+	if a.store.database != nil || c.API() {
 		a.watchOutbox(c)
+	}
+	if a.store.database != nil {
 		go a.agree(a.store.watched, a.store.database)
 	}
 	return a, nil
@@ -211,6 +225,7 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	if err := active.wait(limited); err != nil {
 		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
+	work.finish()
 	work.wait(limited)
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
 	defer cancel()

@@ -18,15 +18,14 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
-	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
 
 const (
 	// keep is how long what is sealed of a message is kept after it has ended: so long, repeats of a request have the same answer, and the
-	// caller can ask for the message.
-	keep = 24 * time.Hour
+	// caller can ask for the message. A queue that doesn't outlive the process has less room, and keeps it for briefKeep.
+	keep, briefKeep = 24 * time.Hour, 10 * time.Minute
 	// latest is how long after its due time a message is still sent: if no replica runs, or if all providers fail.
 	latest = 4 * time.Hour
 	// wait is how long an answer waits for the provider if the queue would not outlive the process.
@@ -40,13 +39,13 @@ type Settings struct {
 	KeyLimit  policy.Limit // of each key, at each replica
 	UserLimit policy.Limit // of each user who sends with an access token, at each replica
 	// Durable: the queue outlives the process. If it doesn't, an answer waits for the provider, and nothing is sent later.
-	Durable    bool
-	PhoneCheck phone.Check
+	Durable bool
 }
 
 // Dispatcher sends messages.
 type Dispatcher interface {
 	Send(ctx context.Context, r dispatch.Request) dispatch.Outcome
+	May(r dispatch.Request) error
 	HasSender(from string) bool
 }
 
@@ -103,7 +102,7 @@ type Answer struct {
 // answer for each number, or a problem of the whole request.
 func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, digest [sha256.Size]byte, r api.Request) ([]Answer, *api.Problem) {
 	now := time.Now()
-	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, len(r.To))}
+	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, len(r.To)), segments: message.Written(r.Body).Segments}
 	if idempotencyKey != "" {
 		if problem := b.recall(ctx); problem != nil {
 			return nil, problem
@@ -141,13 +140,14 @@ func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, d
 
 var (
 	tooLarge    = &api.Problem{Status: http.StatusRequestEntityTooLarge, Code: api.TooLarge, Message: "The message is too large to be kept"}
-	unavailable = &api.Problem{Status: http.StatusServiceUnavailable, Code: api.Unavailable, Message: "The message could not be kept; nothing was sent; try again"}
+	unavailable = &api.Problem{Status: http.StatusServiceUnavailable, Code: api.Unavailable, Message: "The store can't be reached, and it isn't known whether the message was kept; try again, with the same Idempotency-Key so that nothing is sent twice"}
 	notSender   = &api.Problem{Status: http.StatusForbidden, Code: api.SMSNotEnabled, Message: "The 'from' field is not one of the configured senders"}
 	keyReused   = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.KeyReused, Message: "The Idempotency-Key was used before, for a request with another body"}
 	forgets     = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "The 'scheduled_at' field needs a server that remembers: SMSHOOK_STORE must be sqlite or postgres"}
 	longList    = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "The 'to' field may have 100 phone numbers at most on this server: SMSHOOK_STORE must be sqlite or postgres for more"}
 	repeated    = &api.Problem{Status: http.StatusBadRequest, Code: api.InvalidRequest, Message: "The 'to' field has this phone number more than once"}
-	unreachable = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidPhoneNumber, Message: "The 'to' field must be a phone number that exists"}
+	unreachable = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidPhoneNumber, Message: "The 'to' field must be a phone number that exists, and that the settings of the server allow"}
+	noInstance  = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "No provider of the server can send this to this number: a text of one's own, from the sender of the 'from' field, with what the 'media_urls' field has"}
 )
 
 // mostDirect is how many messages may be sent while one request waits.
@@ -155,14 +155,15 @@ const mostDirect = 100
 
 // batch is the messages of one request.
 type batch struct {
-	service *Service
-	caller  Caller
-	request api.Request
-	digest  string
-	now     time.Time
-	due     time.Time
-	ids     []string
-	known   map[int]document // that were taken before, for the same idempotency key
+	service  *Service
+	caller   Caller
+	request  api.Request
+	digest   string
+	now      time.Time
+	due      time.Time
+	ids      []string
+	segments int
+	known    map[int]document // that were taken before, for the same idempotency key
 }
 
 // newIDs returns the IDs of the messages of one request: the same ones for the same idempotency key.
@@ -230,7 +231,6 @@ func (b *batch) check() (problem *api.Problem) {
 
 // items returns the answers, and the items of the messages that are new.
 func (b *batch) items() (answers []Answer, items []ledger.Item) {
-	text := message.Written(b.request.Body)
 	seen := map[string]bool{}
 	answers = make([]Answer, len(b.ids))
 	for i, to := range b.request.To {
@@ -242,16 +242,21 @@ func (b *batch) items() (answers []Answer, items []ledger.Item) {
 			answers[i] = Answer{Problem: problem}
 			continue
 		}
-		d := document{
-			Caller: b.caller, Digest: b.digest, To: to.Reveal(), From: b.request.From, Text: b.request.Body.Reveal(), Media: b.request.Media,
-			Metadata: b.request.Metadata, Segments: text.Segments, CreatedAt: b.now, Due: b.due,
-		}
+		d := b.document(to)
 		items = append(items, ledger.Item{
 			ID: b.ids[i], Topic: ledger.Scheduled, DueAt: ledger.At(b.due), ExpiresAt: ledger.At(b.due.Add(latest)), Body: b.service.seal(b.ids[i], d),
 		})
 		answers[i] = Answer{Message: d.message(b.ids[i], d.waiting(b.now))}
 	}
 	return answers, items
+}
+
+// document is what is kept of the message to a number.
+func (b *batch) document(to providers.Secret) document {
+	return document{
+		Caller: b.caller, Digest: b.digest, To: to.Reveal(), From: b.request.From, Text: b.request.Body.Reveal(), Media: b.request.Media,
+		Metadata: b.request.Metadata, Segments: b.segments, CreatedAt: b.now, Due: b.due,
+	}
 }
 
 // refuse returns why a number gets no message, or nil.
@@ -263,7 +268,10 @@ func (b *batch) refuse(to providers.Secret, seen map[string]bool) *api.Problem {
 		return repeated
 	}
 	seen[to.Reveal()] = true
-	if _, err := b.service.settings.PhoneCheck.Parse(to.Reveal()); err != nil {
+	switch err := b.service.dispatcher.May(b.document(to).request("", b.now, b.due)); {
+	case errors.Is(err, dispatch.ErrNoChannel):
+		return noInstance
+	case err != nil:
 		return unreachable
 	}
 	return b.service.charge(b.caller, b.now)
