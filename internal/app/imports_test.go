@@ -22,7 +22,7 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/api", "internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "testdata/hook"},
+	"cmd/smshook":                     {"internal/api", "internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "providers/call", "testdata/hook"},
 	"internal/app":                    {"internal/api", "internal/config", "internal/dispatch", "internal/hook", "internal/insight", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/server", "internal/submission", "providers", "providers/call"},
 	"internal/config":                 {"internal/api", "internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/api":                    {"providers", "providers/call"},

@@ -62,6 +62,21 @@ func (s *Service) tell(ctx context.Context, id string, d document, statuses ...a
 	return s.queue.Put(ctx, items...)
 }
 
+// tellEnd tells that the sending of a message has ended. A receipt that was faster than the provider's answer has told nothing yet.
+func (s *Service) tellEnd(ctx context.Context, id string, d document) error {
+	statuses := []api.Status{d.Status}
+	if s.events != nil && d.Status == api.Sent {
+		status, problem := s.sent(ctx, id)
+		if problem != nil {
+			return problem
+		}
+		if status.Final() {
+			statuses = append(statuses, status)
+		}
+	}
+	return s.tell(ctx, id, d, statuses...)
+}
+
 // Reported tells the caller what became of a message, when a receipt has said something new of it, or when it is not sent again any more. The
 // ID may be that of any message. The error is safe to log.
 func (s *Service) Reported(ctx context.Context, id string) error {

@@ -4,13 +4,11 @@ package submission
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -19,7 +17,6 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/policy"
-	"github.com/smshook/smshook/providers"
 )
 
 const (
@@ -102,9 +99,9 @@ type Answer struct {
 // answer for each number, or a problem of the whole request.
 func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, digest [sha256.Size]byte, r api.Request) ([]Answer, *api.Problem) {
 	now := time.Now()
-	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, len(r.To)), segments: message.Written(r.Body).Segments}
+	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, 0, len(r.To)), segments: message.Written(r.Body).Segments}
 	if idempotencyKey != "" {
-		if problem := b.recall(ctx); problem != nil {
+		if problem := b.name(ctx, idempotencyKey); problem != nil {
 			return nil, problem
 		}
 	}
@@ -153,130 +150,6 @@ var (
 // mostDirect is how many messages may be sent while one request waits.
 const mostDirect = 100
 
-// batch is the messages of one request.
-type batch struct {
-	service  *Service
-	caller   Caller
-	request  api.Request
-	digest   string
-	now      time.Time
-	due      time.Time
-	ids      []string
-	segments int
-	known    map[int]document // that were taken before, for the same idempotency key
-}
-
-// newIDs returns the IDs of the messages of one request: the same ones for the same idempotency key.
-func newIDs(c Caller, key string, n int) []string {
-	ids := make([]string, n)
-	for i := range ids {
-		var name [16]byte
-		if key == "" {
-			rand.Read(name[:]) // crypto/rand never returns an error
-		} else {
-			sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", c.String(), key, i))
-			copy(name[:], sum[:])
-		}
-		name[6], name[8] = name[6]&0x0f|0x80, name[8]&0x3f|0x80 // version 8 of RFC 9562: an application's own
-		ids[i] = fmt.Sprintf("%x-%x-%x-%x-%x", name[:4], name[4:6], name[6:8], name[8:10], name[10:])
-	}
-	return ids
-}
-
-// recall finds the messages that an earlier request with the idempotency key has left.
-func (b *batch) recall(ctx context.Context) *api.Problem {
-	b.known = map[int]document{}
-	for i, id := range b.ids {
-		item, _, found, err := b.service.queue.Item(ctx, id)
-		if err != nil {
-			return unavailable
-		}
-		if !found {
-			if i == 0 && !b.request.List {
-				return nil
-			}
-			continue
-		}
-		d, err := b.service.open(id, item.Body)
-		if err != nil {
-			return unavailable
-		}
-		if d.Digest != b.digest {
-			return keyReused
-		}
-		b.known[i] = d
-	}
-	return nil
-}
-
-// check returns what is wrong with a request that is new.
-func (b *batch) check() (problem *api.Problem) {
-	r := b.request
-	if r.From != "" && !b.service.dispatcher.HasSender(r.From) {
-		return notSender
-	}
-	if b.due, problem = r.Due(b.now); problem != nil {
-		return problem
-	}
-	if !b.service.settings.Durable {
-		if b.due.After(b.now) {
-			return forgets
-		}
-		if len(r.To) > mostDirect {
-			return longList
-		}
-	}
-	return nil
-}
-
-// items returns the answers, and the items of the messages that are new.
-func (b *batch) items() (answers []Answer, items []ledger.Item) {
-	seen := map[string]bool{}
-	answers = make([]Answer, len(b.ids))
-	for i, to := range b.request.To {
-		if d, known := b.known[i]; known {
-			answers[i] = Answer{Message: d.message(b.ids[i], b.service.before(d))}
-			continue
-		}
-		if problem := b.refuse(to, seen); problem != nil {
-			answers[i] = Answer{Problem: problem}
-			continue
-		}
-		d := b.document(to)
-		items = append(items, ledger.Item{
-			ID: b.ids[i], Topic: ledger.Scheduled, DueAt: ledger.At(b.due), ExpiresAt: ledger.At(b.due.Add(latest)), Body: b.service.seal(b.ids[i], d),
-		})
-		answers[i] = Answer{Message: d.message(b.ids[i], d.waiting(b.now))}
-	}
-	return answers, items
-}
-
-// document is what is kept of the message to a number.
-func (b *batch) document(to providers.Secret) document {
-	return document{
-		Caller: b.caller, Digest: b.digest, To: to.Reveal(), From: b.request.From, Text: b.request.Body.Reveal(), Media: b.request.Media,
-		Metadata: b.request.Metadata, Segments: b.segments, CreatedAt: b.now, Due: b.due,
-	}
-}
-
-// refuse returns why a number gets no message, or nil.
-func (b *batch) refuse(to providers.Secret, seen map[string]bool) *api.Problem {
-	if problem := api.Recipient(to); problem != nil {
-		return problem
-	}
-	if seen[to.Reveal()] {
-		return repeated
-	}
-	seen[to.Reveal()] = true
-	switch err := b.service.dispatcher.May(b.document(to).request("", b.now, b.due)); {
-	case errors.Is(err, dispatch.ErrNoChannel):
-		return noInstance
-	case err != nil:
-		return unreachable
-	}
-	return b.service.charge(b.caller, b.now)
-}
-
 // charge counts a message of a caller.
 func (s *Service) charge(c Caller, now time.Time) *api.Problem {
 	limit := s.settings.KeyLimit
@@ -293,57 +166,4 @@ func (s *Service) charge(c Caller, now time.Time) *api.Problem {
 		return nil
 	}
 	return api.Limited(after)
-}
-
-// await has the ends of messages noted, if an answer has to wait for them.
-func (s *Service) await(items []ledger.Item) map[string]chan struct{} {
-	if s.settings.Durable {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting := map[string]chan struct{}{}
-	for _, i := range items {
-		if s.ended[i.ID] == nil { // else a request with the same idempotency key waits too
-			s.ended[i.ID] = make(chan struct{})
-		}
-		waiting[i.ID] = s.ended[i.ID]
-	}
-	return waiting
-}
-
-func (s *Service) forget(items []ledger.Item) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, i := range items {
-		delete(s.ended, i.ID)
-	}
-}
-
-// waitFor waits for messages to be sent, and puts what became of them into the answers.
-func (s *Service) waitFor(ctx context.Context, waiting map[string]chan struct{}, answers []Answer) {
-	if len(waiting) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for _, ended := range waiting {
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			return
-		}
-	}
-	for i, a := range answers {
-		if a.Message == nil {
-			continue
-		}
-		item, _, found, err := s.queue.Item(ctx, strings.TrimPrefix(a.Message.ID, prefix))
-		if err != nil || !found {
-			continue
-		}
-		if d, err := s.open(item.ID, item.Body); err == nil {
-			answers[i].Message = d.message(item.ID, s.before(d))
-		}
-	}
 }

@@ -69,7 +69,7 @@ func (s *Service) end(ctx context.Context, c ledger.Claimed, d document, status 
 	}
 	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
 	defer cancel()
-	if err := s.tell(telling, c.ID, ended, status); err != nil { // the message is handed out again: it isn't sent twice, and the event isn't lost
+	if err := s.tellEnd(telling, c.ID, ended); err != nil { // the message is handed out again: it isn't sent twice, and the event isn't lost
 		w.End, w.Err = ledger.ItemEnd{Again: ledger.At(time.Now().Add(untold))}, err
 	}
 	return w
