@@ -2,20 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/smshook/smshook/internal/app"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/route"
-	"github.com/smshook/smshook/providers"
 )
 
 var checkCommand = command{
@@ -50,7 +44,7 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	if *phone != "" || *ip != "" {
-		return sh.trace(c, settings, a, typed(*phone), *ip)
+		return sh.trace(ctx, c, settings, a, typed(*phone), *ip)
 	}
 	fmt.Fprintln(sh.stdout, "settings  ok")
 	code := exitOK
@@ -59,12 +53,15 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 		store, code = err.Error(), exitFail
 	}
 	fmt.Fprintf(sh.stdout, "store     %s\n", store)
+	if err == nil {
+		code = max(code, checkHook(ctx, sh, settings))
+	}
 	printTexts(sh.stdout, settings)
 	printPolicy(sh.stdout, settings)
 	printRoutes(sh.stdout, settings)
 
 	for _, instance := range a.Dispatcher.Instances {
-		found, ok := checkInstance(ctx, instance)
+		found, ok := app.CheckInstance(ctx, instance)
 		if !ok {
 			code = exitFail
 		}
@@ -72,6 +69,19 @@ func check(ctx context.Context, sh *shell, c command, args []string) int {
 	}
 	printReceipts(sh.stdout, settings, a.Dispatcher.Instances)
 	return code
+}
+
+// checkHook calls the hook in SQL, if the store has it. Who has Auth call over HTTP doesn't need it.
+func checkHook(ctx context.Context, sh *shell, settings config.Config) int {
+	hook, err := app.CheckHook(ctx, settings)
+	if err != nil {
+		fmt.Fprintf(sh.stdout, "sql hook  %v\n", err)
+		return exitFail
+	}
+	if hook != "" {
+		fmt.Fprintf(sh.stdout, "sql hook  %s\n", hook)
+	}
+	return exitOK
 }
 
 // printRoutes prints the order of the instances for each destination in SMSHOOK_ROUTES, and for all others.
@@ -87,64 +97,13 @@ func printRoutes(w io.Writer, settings config.Config) {
 	fmt.Fprintf(w, "route     %v\n", allOthers)
 }
 
-// checkInstance tries an instance's credentials if this is possible without sending a message.
-func checkInstance(ctx context.Context, instance *race.Instance) (found string, ok bool) {
-	checker, ok := providers.As[providers.Checker](instance.Provider())
-	if !ok {
-		return "not tried: this is only possible with a message (smshook send)", true
-	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	err := checker.Check(ctx)
-	if err == nil {
-		return "ok", true
-	}
-	var refused *providers.Error
-	if !errors.As(err, &refused) || refused.Kind != providers.Account {
-		return err.Error(), false
-	}
-	var names []string
-	for _, name := range checker.Credentials() {
-		names = append(names, strings.ToUpper(instance.Name)+"_"+name)
-	}
-	return fmt.Sprintf("%v (tried with %s)", err, strings.Join(names, ", ")), false
-}
-
 // printReceipts prints how each instance sends delivery receipts, and what the operator still has to do for them.
 func printReceipts(w io.Writer, settings config.Config, instances []*race.Instance) {
-	addresses := settings.Addresses()
-	if !addresses.On() {
-		fmt.Fprintf(w, "receipts  off: they need %sPUBLIC_URL and %sRECEIPT_SECRET\n", config.Prefix, config.Prefix)
+	if !settings.Addresses().On() {
+		fmt.Fprintf(w, "receipts  %s\n", app.ReceiptsOff)
 		return
 	}
-	for _, instance := range instances {
-		receiver, ok := providers.As[providers.Receiver](instance.Provider())
-		if !ok {
-			fmt.Fprintf(w, "receipts  %s: none\n", instance.Name)
-			continue
-		}
-		setup := receiver.Setup()
-		setup.Enter = settingName.ReplaceAllString(setup.Enter, strings.ToUpper(instance.Name)+"_$0")
-		setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(instance.Name)+"_$0")
-		if setup.Unsigned != "" && !slices.Contains(settings.UnsignedReceipts, instance.Name) {
-			fmt.Fprintf(w, "receipts  %s: refused, because no signature can be checked: %s; to accept them without one, put %s into %sUNSIGNED_RECEIPTS\n",
-				instance.Name, setup.Unsigned, instance.Name, config.Prefix)
-			continue
-		}
-		fmt.Fprintf(w, "receipts  %s: %s\n", instance.Name, receiptSetup(setup, addresses.Of(instance.Name)))
+	for _, r := range app.Receipts(settings, instances) {
+		fmt.Fprintf(w, "receipts  %s: %s\n", r.Instance, r.Text)
 	}
-}
-
-// settingName matches the names of settings in a provider's texts. A provider doesn't know its instance's prefix.
-var settingName = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)+\b`)
-
-func receiptSetup(setup providers.ReceiptSetup, address providers.Callback) string {
-	text := "the address is in each message"
-	if setup.Enter != "" {
-		text = "enter " + address.Whole() + " " + setup.Enter
-	}
-	if setup.Unsigned != "" {
-		return text + "; not signed: " + setup.Unsigned
-	}
-	return text + "; signed"
 }

@@ -294,7 +294,7 @@ func TestDevStoresOneSecret(t *testing.T) {
 	require.NoError(t, err)
 	toml := regexp.MustCompile("(?s)```toml\n(.*?)```").FindSubmatch(readme)[1]
 	block := regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(string(toml), "")
-	block = strings.NewReplacer("env(SMSHOOK_SECRETS)", secret(first), ":8080/", regexp.MustCompile(`:\d+/`).FindString(first)).Replace(block)
+	block = strings.NewReplacer("env(SMSHOOK_SECRETS)", secret(first), ":8080/", regexp.MustCompile(`internal(:\d+/)`).FindStringSubmatch(first)[1]).Replace(block)
 	require.Contains(t, regexp.MustCompile(`(?m)^  `).ReplaceAllString(first, ""), block, "the README has the same block")
 	for _, line := range []string{
 		"GOTRUE_EXTERNAL_PHONE_ENABLED=true", "GOTRUE_HOOK_SEND_SMS_ENABLED=true",
@@ -456,7 +456,7 @@ func TestCheckPrintsTheTexts(t *testing.T) {
 
 // The README's tables of settings are generated.
 func TestREADME(t *testing.T) {
-	const file = "../../README.md"
+	const file = "../../internal/config/README.md"
 	readme, err := os.ReadFile(file)
 	require.NoError(t, err)
 	begin, end := "<!-- settings: go test ./cmd/smshook -run TestREADME -update -->\n\n", "<!-- settings end -->"

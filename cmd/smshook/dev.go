@@ -19,9 +19,11 @@ import (
 
 var devCommand = command{
 	name:    "dev",
-	summary: "answer the hook on your own machine without any settings; messages are printed",
+	args:    "[-inbox ADDRESS]",
+	summary: "answer the hook on your own machine without any settings; messages are shown in an inbox",
 	help: `
-Runs as serve does, but needs no settings: it prints messages and doesn't send them. It also prints the settings for the Supabase
+Runs as serve does, but needs no settings: it shows messages in an inbox, prints them, and doesn't send them. The inbox is a page
+at the address that dev prints. End-to-end tests read it at /messages. dev also prints the settings for the Supabase
 side, for the CLI and for an Auth server of your own, and a curl command to try it with.
 
 The secret is SMSHOOK_SECRETS if that is set. Otherwise it is stored in .smshook/secret in this folder, and the settings on the
@@ -33,7 +35,9 @@ Supabase side stay valid after a restart. All settings of serve apply. With SMSH
 var devSecretFile = filepath.Join(".smshook", "secret")
 
 func dev(ctx context.Context, sh *shell, c command, args []string) int {
-	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
+	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
+	inboxAddr := flags.String("inbox", "", "the `ADDRESS` of the inbox; by default "+defaultInbox+", or another port if that is in use")
+	if code, ok := sh.parse(c, flags, args, 0); !ok {
 		return code
 	}
 	secret, note, err := sh.devSecret()
@@ -49,8 +53,15 @@ func dev(ctx context.Context, sh *shell, c command, args []string) int {
 	if err != nil {
 		return sh.fail(c, listenError("ADDR", err))
 	}
-	fmt.Fprint(sh.stdout, devGuide(listener.Addr().(*net.TCPAddr).Port, whereMessagesGo(settings), secret, note, settings.Secrets))
-	if err := sh.serve(ctx, settings, sh.loader(true, defaults), listener, 0); err != nil {
+	shown, err := listenInbox(*inboxAddr)
+	if err != nil {
+		listener.Close()
+		return sh.fail(c, err)
+	}
+	inbox := newInbox(settings, listener.Addr(), whereMessagesGo(settings))
+	defer inbox.serve(shown)()
+	fmt.Fprint(sh.stdout, devGuide(listener.Addr().(*net.TCPAddr).Port, whereMessagesGo(settings)+"\nThe inbox is at "+inboxURL(shown.Addr()), secret, note, settings.Secrets))
+	if err := sh.serve(ctx, settings, sh.loader(true, defaults), listener, 0, inbox.attach); err != nil {
 		return sh.fail(c, err)
 	}
 	return exitOK
@@ -124,7 +135,7 @@ func whereMessagesGo(settings config.Config) string {
 			return "smshook dev: SMSHOOK_PROVIDERS is set. Messages are really sent, through " + instance.Name + "."
 		}
 	}
-	return "smshook dev: messages are printed here, not sent."
+	return "smshook dev: messages are shown in the inbox and printed here, not sent."
 }
 
 // devGuide is what there is to do on the Supabase side. The CLI turns phone login off unless one of its own providers is enabled

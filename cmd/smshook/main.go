@@ -66,6 +66,7 @@ func commands() []command {
 		secretCommand,
 		migrateCommand,
 		messagesCommand,
+		guardCommand,
 		demoCommand,
 		healthcheckCommand,
 		versionCommand,

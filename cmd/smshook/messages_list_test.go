@@ -99,7 +99,7 @@ TIME AFTER the code is used
 func TestListMessagesRefuses(t *testing.T) {
 	missing := "SMSHOOK_STORE=sqlite:" + filepath.Join(t.TempDir(), "smshook.db")
 	for _, tt := range []struct{ store, args, want string }{
-		{missing, "", "SMSHOOK_STORE: there is no such file"},
+		{missing, "", "SMSHOOK_STORE: there is no file yet; serve makes it"},
 		{"SMSHOOK_STORE=memory", "", "SMSHOOK_STORE: is memory: only the process that serves can read that; name a file or a database, and what is sent from then on can be read here"},
 		{missing, "-number 0770", "-number: want a whole number such as +447700900123"},
 		{missing, "-state gone", "-state: want one of queued, sending, accepted, sent, delivered, read, undelivered, failed, refused, expired"},

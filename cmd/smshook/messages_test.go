@@ -49,7 +49,7 @@ func TestEraseRefuses(t *testing.T) {
 		{missing, "", want},
 		{missing, "+44", "the number has 2 digits, too few for a number with its calling code"},
 		{missing, "+447700900123", "SMSHOOK_STORE: there is no file yet; serve makes it"},
-		{"SMSHOOK_STORE=memory", "+447700900123", "SMSHOOK_STORE: is memory: it is in the process that serves, and forgets all at its end, and most after 10 minutes"},
+		{"SMSHOOK_STORE=memory", "+447700900123", "SMSHOOK_STORE: is memory: it is in the process that serves, and forgets all at its end"},
 		{"SMSHOOK_STORE=redis://x", "+447700900123", "SMSHOOK_STORE: want memory, sqlite:/data/smshook.db or postgres://…"},
 	} {
 		r := smshook(t, "", []string{tt.store}, "messages", "-erase", tt.who)

@@ -73,6 +73,9 @@ func migrate(ctx context.Context, sh *shell, c command, args []string) int {
 	default:
 		fmt.Fprintf(sh.stdout, "The schema had version %d, and now has version %d.\n", before, postgres.Version)
 	}
+	if found, err := postgres.AuthRole(ctx, address); err == nil && !found {
+		fmt.Fprintf(sh.stdout, "For the hook in SQL: %s\n", postgres.NoAuthRole)
+	}
 	if *resume {
 		return sh.resume(ctx, c, address, source)
 	}

@@ -21,7 +21,7 @@ func (r *replicas) replace(t *testing.T, i int, kill bool) {
 		require.NoError(t, before.command.Process.Kill())
 		_ = before.command.Wait() // it was killed
 	}
-	started := startProcess(t, r.env...)
+	started := r.start(t)
 	r.mu.Lock()
 	r.processes[i] = started
 	r.mu.Unlock()

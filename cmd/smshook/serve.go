@@ -62,8 +62,8 @@ func (sh *shell) loader(dev bool, defaults config.Defaults) loader {
 const linger = time.Second
 
 // serve runs the program on a listener until ctx ends, and then for as long as it lingers. The log goes to stderr. On SIGHUP the
-// settings are loaded again.
-func (sh *shell) serve(ctx context.Context, settings config.Config, load loader, listener net.Listener, linger time.Duration) error {
+// settings are loaded again. Before the program takes calls, it is prepared.
+func (sh *shell) serve(ctx context.Context, settings config.Config, load loader, listener net.Listener, linger time.Duration, prepare ...func(*app.App)) error {
 	signal.Ignore(syscall.SIGPIPE) // the log's reader may go away: calls must still be answered
 	logBuffer := app.NewLogBuffer(sh.stderr)
 	defer logBuffer.Close()
@@ -74,6 +74,9 @@ func (sh *shell) serve(ctx context.Context, settings config.Config, load loader,
 		return err
 	}
 	defer a.Close()
+	for _, f := range prepare {
+		f(a)
+	}
 	var admin net.Listener
 	if settings.AdminAddr != "" {
 		if admin, err = net.Listen("tcp", settings.AdminAddr); err != nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -13,7 +15,7 @@ import (
 )
 
 // trace prints what would happen to a message to a phone, if no rate limit were reached.
-func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip string) int {
+func (sh *shell) trace(ctx context.Context, c command, settings config.Config, a *app.App, phone, ip string) int {
 	var from netip.Addr
 	if ip != "" {
 		var err error
@@ -28,7 +30,7 @@ func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip 
 	}
 	number, err := settings.PhoneCheck.Parse(phone)
 	if err != nil {
-		return sh.traceRefusal(a, fmt.Errorf("refused: the number %w", err))
+		return sh.traceRefusal(a, dispatch.BadNumber, fmt.Errorf("refused: the number %w", err))
 	}
 	fmt.Fprintf(sh.stdout, "number    %v, calling code +%d, country %s, type %s\n", number, number.CallingCode(),
 		cmp.Or(number.Country(), "unknown"), cmp.Or(number.Type(), "unknown"))
@@ -37,7 +39,17 @@ func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip 
 	}
 	_, verdict := a.Dispatcher.Policy.Ask(policy.Subject{Number: number, IP: from})
 	if !verdict.Allow {
-		return sh.traceRefusal(a, verdict.Reason())
+		return sh.traceRefusal(a, dispatch.BadNumber, verdict.Reason())
+	}
+	words, ok, err := app.ExplainGuard(ctx, settings, dispatch.Request{IP: from}, number)
+	if err != nil {
+		words = "unknown: " + err.Error()
+	}
+	if words != "" {
+		fmt.Fprintf(sh.stdout, "guard     %s\n", words)
+	}
+	if !ok {
+		return sh.traceRefusal(a, dispatch.TooMany, errors.New("refused by the guard"))
 	}
 	instances := settings.Routes.Lookup(number.CallingCode(), number.Country)
 	if instances == nil {
@@ -47,10 +59,9 @@ func (sh *shell) trace(c command, settings config.Config, a *app.App, phone, ip 
 	return exitOK
 }
 
-// traceRefusal prints why no message would be sent, and the answer to Auth. The number is the reason: no limit refuses the first
-// message.
-func (sh *shell) traceRefusal(a *app.App, reason error) int {
-	status, sentence := a.Server.Sentences.Answer(dispatch.BadNumber)
+// traceRefusal prints why no message would be sent, and the answer to Auth. No limit refuses the first message.
+func (sh *shell) traceRefusal(a *app.App, result dispatch.Result, reason error) int {
+	status, sentence := a.Server.Sentences.Answer(result)
 	fmt.Fprintf(sh.stdout, "verdict   %v\nanswer    %d %q\n", reason, status, sentence)
 	return exitFail
 }

@@ -53,7 +53,7 @@ func BenchmarkSQLHook(b *testing.B) {
 			b.ReportMetric(float64(share*len(auth))/time.Since(begun).Seconds(), "committed/s")
 			s.all()
 			b.ReportMetric(float64(share*len(auth))/time.Since(begun).Seconds(), "sent/s")
-			b.ReportMetric(float64(s.most), "in-flight")
+			b.ReportMetric(float64(s.most), "active")
 			b.ReportMetric(peak(b, p.command.Process.Pid), "MB-peak")
 			_, doubles := s.waits()
 			b.ReportMetric(float64(doubles), "doubles")

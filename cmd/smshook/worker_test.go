@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ type sqlHook struct {
 	mu        sync.Mutex
 	committed map[string]time.Time   // by code: when Auth's transaction had ended
 	sent      map[string][]time.Time // by code
-	inFlight  int
+	active    int
 	most      int
 }
 
@@ -64,12 +65,13 @@ func (s *sqlHook) provider(w http.ResponseWriter, r *http.Request) {
 	code := sixDigits.FindString(r.Form.Get("Body"))
 	s.mu.Lock()
 	s.sent[code] = append(s.sent[code], now)
-	s.inFlight++
-	s.most = max(s.most, s.inFlight)
+	s.active++
+	s.most = max(s.most, s.active)
+	delay := s.delay
 	s.mu.Unlock()
-	time.Sleep(s.delay)
+	time.Sleep(delay)
 	s.mu.Lock()
-	s.inFlight--
+	s.active--
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
 	fmt.Fprintf(w, `{"sid":"SM%s","status":"queued","num_segments":"1"}`, strings.ReplaceAll(hook.NewUUID(), "-", ""))
@@ -87,12 +89,23 @@ func (s *sqlHook) auth(n int) []*pgx.Conn {
 	return all
 }
 
+func (s *sqlHook) superuser() *pgx.Conn {
+	conn, err := pgx.Connect(s.Context(), s.database.Superuser())
+	require.NoError(s, err)
+	s.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
 // send asks for a code as Auth does, for a user of its own. It returns the code, or what the hook refuses with.
 func (s *sqlHook) send(auth *pgx.Conn) (code, refused string) {
-	n := s.next.Add(1)
-	code = fmt.Sprint(100000 + n)
-	event := fmt.Sprintf(`{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%s","phone":"1555%07d"}}`,
-		hook.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), n, code, n)
+	return s.sendTo(auth, s.next.Add(1), "")
+}
+
+// sendTo asks for a code for a user. storedAt is when Auth has stored the last code of the user, if it has.
+func (s *sqlHook) sendTo(auth *pgx.Conn, user int64, storedAt string) (code, refused string) {
+	code = fmt.Sprint(100000 + s.next.Add(1))
+	event := fmt.Sprintf(`{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d","confirmation_sent_at":"%s"},"sms":{"otp":"%s","phone":"1555%07d"}}`,
+		hook.NewUUID(), now(), user, storedAt, code, user)
 	err := auth.QueryRow(s.Context(), "select coalesce(smshook.send_sms($1::text::jsonb) ->> 'error', '')", event).Scan(&refused)
 	if err != nil {
 		return "", err.Error()
@@ -102,6 +115,9 @@ func (s *sqlHook) send(auth *pgx.Conn) (code, refused string) {
 	s.committed[code] = time.Now()
 	return code, refused
 }
+
+// now is as Auth writes times.
+func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
 
 // ready waits until a worker is known to live.
 func (s *sqlHook) ready(auth *pgx.Conn) {
@@ -171,19 +187,43 @@ func TestSQLHook(t *testing.T) {
 	shown := scrape(t, admin)
 	require.Contains(t, shown, `smshook_outbox_worker{topic="hook"} 1`)
 	require.Contains(t, shown, `smshook_outbox_oldest_seconds{topic="hook"} 0`)
+
+	// While the worker stands still, a user asks twice. Only the code that is valid then is sent.
+	require.NoError(t, p.command.Process.Signal(syscall.SIGSTOP))
+	user := s.next.Add(1)
+	older, refused := s.sendTo(auth, user, "")
+	require.Empty(t, refused)
+	newer, refused := s.sendTo(auth, user, now())
+	require.Empty(t, refused)
+	s.mu.Lock()
+	delete(s.committed, older)
+	s.mu.Unlock()
+	require.NoError(t, p.command.Process.Signal(syscall.SIGCONT))
+	s.all()
+
+	s.mu.Lock()
 	s.delay = 500 * time.Millisecond
+	s.mu.Unlock()
 	_, refused = s.send(auth)
 	require.Empty(t, refused)
 	s.all()
 	p.stop(t)
-	var jobs int
+	var jobs, overtaken int
 	for line := range strings.Lines(p.stderr.String()) {
-		if strings.Contains(line, `"message":"hook"`) {
+		if strings.Contains(line, `"result":"just_sent"`) {
+			require.Regexp(t, `"level":"info","id":"[0-9a-f-]{36}","result":"just_sent","reason":"a newer message for the same number has a code that is valid","waited_ms":`, line)
+			overtaken++
+		} else if strings.Contains(line, `"message":"hook"`) {
 			jobs++
 			require.Regexp(t, `"id":"[0-9a-f-]{36}","result":"accepted","phone":"\+1555\*{4}\d{3}","calling_code":1,"attempts":\[.+\],"waited_ms":[\d.]+,"tries":0,"again":false,"took_ms":`, line)
 		}
 	}
-	require.Equal(t, 12, jobs)
+	require.Equal(t, []int{13, 1}, []int{jobs, overtaken})
+	require.Empty(t, s.sent[older])
+	require.Len(t, s.sent[newer], 1)
+	var results []string
+	require.NoError(t, s.superuser().QueryRow(t.Context(), "select array_agg(result order by received_at desc) from smshook.message").Scan(&results))
+	require.Equal(t, []string{"accepted", "accepted", "just_sent", "accepted"}, results[:4])
 }
 
 // A replica that only answers HTTP sends nothing.

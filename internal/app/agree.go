@@ -90,6 +90,8 @@ func compared(c config.Config) map[string]string {
 		"API_USER_LIMIT":    c.APIUserLimit,
 		"API_EVENTS_URL":    written(c.APIEventsURL),
 		"API_EVENTS_SECRET": reveal(c.APIEventsSecret.Keys()),
+		"GUARD":             c.Guard,
+		"ROUTE_BY":          c.RouteBy,
 	} {
 		values[name] = fmt.Sprint(value)
 	}

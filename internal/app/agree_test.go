@@ -51,7 +51,7 @@ func TestPublished(t *testing.T) {
 
 // A setting is compared, or it is named here: what may well differ between replicas.
 func TestEachSettingIsCompared(t *testing.T) {
-	own := []string{"ADDR", "ADMIN_ADDR", "CONCURRENCY", "STORE", "STORE_CONNS", "WORKER", "LOG_LEVEL", "LOG_FORMAT"}
+	own := []string{"ADDR", "ADMIN_ADDR", "ADMIN_PASSWORD", "ADMIN_URL", "METRICS_TOKEN", "CONCURRENCY", "STORE", "STORE_CONNS", "WORKER", "LOG_LEVEL", "LOG_FORMAT"}
 	own = append(own, "SECRETS", "AUTH0_SECRETS")                                                               // with STORE_KEY, if that is unset
 	own = append(own, "MESSAGE_<LOCALE>", "MESSAGES_DIR", "DEFAULT_LOCALE", "APP", "APP_HASH", "WEBOTP_DOMAIN") // with MESSAGE
 	names := compared(settingsFor(t))

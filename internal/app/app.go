@@ -21,7 +21,7 @@ import (
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
-	"github.com/smshook/smshook/internal/submission"
+	"github.com/smshook/smshook/internal/web"
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
 )
@@ -31,27 +31,32 @@ type App struct {
 	Dispatcher *dispatch.Dispatcher
 	Server     *server.Server
 
-	settings     config.Config // as at the start
-	reloaded     config.Config // as loaded last
-	deps         providers.Deps
-	log          zerolog.Logger
-	metrics      *metrics.Metrics
-	store        *store
-	submissions  *submission.Service // nil if the message API is off
-	learner      learner
-	stopKeeping  func()
-	published    atomic.Pointer[postgres.Published] // what the other replicas are told
-	accountLog   server.Throttle                    // limits the log lines about account problems, by instance
-	queueLog     server.Throttle                    // those about a queue that can't be asked
-	eventLog     server.Throttle                    // those about events that can't be told
-	usersLog     server.Throttle                    // and those about a project whose keys can't be read
-	eventSecrets atomic.Pointer[hook.Secrets]       // by which events are signed
-	stopKeys     context.CancelFunc                 // ends the reading of the project's keys
+	// Decided is told of each request whose result is known. It may be nil, and must be set before Serve is called.
+	Decided func(dispatch.Request, providers.Message, dispatch.Result)
+
+	settings    config.Config // as at the start
+	reloaded    config.Config // as loaded last
+	deps        providers.Deps
+	log         zerolog.Logger
+	metrics     *metrics.Metrics
+	store       *store
+	learner     learner
+	stopKeeping func()
+	forgot      map[forgotten]bool                 // ranges that the guard has forgotten as operators said
+	published   atomic.Pointer[postgres.Published] // what the other replicas are told
+	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
+	queueLog    server.Throttle                    // and those about a queue that can't be asked
+	version     string
+	shown       atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
+	problems    accountProblems
+	page        *web.Page // nil if there is none
+	api         messageAPI
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
 func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*App, error) {
-	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version)}
+	a := &App{settings: c, reloaded: c, deps: providers.Deps{HTTP: call.NewClient(), Out: out}, log: log, metrics: metrics.New(version), version: version}
+	a.shown.Store(&c)
 	instances, err := a.newInstances(c)
 	if err != nil {
 		return nil, err
@@ -60,12 +65,15 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	if a.store, err = a.openStore(c); err != nil {
 		return nil, err
 	}
-	a.learner = newLearner(c)
+	a.learner, a.forgot = newLearner(c), map[forgotten]bool{}
 	a.remember(context.Background())
 	a.stopKeeping = a.keepOn()
 	settings := dispatchSettings(c)
 	settings.Guard, settings.Learned = a.learner.guard, a.learner.order
 	a.Dispatcher = dispatch.New(settings, a.store, instances, runner, dispatch.Events{
+		Decided: func(r dispatch.Request, m providers.Message, result dispatch.Result) {
+			a.guard(func() { a.decided(r, m, result) })
+		},
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
 		Resent:   func(id string) { a.guard(func() { a.tellCaller(id) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
@@ -202,6 +210,9 @@ const (
 // logged, and is no error.
 func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger time.Duration) error {
 	a.Dispatcher.Resume()
+	if admin != nil {
+		a.openPage(admin.Addr())
+	}
 	public := a.Server.HTTP(a.Server.Handler())
 	operator := a.Server.HTTP(a.Server.Admin())
 	active := watchActive(public)

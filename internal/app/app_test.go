@@ -254,3 +254,22 @@ func TestPanicInEventsIsLogged(t *testing.T) {
 	a.metrics.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	require.Contains(t, w.Body.String(), "smshook_panics_total 1")
 }
+
+// What became of codes is counted.
+func TestJudgedMessagesAreCounted(t *testing.T) {
+	a := newApp(t, &gate{}, io.Discard)
+	m := ledger.Message{Instance: "gate", Country: "GB", Kind: ledger.OTP, Use: ledger.Used, AskedAt: 1e6, UsedAt: 8e6, Attempts: []ledger.Attempt{{Instance: "gate", Channel: "sms"}}}
+	a.judged(m)
+	m.Use, m.UsedAt = ledger.Unused, 0
+	a.judged(m)
+	recorded := httptest.NewRecorder()
+	a.Server.Admin().ServeHTTP(recorded, httptest.NewRequest("GET", "/metrics", nil))
+	for _, want := range []string{
+		`smshook_codes_total{channel="sms",country="GB",kind="otp",provider="gate",use="used"} 1`,
+		`smshook_codes_total{channel="sms",country="GB",kind="otp",provider="gate",use="unused"} 1`,
+		`smshook_use_seconds_sum{channel="sms",provider="gate"} 7`,
+		`smshook_use_seconds_count{channel="sms",provider="gate"} 1`,
+	} {
+		require.Contains(t, recorded.Body.String(), want+"\n")
+	}
+}

@@ -23,6 +23,7 @@ func (a *App) ended(attempt race.Attempt) {
 		kind = attempt.Err.Kind.String()
 	}
 	a.metrics.Attempt(attempt.Instance, kind, attempt.Took, attempt.Segments)
+	a.problems.note(attempt)
 	if attempt.Double {
 		a.metrics.Double(attempt.Instance)
 	}
@@ -59,6 +60,14 @@ func (a *App) guard(f func()) {
 	f()
 }
 
+// decided passes on a request whose result is known.
+func (a *App) decided(r dispatch.Request, m providers.Message, result dispatch.Result) {
+	a.changed()
+	if a.Decided != nil {
+		a.Decided(r, m, result)
+	}
+}
+
 // recovered reports a panic that the caller has just recovered from. Its value may quote a message, so only the type is kept.
 func (a *App) recovered(value any) {
 	a.panicked(race.Panic{Type: fmt.Sprintf("%T", value), Stack: debug.Stack()})
@@ -66,6 +75,7 @@ func (a *App) recovered(value any) {
 
 // reported counts and logs a receipt.
 func (a *App) reported(r ledger.Report) {
+	a.changed()
 	if r.ID == "" {
 		a.metrics.ReceiptUnknown(r.Instance)
 	} else {
@@ -102,6 +112,7 @@ func (a *App) reported(r ledger.Report) {
 
 // judged counts a message of which it is known now what became of its code.
 func (a *App) judged(m ledger.Message) {
+	a.changed()
 	after := time.Duration(0)
 	if m.UsedAt != 0 {
 		after = m.UsedAt.Sub(m.AskedAt)

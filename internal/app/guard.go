@@ -48,27 +48,32 @@ func perHour(l policy.Limit) float64 {
 
 // learn takes a message of which it is known now what became of its code.
 func (l learner) learn(m ledger.Message, now time.Time) {
-	outcome := insight.Unused
-	switch {
-	case m.Use == ledger.Used:
-		outcome = insight.Used
-	case m.Use != ledger.Unused && m.Use != ledger.Replaced:
-		return
-	case m.State(ledger.At(now)) == ledger.Undelivered:
-		outcome = insight.Undelivered
-	}
-	if l.guard != nil && m.Range != "" {
-		l.guard.Result(insight.Result{
-			Tag:     m.Range,
-			Country: m.Country,
-			Proven:  m.Proven,
-			SentAt:  m.ReceivedAt.Time(),
-			Outcome: outcome,
-		}, now)
-	}
-	if l.order != nil && m.Instance != "" {
+	l.learnGuard(m, now)
+	if outcome, ok := outcome(m, now); ok && l.order != nil && m.Instance != "" {
 		l.order.Result(m.Country, m.Instance, outcome == insight.Used, now)
 	}
+}
+
+// learnGuard tells the guard of a message. It may be told more than once.
+func (l learner) learnGuard(m ledger.Message, now time.Time) {
+	outcome, ok := outcome(m, now)
+	if !ok || l.guard == nil || m.Range == "" {
+		return
+	}
+	l.guard.Result(insight.Result{Tag: m.Range, Country: m.Country, Proven: m.Proven, SentAt: m.ReceivedAt.Time(), Outcome: outcome}, now)
+}
+
+// outcome returns what became of a message's code. ok is false while that isn't known.
+func outcome(m ledger.Message, now time.Time) (o insight.Outcome, ok bool) {
+	switch {
+	case m.Use == ledger.Used:
+		return insight.Used, true
+	case m.Use != ledger.Unused && m.Use != ledger.Replaced:
+		return 0, false
+	case m.State(ledger.At(now)) == ledger.Undelivered:
+		return insight.Undelivered, true
+	}
+	return insight.Unused, true
 }
 
 // memory keeps what was learnt, so that a restart doesn't forget it.
@@ -81,6 +86,8 @@ const (
 	guardName = "guard"
 	// keepEvery is how often it is kept. What was learnt since is lost if the process is killed.
 	keepEvery = time.Minute
+	// lookEvery is how often the store is asked what other processes have left there.
+	lookEvery = 15 * time.Second
 	keepTime  = 2 * time.Second
 )
 
@@ -113,6 +120,17 @@ func (a *App) keep(ctx context.Context) {
 	}
 }
 
+// look learns what other processes have left in the store.
+func (a *App) look(ctx context.Context, now time.Time, keep bool) {
+	a.forget(ctx, now)
+	if a.store.database != nil {
+		a.learnOthers(ctx, now)
+	}
+	if keep {
+		a.keep(ctx)
+	}
+}
+
 // keepOn keeps what was learnt each minute, until stop is called, which keeps it a last time.
 func (a *App) keepOn() (stop func()) {
 	if a.store.learnt == nil || a.learner.guard == nil {
@@ -122,12 +140,12 @@ func (a *App) keepOn() (stop func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		ticker := time.NewTicker(keepEvery)
+		ticker := time.NewTicker(lookEvery)
 		defer ticker.Stop()
-		for {
+		for n := 1; ; n++ {
 			select {
-			case <-ticker.C:
-				a.guard(func() { a.keep(ctx) })
+			case now := <-ticker.C:
+				a.guard(func() { a.look(ctx, now, n%(int(keepEvery/lookEvery)) == 0) })
 			case <-ctx.Done():
 				return
 			}

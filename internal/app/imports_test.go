@@ -22,8 +22,9 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/api", "internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "providers", "providers/all", "providers/call", "testdata/hook"},
-	"internal/app":                    {"internal/api", "internal/config", "internal/dispatch", "internal/hook", "internal/insight", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/server", "internal/submission", "providers", "providers/call"},
+	"cmd/smshook":                     {"internal/api", "internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "providers/call", "testdata/hook"},
+	"internal/app":                    {"internal/api", "internal/config", "internal/dispatch", "internal/hook", "internal/insight", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/server", "internal/submission", "internal/web", "providers", "providers/call"},
+	"internal/web":                    {"internal/ledger"},
 	"internal/config":                 {"internal/api", "internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
 	"internal/api":                    {"providers", "providers/call"},
 	"internal/auth0":                  {"providers"},
@@ -68,6 +69,8 @@ var homeOf = map[string][]string{
 	"github.com/jackc/pgx/v5/pgconn":                              {"internal/ledger/postgres"},
 	"github.com/jackc/pgx/v5/pgxpool":                             {"internal/ledger/postgres"},
 	"modernc.org/sqlite":                                          {"internal/ledger/sqlite"},
+	"github.com/a-h/templ":                                        {"internal/web"},
+	"github.com/a-h/templ/runtime":                                {"internal/web"},
 	"github.com/golang-jwt/jwt/v5":                                {"providers/vonage", "internal/api"},
 	"github.com/MicahParks/keyfunc/v3":                            {"internal/api"},
 	"golang.org/x/time/rate":                                      {"internal/api"},

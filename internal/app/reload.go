@@ -50,6 +50,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		return err
 	}
 	a.reloaded = c
+	a.shown.Store(&c)
 	for i, instance := range a.Dispatcher.Instances {
 		instance.Replace(opened[i])
 	}
@@ -130,7 +131,7 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.Store, c.StoreConns, c.Keep, c.APILimit, c.APIUserLimit, c.APIJWKS, c.APIEventsURL}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken, c.Store, c.StoreConns, c.Keep, c.APILimit, c.APIUserLimit, c.APIJWKS, c.APIEventsURL}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

@@ -23,6 +23,8 @@ type store struct {
 	queue     ledger.Queue
 	forgotten func() uint64 // keys of limits
 	missed    func() uint64 // operations that went on without the store
+	away      func() bool   // the database can't be reached
+	owed      func() int    // what has to be written to it
 	close     func() error
 	learnt    memory // nil if it keeps nothing of it
 
@@ -36,6 +38,8 @@ func (a *App) openStore(c config.Config) (*store, error) {
 	s := &store{
 		sealer: ledger.NewSealer(c.StoreSecrets()...),
 		missed: func() uint64 { return 0 },
+		away:   func() bool { return false },
+		owed:   func() int { return 0 },
 		close:  func() error { return nil },
 	}
 	var err error
@@ -123,6 +127,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 	s.database, s.queue, s.learnt = database, database.Queue(), database
 	go a.watchStore(s.watched, shared.Changes())
 	s.Ledger, s.forgotten = shared, counter.Forgotten
+	s.away, s.owed = shared.Away, func() int { return shared.Counts().Owed }
 	s.missed = func() uint64 { return shared.Counts().Missed }
 	a.metrics.Replica(shared.Away, s.held.Load, func() uint64 { return shared.Counts().Written }, func() uint64 { return shared.Counts().Dropped })
 	s.close = func() error {
@@ -215,12 +220,39 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	return found, nil
 }
 
+// CheckHook says whether Auth can call the hook in SQL. It is empty where the store is no Postgres. The error is safe to print.
+func CheckHook(ctx context.Context, c config.Config) (found string, err error) {
+	if c.Store.Postgres.Empty() {
+		return "", nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	h, err := postgres.CheckHook(ctx, c.Store.Postgres.Reveal())
+	switch {
+	case err != nil:
+		return "", storeProblem(err)
+	case !h.Role:
+		return "Auth may not call it: " + postgres.NoAuthRole, nil
+	case !h.Granted:
+		return "Auth may not call it: run smshook migrate again", nil
+	case !h.Worker:
+		return "it refuses all calls: no smshook serve with this store sends messages", nil
+	case h.Message != "":
+		return "it has refused a call to +447700900123: " + h.Message, nil
+	}
+	found = "ready for pg-functions://postgres/smshook/send_sms"
+	if !h.Live {
+		found += "; it can't see which codes Auth has, as it could if smshook migrate ran as a role that may read auth.one_time_tokens"
+	}
+	return found, nil
+}
+
 // maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.
 func (a *App) Close() {
-	a.stopKeys()
+	a.api.stopKeys()
 	a.stopKeeping()
 	if err := a.store.close(); err != nil {
 		a.log.Error().Str("error", storeProblem(err).Error()).Msg("the store was not closed well")

@@ -59,7 +59,7 @@ func (a *App) work(ctx context.Context) *working {
 		worker := a.worker(ledger.Hooked, readEvent)
 		running.Go(func() { worker.Run(ctx, doing) })
 	}
-	if a.submissions != nil && a.settings.APIWorks() {
+	if a.api.submissions != nil && a.settings.APIWorks() {
 		messages, events := a.messageWorker(), a.eventWorker()
 		running.Go(func() { messages.Run(claiming, doing) })
 		running.Go(func() { events.Run(claiming, doing) })

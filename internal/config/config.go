@@ -27,7 +27,7 @@ const Prefix = "SMSHOOK_"
 // Config holds the settings, read and checked. Each field has the name of its setting, and its tags document it.
 type Config struct {
 	Addr         string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is used"`
-	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
+	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: a page that shows what was sent, /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
 	Secrets      hook.Secrets  `env:"SECRETS" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar; required unless AUTH0_SECRETS or the message API is set"`
 	Auth0Secrets hook.Secrets  `env:"AUTH0_SECRETS" help:"the secrets of Auth0's Actions, in the same form; together with SECRETS or alone"`
 	Providers    Instances     `env:"PROVIDERS" required:"true" help:"the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on"`
@@ -78,7 +78,11 @@ type Config struct {
 	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
 	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres each replica has at most, beside one that shows that it runs"`
 	Worker     string          `env:"WORKER" default:"on" oneof:"on off" help:"whether this replica sends what Auth asks for by SQL, where STORE is Postgres; off for replicas that only answer HTTP"`
-	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long the store keeps what became of a message, without its text, code and whole number"`
+	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long it is kept what became of a message, without its text, code and whole number; in memory, of the last 65,536 at most"`
+
+	AdminPassword providers.Secret `env:"ADMIN_PASSWORD" help:"the password of the operator's page, at least 12 characters; without one, the page is on only if ADMIN_ADDR is an address that only this machine can reach, such as 127.0.0.1:9090"`
+	AdminURL      URL              `env:"ADMIN_URL" help:"the address of the operator's page in a browser, if a proxy is before it, such as https://ops.example.com/smshook"`
+	MetricsToken  providers.Secret `env:"METRICS_TOKEN" help:"the bearer token that /metrics asks for, at least 12 characters; if it is unset, it asks for none"`
 
 	APIKeys         api.Keys         `env:"API_KEYS" help:"who may use the message API, each by a name and the SHA-256 of a key: name:sha256, several joined by a vertical bar (smshook secret -api NAME makes both)"`
 	APILimit        policy.Limit     `env:"API_LIMIT" default:"off" help:"rate limit for the messages of each key of the message API: 1000/1m is 1000 messages at once, and 1000 more in each minute; each replica counts for itself"`
@@ -93,6 +97,9 @@ type Config struct {
 
 	// Texts are made from the settings above and the files in MESSAGES_DIR.
 	Texts *message.Texts
+
+	// Read are the settings as they were read, without secrets.
+	Read []Read
 
 	// Warnings name settings that can be used, but are probably a mistake: names that look like a provider's setting and are none,
 	// texts that cost more than they need to, and what a provider warns of in its own settings.
@@ -124,6 +131,7 @@ func (c Config) Validate() error {
 		problems = append(problems, providers.Problem{Setting: "PATIENCE",
 			Want: fmt.Sprintf("want at most %v, the value of %sBUDGET: otherwise no other instance would be tried", c.Budget, Prefix)})
 	}
+	problems = append(problems, c.adminProblems()...)
 	for country := range c.Countries {
 		if c.BlockedCountries[country] {
 			problems = append(problems, providers.Problem{Setting: "BLOCKED_COUNTRIES", Want: "has a country that " + Prefix + "COUNTRIES has too"})
@@ -216,6 +224,7 @@ func Load(environ []string, drivers []providers.Driver, dev bool, defaults Defau
 		}
 	}
 	c.Warnings = append(c.Warnings, env.authWarnings(c.Providers)...)
+	c.Read = env.noted
 	return c, errors.Join(problems...)
 }
 

@@ -81,14 +81,63 @@ func TestDefaults(t *testing.T) {
 		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, APIUserLimit: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
 		TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
-		StoreConns: 4, Worker: "on", Keep: 2160 * time.Hour, RouteBy: "order", Guard: "observe",
-		Texts: c.Texts,
+		StoreConns: 4, Worker: "on", Keep: 2160 * time.Hour, Guard: "observe", RouteBy: "order",
+		Texts: c.Texts, Read: c.Read,
 	}, c)
 	require.Equal(t, "Your code is 028687", c.Texts.Render("", providers.NewSecret("028687")).Text.Reveal())
 	p, err := c.Providers[0].Provider(providers.Deps{})
 	require.NoError(t, err)
 	require.Equal(t, "ring", p.(loft).Token.Reveal())
 	require.Equal(t, pigeon{Token: p.(loft).Token, From: "loft", Rest: 2 * time.Hour}, p.(loft).pigeon)
+}
+
+// What was read can be shown: no secret is in it.
+func TestRead(t *testing.T) {
+	c, err := Load(good("SMSHOOK_APP=Acme", "SMSHOOK_MESSAGE_DE=Dein Code: {{ .Code }}", "SMSHOOK_STORE=postgres://u:hunter2@db/x", "SMSHOOK_STORE_KEY=hunter2-hunter2-hunter2-hunter2", "SMSHOOK_API_JWKS=https://hunter2.example",
+		"SMSHOOK_API_KEYS=shop:"+strings.Repeat("0a", 32)), drivers(), false, nil)
+	require.NoError(t, err)
+	found := map[string]Read{}
+	for _, r := range c.Read {
+		require.NotEmpty(t, r.Help, r.Name)
+		r.Help = ""
+		found[r.Name] = r
+	}
+	for _, want := range []Read{
+		{Name: "SMSHOOK_APP", Value: "Acme"},
+		{Name: "SMSHOOK_MESSAGE_DE", Value: "Dein Code: {{ .Code }}"},
+		{Name: "SMSHOOK_BUDGET", Value: "4s", Default: true},
+		{Name: "SMSHOOK_PUBLIC_URL"},
+		{Name: "SMSHOOK_SECRETS", Hidden: true},
+		{Name: "SMSHOOK_STORE", Hidden: true},
+		{Name: "SMSHOOK_STORE_KEY", Hidden: true},
+		{Name: "SMSHOOK_API_JWKS", Hidden: true},
+		{Name: "SMSHOOK_API_KEYS", Hidden: true},
+		{Name: "PIGEON_TOKEN", Hidden: true},
+		{Name: "PIGEON_FROM", Value: "loft", Default: true},
+		{Name: "PIGEON_REST", Value: "2h", Default: true},
+	} {
+		require.Equal(t, want, found[want.Name])
+	}
+}
+
+func TestAdminSettings(t *testing.T) {
+	for _, tt := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{"SMSHOOK_ADMIN_PASSWORD=a long password"}, "SMSHOOK_ADMIN_PASSWORD: is set, and SMSHOOK_ADMIN_ADDR is missing"},
+		{[]string{"SMSHOOK_ADMIN_ADDR=:9090", "SMSHOOK_ADMIN_PASSWORD=hunter2"}, "SMSHOOK_ADMIN_PASSWORD: want 12 characters or more; smshook secret makes a long one"},
+		{[]string{"SMSHOOK_ADMIN_ADDR=:9090", "SMSHOOK_METRICS_TOKEN=hunter2"}, "SMSHOOK_METRICS_TOKEN: want 12 characters or more; smshook secret makes a long one"},
+		{[]string{"SMSHOOK_ADMIN_URL=https://ops.example.com"}, "SMSHOOK_ADMIN_URL: is set, and SMSHOOK_ADMIN_ADDR is missing"},
+		{[]string{"SMSHOOK_ADMIN_ADDR=:9090", "SMSHOOK_ADMIN_URL=ops.example.com"}, "SMSHOOK_ADMIN_URL: want an address such as https://ops.example.com/smshook"},
+		{[]string{"SMSHOOK_ADMIN_ADDR=:9090", "SMSHOOK_ADMIN_URL=https://u:p@ops.example.com"}, "SMSHOOK_ADMIN_URL: want an address without user, query or fragment"},
+	} {
+		_, err := Load(good(tt.env...), drivers(), false, nil)
+		require.EqualError(t, err, tt.want)
+	}
+	c, err := Load(good("SMSHOOK_ADMIN_ADDR=:9090", "SMSHOOK_ADMIN_PASSWORD=a long password", "SMSHOOK_ADMIN_URL=https://ops.example.com/smshook/"), drivers(), false, nil)
+	require.NoError(t, err)
+	require.Equal(t, "https://ops.example.com/smshook/", c.AdminURL.Address().String())
 }
 
 func TestInstances(t *testing.T) {

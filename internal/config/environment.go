@@ -15,6 +15,7 @@ import (
 type environment struct {
 	values map[string]string
 	names  map[string]bool // of every setting that fill has read
+	noted  []Read
 }
 
 func newEnvironment(entries []string) *environment {
@@ -89,6 +90,7 @@ func (env *environment) fill(settings any, prefix string) []error {
 			err = problem(s.Name, "is empty and would protect nothing: give it a value, or remove the variable")
 		default:
 			err = s.set(target.Field(i), value)
+			env.note(s, target.Field(i), value)
 		}
 		if err != nil {
 			problems = append(problems, err)
@@ -126,7 +128,9 @@ func (env *environment) fillFamily(f family, s setting) []error {
 		}
 		if err := f.Add(strings.TrimPrefix(name, prefix), value); err != nil {
 			problems = append(problems, problem(name, err.Error()))
+			continue
 		}
+		env.noted = append(env.noted, Read{Name: name, Value: value, Help: s.Help})
 	}
 	return problems
 }

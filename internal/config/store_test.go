@@ -87,3 +87,36 @@ func TestStoreSecrets(t *testing.T) {
 	_, err := Load(good("SMSHOOK_STORE_KEY=short"), drivers(), false, nil)
 	require.EqualError(t, err, "SMSHOOK_STORE_KEY: secret 1: has 5 characters, want 22 or more; smshook secret makes one")
 }
+
+// Who sends what Auth asks for by SQL needs no secret of an HTTP hook.
+func TestWorks(t *testing.T) {
+	const (
+		database = "SMSHOOK_STORE=postgres://db"
+		noHook   = "SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0, or SMSHOOK_API_KEYS for the message API"
+		noKey    = "SMSHOOK_STORE_KEY: is missing: without it, the secrets of the hook would serve, and there are none"
+		key      = "SMSHOOK_STORE_KEY=a random text, long enough"
+	)
+	for _, tt := range []struct {
+		env   []string
+		works bool
+		err   string
+	}{
+		{good(database), true, ""},
+		{good(database, "SMSHOOK_WORKER=off"), false, ""},
+		{good(), false, ""},
+		{good("SMSHOOK_STORE=sqlite:/data/smshook.db"), false, ""},
+		{good(database, key)[1:], true, ""},
+		{good(database)[1:], false, noKey},
+		{good(database, key, "SMSHOOK_WORKER=off")[1:], false, noHook},
+		{good("SMSHOOK_STORE=sqlite:/data/smshook.db", key)[1:], false, noHook},
+		{good("SMSHOOK_WORKER=yes"), false, "SMSHOOK_WORKER: want one of on, off"},
+	} {
+		c, err := Load(tt.env, drivers(), false, nil)
+		if tt.err != "" {
+			require.EqualError(t, err, tt.err, tt.env)
+			continue
+		}
+		require.NoError(t, err, tt.env)
+		require.Equal(t, tt.works, c.Works(), tt.env)
+	}
+}

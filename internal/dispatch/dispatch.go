@@ -92,12 +92,14 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 		reason = guard.reason(true)
 	}
 	if !begun.Go {
+		d.decided(j, begun.Result)
 		return Outcome{Result: begun.Result, Number: number, Verdict: verdict, Reason: cmp.Or(reason, errJustSent)}
 	}
 
 	// A race gets the message accepted by one of the instances of its route, and the ledger notes what came of it.
 	raced, err := d.race(waiting, j, begun)
 	result := d.end(waiting, j, begun, raced)
+	d.decided(j, result)
 	return Outcome{Result: result, Number: number, Lost: begun.Lost, Attempts: raced.Attempts, Verdict: verdict, Reason: cmp.Or(err, reason)}
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// Events report what becomes of messages after their requests have been answered. They are called concurrently, must be set, and
-// must not block.
+// Events report what becomes of messages. All are called concurrently, and must not block. Decided alone may be nil.
 type Events struct {
+	// Decided is each request that was not a repeat, when its result is known: with its number, text and code.
+	Decided  func(Request, providers.Message, Result)
 	Reported func(ledger.Report)  // each receipt that says something new
 	FellBack func(Fallback)       // each message that was sent again because of a receipt
 	Resent   func(id string)      // each message of which a receipt said that it won't be delivered, and that is not sent again any more

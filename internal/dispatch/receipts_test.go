@@ -713,9 +713,9 @@ func TestLateFallbackThatAnotherReplicaStops(t *testing.T) {
 		t.Run(first, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newStage(func(posts []*post, _ *setup) { posts[1].silent, posts[2].silent = time.Minute, time.Minute }, "sms", "sms", "sms", "sms")
+				s.ledger = elsewhere{s.ledger, first}
 				require.Equal(t, Accepted, s.ask("1"))
 				s.happened()
-				s.ledger = elsewhere{s.ledger, first}
 				s.report("a", "1", providers.StateUndelivered, providers.Temporary)
 				time.Sleep(10 * time.Second)
 				require.Equal(t, strings.Join(want, "; "), s.happened())

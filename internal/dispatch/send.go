@@ -84,6 +84,13 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 	return begun, err
 }
 
+// decided passes on a request whose result is known.
+func (d *Dispatcher) decided(j job, result Result) {
+	if d.events.Decided != nil {
+		d.events.Decided(j.Request, j.message, result)
+	}
+}
+
 // ErrNoChannel is the reason of a failure that no repeat can change: no instance of the number's route can send what is asked for.
 var ErrNoChannel = errors.New("no instance for this number can send what the caller wants: the channel, the sender, or pictures")
 

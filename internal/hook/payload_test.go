@@ -253,3 +253,33 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What the captured calls say of their codes.
+func TestKindOfCapturedCalls(t *testing.T) {
+	kinds := map[string]string{}
+	_, list := captures(t)
+	for _, c := range list {
+		p, err := Decode(c.body)
+		require.NoError(t, err)
+		kinds[c.name] = p.Kind()
+		require.WithinDuration(t, c.at, p.AskedAt(), time.Second+time.Millisecond, c.name)
+		before := p.User.Times()
+		for _, at := range []time.Time{before.Confirmed, before.OTPSent, before.PhoneChangeSent, before.ReauthenticationSent} {
+			require.True(t, at.Before(p.AskedAt()), "%s: it was before this call", c.name)
+		}
+	}
+	require.Equal(t, map[string]string{
+		"otp-new-user": SignIn, "otp-existing-user": "", "otp-channel-whatsapp": "", "otp-number-with-spaces": "", "otp-two-secrets": SignIn,
+		"signup-phone-password": SignIn, "signup-again-unconfirmed": SignIn, "resend-sms": SignIn, "phone-change": PhoneChange, "resend-phone-change": PhoneChange,
+		"phone-change-of-email-user": PhoneChange, "reauthenticate": "", "mfa-challenge": MFA, "mfa-challenge-verified-factor": MFA,
+	}, kinds)
+}
+
+func TestTimes(t *testing.T) {
+	at := func(second int) time.Time { return time.Date(2026, 1, 2, 3, 4, second, 5000, time.UTC) }
+	u := User{Confirmed: "2026-01-02T03:04:01.000005Z", ConfirmationSent: "2026-01-02T03:04:02.000005Z", PhoneChangeSent: "2026-01-02T03:04:03.000005Z", ReauthenticationSent: "2026-01-02T03:04:04.000005Z"}
+	require.Equal(t, Times{at(1), at(2), at(3), at(4)}, u.Times())
+	require.Equal(t, Times{OTPSent: at(2)}, User{Confirmed: "yesterday", ConfirmationSent: u.ConfirmationSent}.Times())
+	require.Zero(t, Payload{}.AskedAt())
+	require.Zero(t, Payload{Metadata: &Metadata{Time: "yesterday"}}.AskedAt())
+}

@@ -16,6 +16,9 @@ func (g *Guard) Result(r Result, now time.Time) {
 	if c == nil {
 		c = g.chains.add(o.chain, at)
 	}
+	if sent < c.first {
+		return // an older chain, which was counted, or has been overtaken
+	}
 	if sent > c.due {
 		*c = chain{origin: o, country: r.Country, proven: r.Proven, first: sent, due: max(sent+chainLasts, at)}
 		g.queue = append(g.queue, due{o.chain, c.due})

@@ -48,6 +48,10 @@ func (s *MemoryStore) Messages(ctx context.Context, q Query) ([]Message, error) 
 	return s.memory.Messages(ctx, q)
 }
 
+func (s *MemoryStore) Count(ctx context.Context, q CountQuery) ([]Count, error) {
+	return s.memory.Count(ctx, q)
+}
+
 func (s *MemoryStore) Message(_ context.Context, id string) (Message, bool, error) {
 	m, found := s.memory.Export(id)
 	return m, found, nil

@@ -117,6 +117,13 @@ func (f *faultyStore) Messages(ctx context.Context, q ledger.Query) (page []ledg
 	return page, err
 }
 
+func (f *faultyStore) Count(ctx context.Context, q ledger.CountQuery) (counts []ledger.Count, err error) {
+	if err := f.ask(ctx, "Count", func() { counts, err = f.Store.Count(context.Background(), q) }); err != nil {
+		return nil, err
+	}
+	return counts, err
+}
+
 func (f *faultyStore) Attempt(ctx context.Context, id string, a ledger.Attempt) error {
 	return f.ask(ctx, "Attempt", func() { _ = f.Store.Attempt(context.Background(), id, a) })
 }

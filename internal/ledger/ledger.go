@@ -53,6 +53,10 @@ type Ledger interface {
 	// If the error is [ErrAway], they are those that this process knows of.
 	Messages(ctx context.Context, q Query) ([]Message, error)
 
+	// Count counts messages by what they have in common, in no order. If the error is [ErrAway], it has counted those that this process
+	// knows of.
+	Count(ctx context.Context, q CountQuery) ([]Count, error)
+
 	// Sweep forgets what is over: contents whose code has expired, receipts that nobody asked for, records that are old. It has
 	// to be called about once a second, as long as it returns true.
 	Sweep(ctx context.Context) (more bool, news News, err error)

@@ -152,3 +152,32 @@ func BenchmarkMemory(b *testing.B) {
 		send(b, l, i, now)
 	}
 }
+
+// A memory keeps what became of messages for longer than it needs them. That these are forgotten for lack of room is no loss.
+func TestMemoryKeepsItsHistory(t *testing.T) {
+	now := time.Now()
+	settings := ledgertest.Settings
+	settings.History = 24 * time.Hour
+	l := ledger.NewMemory(settings, policy.NewMemory(), func() time.Time { return now })
+	send(t, l, 0, now)
+	now = now.Add(23 * time.Hour)
+	_, _, err := l.Sweep(t.Context())
+	require.NoError(t, err)
+	page, err := l.Messages(t.Context(), ledger.Query{})
+	require.NoError(t, err)
+	require.Len(t, page, 1)
+	require.Equal(t, ledger.Delivered, page[0].State(ledger.At(now)))
+	for i := range ledger.MaxMessages {
+		send(t, l, 1+i, now)
+	}
+	page, err = l.Messages(t.Context(), ledger.Query{ID: page[0].ID})
+	require.NoError(t, err)
+	require.Empty(t, page)
+	require.Zero(t, l.Forgotten())
+	now = now.Add(24 * time.Hour)
+	_, _, err = l.Sweep(t.Context())
+	require.NoError(t, err)
+	page, err = l.Messages(t.Context(), ledger.Query{})
+	require.NoError(t, err)
+	require.Empty(t, page)
+}

@@ -25,6 +25,7 @@ type Store interface {
 	Sweep(ctx context.Context) (more bool, news News, err error)
 	Refuse(ctx context.Context, c Call, result Result, rule string) error
 	Messages(ctx context.Context, q Query) ([]Message, error)
+	Count(ctx context.Context, q CountQuery) ([]Count, error)
 
 	// Message returns the record of a message.
 	Message(ctx context.Context, id string) (m Message, found bool, err error)

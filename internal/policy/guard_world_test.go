@@ -90,12 +90,12 @@ type call struct {
 	uses    float64 // 0 to 1, random: the code is used if that is less than the share of codes that are used
 }
 
-// honest returns requests at random times, so many an hour. Six of ten are of users who have proven their number. Of those whose code was
+// honest returns requests at random times, so many an hour, those of users who ask again included. Six of ten are of users who have proven their number. Of those whose code was
 // not used, half ask again. With a country, all of them are new users there.
 func (w world) honest(t testing.TB, lands []*land, country string, from, to time.Duration, perHour float64) []call {
 	var list []call
 	for at := from; ; {
-		at += time.Duration(w.ExpFloat64() * float64(time.Hour) / perHour)
+		at += time.Duration(w.ExpFloat64() * float64(time.Hour) / (0.9 * perHour)) // one request in ten follows another
 		if at >= to {
 			return byTime(list)
 		}

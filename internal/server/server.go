@@ -17,6 +17,7 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/receipt"
+	"github.com/smshook/smshook/providers"
 )
 
 const (
@@ -35,6 +36,9 @@ type Server struct {
 	Sentences   Sentences
 	Metrics     *metrics.Metrics
 	Log         zerolog.Logger
+
+	Page         http.Handler     // the operator's page; nil if it is off
+	MetricsToken providers.Secret // that /metrics asks for; empty if it asks for none
 
 	draining    atomic.Bool
 	panics      atomic.Int64 // since the start

@@ -66,6 +66,14 @@ type page struct {
 
 	mu       sync.Mutex
 	problems []string
+	expected string // a problem that has this text is none
+}
+
+// expects lets the browser report what is meant to happen, such as a status.
+func (p *page) expects(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.expected = text
 }
 
 // open serves a handler, and opens a new tab. At the end of the test, neither the console nor the page's policy may have complained.
@@ -130,6 +138,9 @@ func (p *page) hear(event any) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.expected != "" && strings.Contains(note, p.expected) {
+		return
+	}
 	p.problems = append(p.problems, note)
 }
 
@@ -184,10 +195,17 @@ func quote(text string) string {
 	return string(quoted)
 }
 
-// until waits until an expression is true.
+// until waits until an expression is true. While the browser goes to another page, there is none to ask.
 func (p *page) until(expression string) {
 	p.t.Helper()
-	p.do(chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(20*time.Second), chromedp.WithPollingInterval(20*time.Millisecond)))
+	var is bool
+	var err error
+	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if err = chromedp.Run(p.ctx, chromedp.Evaluate("!!("+expression+")", &is, awaiting)); err == nil && is {
+			return
+		}
+	}
+	p.t.Fatalf("never true: %s (%v); the page: %s", expression, err, p.text("body"))
 }
 
 // accessible checks the page by the rules of WCAG 2.2 A and AA, in both colour schemes and down to 360 px, where it must not be wider
@@ -218,14 +236,11 @@ func (p *page) fits() {
 		"wider than the window")
 }
 
-// screenshot writes the whole page to a file, if SCREENSHOTS names a folder.
+// screenshot writes what the window shows to a file in the folder that SCREENSHOTS names.
 func (p *page) screenshot(name string) {
 	p.t.Helper()
 	folder := os.Getenv("SCREENSHOTS")
-	if folder == "" {
-		return
-	}
 	var picture []byte
-	p.do(chromedp.FullScreenshot(&picture, 100))
+	p.do(chromedp.CaptureScreenshot(&picture))
 	require.NoError(p.t, os.WriteFile(folder+"/"+name+".png", picture, 0o644))
 }

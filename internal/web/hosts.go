@@ -11,7 +11,7 @@ import (
 // A page of another site may give its own name the address of this machine, and would then be allowed to read what is here (DNS
 // rebinding). Its requests still have its name in the Host header.
 
-// private reports whether no stranger can give a host this address: it is an IP address, localhost, a name of one label as containers
+// private reports whether nobody else can give a host this address: it is an IP address, localhost, a name of one label as containers
 // have them, or a name under .internal, which is reserved for private networks.
 // https://www.icann.org/en/board-activities-and-meetings/materials/approved-resolutions-special-meeting-of-the-icann-board-29-07-2024-en
 func private(host string) bool {

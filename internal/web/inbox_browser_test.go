@@ -38,7 +38,6 @@ func TestInboxEmpty(t *testing.T) {
 	p.visit("/")
 	require.Contains(t, p.text("#messages"), "let your Auth server call the hook at http://localhost:8080/hooks/send-sms")
 	p.accessible()
-	p.screenshot("inbox-empty")
 }
 
 func TestInboxIsLiveAndCopiesCodes(t *testing.T) {
@@ -75,13 +74,12 @@ func TestInboxIsLiveAndCopiesCodes(t *testing.T) {
 	p.do(chromedp.Click(`.phone .code`))
 	p.until(`document.getElementById("copied").innerText === "Copied 482916"`)
 	p.accessible()
-	p.screenshot("inbox")
 
 	p.do(chromedp.Focus(".quiet"), chromedp.KeyEvent(kb.Enter))
 	p.until(`document.querySelectorAll(".phone").length === 0`)
 }
 
-// hostile is what a stranger may write where a text is shown.
+// hostile is what an attacker may write where a text is shown.
 const hostile = `"><script>document.title="taken"</script><img src=x onerror="document.title='taken'">'{{7*7}}</textarea></style>&lt;`
 
 func TestInboxShowsHostileTextsAsTexts(t *testing.T) {

@@ -40,7 +40,7 @@ func serveAssets(mux *http.ServeMux) {
 	})
 }
 
-// contentPolicy lets a page load scripts and styles from here alone, and none from within the page. What a stranger has written into a
+// contentPolicy lets a page load scripts and styles from here alone, and none from within the page. What an attacker has written into a
 // page can then do nothing.
 const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

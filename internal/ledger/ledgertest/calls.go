@@ -172,6 +172,21 @@ func flowsApart(d *desk) {
 	require.Equal(d, sendIt, d.begin(d.call("5", mfa)), "Auth keeps the code of each challenge apart")
 }
 
+func queued(d *desk) {
+	fromQueue := func(c *ledger.Call) { c.Queued = true }
+	temporary := d.failed("a", providers.Temporary)
+	d.fail(d.call("1", fromQueue), temporary)
+	d.clock.Move(40 * time.Second)
+	begun := d.begin(d.call("1", fromQueue))
+	require.Equal(d, ledger.Begun{Go: true, Over: -1, Tried: begun.Tried}, begun)
+	require.Len(d, begun.Tried, 1)
+	d.send(d.call("2", fromQueue), "b", "SM2")
+	d.end(ledger.Ended{ID: "1", Result: ledger.Failed, Attempts: []ledger.Attempt{temporary}})
+	require.True(d, d.begin(d.call("1", fromQueue)).Go, "the queue says what is overtaken")
+	d.end(ledger.Ended{ID: "1", Result: ledger.Accepted, Instance: "a", Attempts: []ledger.Attempt{d.accepted("a", "SM1")}})
+	require.Equal(d, repeat(ledger.Accepted), d.begin(d.call("1", fromQueue)))
+}
+
 func noTime(d *desk) {
 	require.True(d, d.begin(d.call("1")).Go)
 	_, err := d.Begin(d.Context(), d.call("2", func(c *ledger.Call) { c.Deadline = time.Now().Add(20 * time.Millisecond) }))

@@ -45,7 +45,7 @@ func RunQueue(t *testing.T, open OpenQueue) {
 		{"of many workers at once, one gets an item", claimRush},
 		{"of many puts at once, one counts", putRush},
 		{"an old claim ends nothing", fenced},
-		{"the claims of a process that died come back", workerDies},
+		{"the claims of a process that was killed come back", workerKilled},
 		{"what was put outlives the process", putOutlives},
 		{"the claims of a process that lives stay with it", workerLives},
 		{"an item comes again when it is to", again},

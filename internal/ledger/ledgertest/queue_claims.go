@@ -125,7 +125,7 @@ func fenced(b *bench) {
 }
 
 // The claims of a process that was killed are handed out to another one within 2 s, and the old ones end nothing.
-func workerDies(b *bench) {
+func workerKilled(b *bench) {
 	b.put(b.item("a"), b.item("b"), b.item("c", inSerial("s")), b.item("d", inSerial("s")))
 	lost := b.due("a", "b", "c")
 	b.end(lost[1], ledger.ItemEnd{})

@@ -91,6 +91,10 @@ func (r *Replicas) Messages(ctx context.Context, q ledger.Query) ([]ledger.Messa
 	return r.any().Messages(ctx, q)
 }
 
+func (r *Replicas) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+	return r.any().Count(ctx, q)
+}
+
 // Sweep goes to all of them.
 func (r *Replicas) Sweep(ctx context.Context) (more bool, news ledger.News, err error) {
 	for _, l := range r.ledgers {

@@ -60,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		{"a second call of a flow waits, and is sent if the first fails", flowFailed},
 		{"a second call of a flow is sent if nobody waited for the first", flowLeft},
 		{"flows don't wait for each other", flowsApart},
+		{"a call from a queue waits for no other, and is never too old", queued},
 		{"a call doesn't wait longer than it has time", noTime},
 		{"a call doesn't wait for a caller who has left", callerLeft},
 		{"a second tap just after the first was accepted is refused", secondTap},

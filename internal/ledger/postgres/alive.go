@@ -57,7 +57,7 @@ func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed b
 			return false, err
 		}
 	}
-	defer s.bell.deafen()
+	defer s.alarm.deafen()
 	ears := listener{store: s, conn: conn}
 	for {
 		if err := s.renew(ctx, conn, locked); err != nil {
@@ -80,7 +80,7 @@ type sign struct {
 func (s *Store) renew(ctx context.Context, conn *pgx.Conn, locked bool) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
-	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked, s.bell.works()})
+	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked, s.alarm.works()})
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type call struct {
 	Proven     bool     `json:"proven"`
 	Kind       string   `json:"kind"`
 	Segments   uint8    `json:"segments"`
+	Queued     bool     `json:"queued,omitempty"`
 	Charges    []charge `json:"charges"`
 	Sealed     []byte   `json:"sealed,omitempty"`
 }
@@ -65,6 +66,7 @@ func (s *Store) call(h hasher, c ledger.Call) call {
 		Proven:     c.Proven,
 		Kind:       c.Kind.String(),
 		Segments:   m.Segments,
+		Queued:     c.Queued,
 		Charges:    []charge{},
 		Sealed:     s.sealed(c.Message),
 	}

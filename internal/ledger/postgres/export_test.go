@@ -19,7 +19,10 @@ func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, 
 
 // Hears reports whether notifications reach the store.
 func (s *Store) Hears() bool {
-	s.bell.mu.Lock()
-	defer s.bell.mu.Unlock()
-	return s.bell.hears
+	s.alarm.mu.Lock()
+	defer s.alarm.mu.Unlock()
+	return s.alarm.hears
 }
+
+// Me names the store in the database.
+func (s *Store) Me() int32 { return s.me }

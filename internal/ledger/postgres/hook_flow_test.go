@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -15,16 +16,38 @@ import (
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/postgres"
+	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
 )
 
-// Each number is refused by the lists as far as its first digits tell.
+// A number that a list refuses over HTTP is refused in SQL, if its first digits tell. None is refused that HTTP would allow.
 func TestListsInSQL(t *testing.T) {
-	h := newHooked(t, policy.Limits{}, func(p *postgres.Published) { p.Allowed, p.Blocked = []string{"44", "49"}, []string{"4470", "491"} })
-	for number, want := range map[string]string{
-		"447700900123": put, "4915112345678": refused(422, "number"), "49301234567": put, "447000900123": refused(422, "number"), "33612345678": refused(422, "number"),
+	h := newHooked(t, policy.Limits{})
+	n := 0
+	for name, tt := range map[string]struct {
+		lists  policy.Lists
+		worker []string // numbers that only tables of numbers can tell
+	}{
+		"none":              {},
+		"countries":         {lists: policy.Lists{Countries: policy.Countries{"GB": true, "DE": true}}, worker: []string{"441534700900"}},
+		"a country of many": {lists: policy.Lists{Countries: policy.Countries{"US": true}}, worker: []string{"14165550100"}},
+		"blocked countries": {lists: policy.Lists{BlockedCountries: policy.Countries{"DE": true, "JE": true}}, worker: []string{"441534700900"}},
+		"blocked prefixes":  {lists: policy.Lists{BlockedPrefixes: policy.Prefixes{"+4474", "+800"}}},
+		"blocked types":     {lists: policy.Lists{BlockedTypes: policy.Types{"premium_rate": true}}, worker: []string{"449098790000"}},
 	} {
-		require.Equal(t, want, sendSMS(t, h.auth, newEvent(1, set("sms.phone", number), set("metadata", nil)).text()), number)
+		h.publish(t, policy.Limits{}, func(p *postgres.Published) { p.Allowed, p.Blocked = tt.lists.Digits() })
+		for _, number := range []string{"447400123456", "441534700900", "449098790000", "4915112345678", "14165550100", "12025550100", "33612345678", "8001234567890", "37412345678"} {
+			parsed, err := phone.Parse(number)
+			require.NoError(t, err)
+			_, verdict := policy.New(policy.Settings{Lists: tt.lists}).Ask(policy.Subject{Number: parsed})
+			want := put
+			if !verdict.Allow && !slices.Contains(tt.worker, number) {
+				want = refused(422, "number")
+			}
+			require.False(t, verdict.Allow && slices.Contains(tt.worker, number), "%s: %s", name, number)
+			n++
+			require.Equal(t, want, sendSMS(t, h.auth, newEvent(n, set("sms.phone", number)).text()), "%s: %s", name, number)
+		}
 	}
 }
 
@@ -324,4 +347,34 @@ func TestLiveCodes(t *testing.T) {
 	require.Equal(t, map[string]bool{"1": true, "2": true, "3": true}, overtaken(), "they are gone")
 	h.Exec(t, "revoke select on auth.one_time_tokens from postgres")
 	require.Equal(t, map[string]bool{"1": true, "2": true, "3": true}, overtaken())
+}
+
+// What is in the way of Auth's calls is found, and nothing of the call that finds it stays.
+func TestCheckHook(t *testing.T) {
+	h := newHooked(t, policy.Limits{All: policy.Limit{Most: 1, Per: time.Hour}, User: policy.Limit{Most: 1, Per: time.Hour}})
+	check := func(want postgres.Hook) {
+		t.Helper()
+		got, err := postgres.CheckHook(t.Context(), h.URL("smshook", password))
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	check(postgres.Hook{Role: true, Granted: true, Worker: true})
+	h.Exec(t, "create table auth.one_time_tokens (token_hash text); grant select on auth.one_time_tokens to postgres")
+	check(postgres.Hook{Role: true, Granted: true, Worker: true, Live: true})
+	var left int
+	require.NoError(t, h.admin.QueryRow(t.Context(), "select (select count(*) from smshook.outbox) + (select count(*) from smshook.message) + (select count(*) from smshook.counter)").Scan(&left))
+	require.Zero(t, left)
+	h.publish(t, policy.Limits{}, func(p *postgres.Published) { p.Blocked = []string{"44"} })
+	check(postgres.Hook{Role: true, Granted: true, Worker: true, Live: true, Message: "number"})
+	h.publish(t, policy.Limits{})
+	h.Exec(t, "revoke usage on schema smshook from supabase_auth_admin")
+	check(postgres.Hook{Role: true, Worker: true, Live: true})
+	_, err := postgres.Migrate(t.Context(), h.Administrator())
+	require.NoError(t, err, "it grants what is missing")
+	check(postgres.Hook{Role: true, Granted: true, Worker: true, Live: true})
+	h.Exec(t, "update smshook.test_clock set at = clock_timestamp() + interval '1 hour'")
+	check(postgres.Hook{Role: true, Granted: true, Live: true, Message: "failed"})
+	found, err := postgres.AuthRole(t.Context(), h.Administrator())
+	require.NoError(t, err)
+	require.True(t, found)
 }

@@ -163,6 +163,7 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 		r.ID = ""
 		news.Reports = append(news.Reports, ledger.Report{Instance: waited.Instance, Receipt: r})
 	}
-	news.Judged, err = s.judgeAll(ctx)
-	return a.More, news, err
+	judged, left, err := s.judgeAll(ctx)
+	news.Judged = judged
+	return a.More || left, news, err
 }

@@ -143,6 +143,11 @@ func (c clocked) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message
 	return c.Store.Messages(ctx, q)
 }
 
+func (c clocked) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+	c.set()
+	return c.Store.Count(ctx, q)
+}
+
 func (c clocked) Write(ctx context.Context, w ledger.Written) (ledger.News, error) {
 	c.set()
 	return c.Store.Write(ctx, w)

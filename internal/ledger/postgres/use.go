@@ -50,24 +50,26 @@ func (a *accounts) take() map[int64]account {
 // lateEvery is how many sweeps pass until messages are looked at again that were taken to be unused.
 const lateEvery = 60
 
-// settle has the database judge what it can know from Auth's tables. Off says why it can't; then what calls say has to do.
-func (s *Store) settle(ctx context.Context) (judged []ledger.Message, off string, err error) {
+// settle has the database judge what it can know from Auth's tables, and reports whether messages are left of which it isn't known yet what
+// becomes of their codes. Off says why it can't; then what calls say has to do.
+func (s *Store) settle(ctx context.Context) (judged []ledger.Message, more bool, off string, err error) {
 	var a struct {
 		Off    string   `json:"off"`
 		Judged []record `json:"judged"`
+		More   bool     `json:"more"`
 	}
 	late := s.sweeps.Add(1)%lateEvery == 0
 	if err := s.ask(ctx, "settle", map[string]bool{"late": late}, &a); err != nil {
-		return nil, "", err
+		return nil, false, "", err
 	}
 	for _, r := range a.Judged {
 		m, err := s.message(r)
 		if err != nil {
-			return judged, "", err
+			return judged, false, "", err
 		}
 		judged = append(judged, m.Shown())
 	}
-	return judged, a.Off, nil
+	return judged, a.More, a.Off, nil
 }
 
 // judge judges the messages before the calls since the last sweep.
@@ -116,17 +118,18 @@ func (s *Store) judge(ctx context.Context) (judged []ledger.Message, err error) 
 }
 
 // judgeAll is the judging part of a sweep.
-func (s *Store) judgeAll(ctx context.Context) ([]ledger.Message, error) {
-	judged, off, err := s.settle(ctx)
+func (s *Store) judgeAll(ctx context.Context) (judged []ledger.Message, more bool, err error) {
+	judged, more, off, err := s.settle(ctx)
 	if err != nil {
-		return judged, err
+		return judged, false, err
 	}
 	s.noteSettling(off)
 	if off == "" {
 		s.accounts.take() // the database knows better
-		return judged, nil
+		return judged, more, nil
 	}
-	return s.judge(ctx)
+	judged, err = s.judge(ctx)
+	return judged, false, err
 }
 
 // noteSettling tells the operator when it changes whether the database can judge messages.

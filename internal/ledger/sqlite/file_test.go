@@ -34,7 +34,7 @@ func files(t *testing.T, path string) map[string][]byte {
 }
 
 // other opens a database beside smshook.
-func other(t *testing.T, path string) *sql.DB {
+func other(t testing.TB, path string) *sql.DB {
 	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)")
 	require.NoError(t, err)
 	db.SetMaxOpenConns(1)

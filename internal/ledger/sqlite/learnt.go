@@ -17,19 +17,64 @@ create table learnt (
 // KeepLearnt keeps what was learnt, in place of what was kept under the name before.
 func (l *Ledger) KeepLearnt(ctx context.Context, name string, body []byte) error {
 	return l.do(ctx, func(ctx context.Context) error {
-		_, err := l.rows.conn.ExecContext(ctx, "insert or replace into learnt (name, body) values (?, ?)", name, body)
-		return err
+		return keepLearnt(ctx, l.rows.conn, name, body)
 	}, nil)
 }
 
 // Learnt returns what was kept last under a name; nothing if nothing was.
 func (l *Ledger) Learnt(ctx context.Context, name string) (body []byte, err error) {
 	err = l.do(ctx, func(ctx context.Context) error {
-		err := l.rows.conn.QueryRowContext(ctx, "select body from learnt where name = ?", name).Scan(&body)
-		if errors.Is(err, sql.ErrNoRows) {
-			return nil
-		}
+		body, err = learnt(ctx, l.rows.conn, name)
 		return err
 	}, nil)
+	return body, err
+}
+
+// File is a file that another process may have open. It may not be used concurrently.
+type File struct {
+	db   *sql.DB
+	conn *sql.Conn
+}
+
+// OpenFile opens a file for what was learnt alone. The error says what an operator has to do, and is safe to log.
+func OpenFile(ctx context.Context, path string) (*File, error) {
+	exists, err := peek(path)
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		return nil, ErrNoFile
+	}
+	db, conn, err := connect(ctx, path, true)
+	if err != nil {
+		return nil, reason(err)
+	}
+	return &File{db, conn}, nil
+}
+
+// Close closes the file.
+func (f *File) Close() error { return errors.Join(f.conn.Close(), f.db.Close()) }
+
+// KeepLearnt is as that of [Ledger].
+func (f *File) KeepLearnt(ctx context.Context, name string, body []byte) error {
+	return reason(keepLearnt(ctx, f.conn, name, body))
+}
+
+// Learnt is as that of [Ledger].
+func (f *File) Learnt(ctx context.Context, name string) ([]byte, error) {
+	body, err := learnt(ctx, f.conn, name)
+	return body, reason(err)
+}
+
+func keepLearnt(ctx context.Context, conn *sql.Conn, name string, body []byte) error {
+	_, err := conn.ExecContext(ctx, "insert or replace into learnt (name, body) values (?, ?)", name, body)
+	return err
+}
+
+func learnt(ctx context.Context, conn *sql.Conn, name string) (body []byte, err error) {
+	err = conn.QueryRowContext(ctx, "select body from learnt where name = ?", name).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
 	return body, err
 }

@@ -43,7 +43,9 @@ create table messages (
 	kind         text    not null,
 	rule         text    not null,
 	word         text    not null, -- the State of the record, without regard to the time
-	state        text    not null
+	state        text    not null,
+	use          integer not null generated always as (coalesce(json_extract(state, '$.use'), 0)) stored,
+	segments     integer not null generated always as (coalesce(json_extract(state, '$.segments'), 0)) stored
 );
 create index messages_received_at on messages (received_at, id);
 create index messages_user        on messages (user, received_at, id);

@@ -1,7 +1,7 @@
 -- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
 --
 -- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
--- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users, flows, limits and the providers' names
+-- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users (but for the ids of Auth's), flows, limits and the providers' names
 -- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
 
 do $$ begin
@@ -35,7 +35,8 @@ create table smshook.hash_key (
 );
 insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
--- One row for each message: see ledger.Message. Changes touch no indexed column, and find room on the page (HOT updates).
+-- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed, also write to
+-- the indices: at the end of a race, at a receipt, and when it is known what became of the code.
 create table smshook.message (
   id          text collate "C" primary key,
   version     int not null,              -- counts the changes: a change that was computed from an older row is refused
@@ -168,8 +169,8 @@ begin
   end if;
 end $$;
 
--- A record without its contents.
-create function smshook.shown(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
+-- A record without its contents. It has no search path of its own, so that Postgres can inline it: only functions with one call it.
+create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
     'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule,
@@ -257,7 +258,7 @@ declare
   other    smshook.message;
   newest   smshook.message;
   known    boolean;
-  alone    boolean := (p->>'mfa')::boolean; -- it is sent whatever becomes of the other messages of the flow
+  alone    boolean := (p->>'mfa')::boolean or p ? 'queued'; -- it is sent whatever becomes of the other messages of the flow
   overtaken boolean := false;
   dead     boolean := false;
   unused   boolean;
@@ -287,7 +288,7 @@ begin
     if m.sending and dead then
       m.sending := false; m.abandoned := true;
     end if;
-    if not m.sending and not m.committed and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
+    if not m.sending and not m.committed and not p ? 'queued' and m.result = 'failed' and received - m.received_at >= (p->>'caller_waits')::bigint then
       return '{"answer": "replayed"}';
     end if;
     if m.sending then
@@ -354,7 +355,7 @@ begin
     answer := jsonb_build_object('over', charged.over, 'after', charged.after);
   end if;
   if behind is null and m.result = 'failed' then
-    answer := answer || jsonb_build_object('first_at', case when m.committed then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
+    answer := answer || jsonb_build_object('first_at', case when m.committed or p ? 'queued' then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
     m.sending := true; m.abandoned := false; m.lost := '';
     if not m.mfa then
       if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and newest.delivered_at = 0 then
@@ -527,7 +528,7 @@ begin
       with gone as (delete from smshook.message where id = any(ids) returning flow)
       select array_agg(gone.flow) into keys from gone;
       keys := array(select f.key from smshook.flow f where f.key = any(keys) and not exists (select from smshook.message m where m.id = f.newest)
-        and not exists (select from smshook.message m where m.id = f.sending)
+        and not exists (select from smshook.message m where m.id = f.sending) and not exists (select from smshook.message m where m.id = f.stored)
         for update skip locked);
       delete from smshook.flow where key = any(keys);
     end if;
@@ -651,6 +652,26 @@ create function smshook.undecided(p jsonb) returns jsonb language sql stable sec
   from jsonb_array_elements_text(p->'users') u, lateral (
     select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
 $$;
+
+-- How many messages there are of each group, as ledger.Group has them. What is asked for is in variables: the parameter
+-- would be read again for each row. The planner takes the groups for more than they are, and would sort.
+create function smshook.count(p jsonb) returns jsonb language plpgsql stable security definer set enable_sort = off set work_mem = '32MB' set jit = off set search_path = '' as $$
+declare
+  now     bigint := smshook.micros();
+  since   bigint := p->>'since';
+  until   bigint := p->>'until';
+  step    bigint := p->>'step';
+  counted jsonb;
+begin
+  select jsonb_agg(to_jsonb(g)) into counted from (
+    select (m.received_at - since) / step * step + since as at, m.country, m.kind, m.rule, m.use,
+      case when m.instance = '' and m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end as instance,
+      case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end as state,
+      count(*) as messages, sum(m.segments) as segments
+    from smshook.message m where m.received_at >= since and m.received_at < until
+    group by 1, 2, 3, 4, 5, 6, 7) g;
+  return coalesce(counted, '[]');
+end $$;
 
 insert into smshook.version values (1);
 reset role;

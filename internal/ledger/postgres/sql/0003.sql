@@ -64,6 +64,15 @@ create function smshook.outbox_name(name text) returns bigint language sql immut
   select case when name <> '' then hashtextextended(name, 20823) end
 $$;
 
+-- Wakes the workers that wait, when the transaction commits. Transactions that notify commit one after the other, each with a write to the disk of
+-- its own: so of several at once, one notifies. A worker that was woken looks again, after as much time as has gone by since.
+create function smshook.wake() returns void language plpgsql set search_path = '' as $$
+begin
+  if pg_try_advisory_xact_lock(20824, 0) then
+    perform pg_notify('smshook', '');
+  end if;
+end $$;
+
 create function smshook.put(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now   bigint := smshook.micros();
@@ -79,7 +88,7 @@ begin
     o.due_at := (i->>'due_at')::bigint + shift; o.expires_at := (i->>'expires_at')::bigint + shift; o.put_at := now; o.body := decode(i->>'body', 'base64');
     wake := smshook.outbox_put(o) and least(o.due_at, o.expires_at) <= now or wake;
   end loop;
-  if wake then perform pg_notify('smshook', ''); end if;
+  if wake then perform smshook.wake(); end if;
   return '{}';
 end $$;
 
@@ -241,6 +250,8 @@ begin
     from smshook.outbox o where o.state < 2 group by o.topic) d), '{}'));
 end $$;
 
+-- Functions in SQL without a search path of their own become part of the statement that calls them. Those who call them have an empty one.
+
 -- The hash that stands in the place of a thing of a kind: as hasher.hash computes it.
 create function smshook.hash(kind text, variadic parts text[]) returns bigint language plpgsql stable set search_path = '' as $$
 declare
@@ -257,21 +268,21 @@ begin
 end $$;
 
 -- Bytes as an integer in hexadecimal digits, as strconv.FormatUint writes it.
-create function smshook.hex(number bytea) returns text language sql immutable strict set search_path = '' as $$
+create function smshook.hex(number bytea) returns text language sql immutable strict as $$
   select coalesce(nullif(ltrim(encode(number, 'hex'), '0'), ''), '0')
 $$;
 
-create function smshook.without_plus(number text) returns text language sql immutable set search_path = '' as $$
+create function smshook.without_plus(number text) returns text language sql immutable as $$
   select regexp_replace(number, '^[+]', '')
 $$;
 
 -- The number that a call is about, as hook.Payload.Phone tells it.
-create function smshook.destination(event jsonb) returns text language sql immutable set search_path = '' as $$
+create function smshook.destination(event jsonb) returns text language sql immutable as $$
   select coalesce(nullif(event #>> '{sms,phone}', ''), event #>> '{user,phone}', '')
 $$;
 
 -- As phone.Number.Masked.
-create function smshook.masked(number text) returns text language sql immutable set search_path = '' as $$
+create function smshook.masked(number text) returns text language sql immutable as $$
   select '+' || left(number, least(4, length(number) - 7)) || repeat('*', length(number) - 3 - least(4, length(number) - 7)) || right(number, 3)
 $$;
 
@@ -320,15 +331,22 @@ begin
   return null;
 end $$;
 
+-- What may be a language: hook.Locale reads none that is longer.
+create function smshook.tag(value jsonb) returns jsonb language sql immutable as $$
+  select case when jsonb_typeof(value) = 'string' and length(value::text) <= 40 then value end
+$$;
+
 -- What hook.Decode reads of a call, and nothing else: user_metadata may be large.
-create function smshook.essence(event jsonb) returns jsonb language sql immutable set search_path = '' as $$
+create function smshook.essence(event jsonb) returns jsonb language sql stable as $$
   select jsonb_strip_nulls(jsonb_build_object(
-    'metadata', (select jsonb_object_agg(k, event->'metadata'->k) from unnest('{uuid,time,ip_address}'::text[]) k where event->'metadata' ? k),
-    'sms', (select jsonb_object_agg(k, event->'sms'->k) from unnest('{otp,phone,sms_type}'::text[]) k where event->'sms' ? k),
-    'user', (select jsonb_object_agg(k, event->'user'->k) from unnest('{id,phone,phone_confirmed_at,last_sign_in_at,confirmation_sent_at,phone_change_sent_at,reauthentication_sent_at}'::text[]) k
-        where event->'user' ? k)
-      || jsonb_build_object('user_metadata', (select jsonb_object_agg(k, event->'user'->'user_metadata'->k) from unnest('{locale,language,lang}'::text[]) k
-        where jsonb_typeof(event->'user'->'user_metadata'->k) = 'string' and length(event->'user'->'user_metadata'->>k) <= 40))))
+    'metadata', case when event #>> '{metadata}' is not null then jsonb_build_object('uuid', event #> '{metadata,uuid}', 'time', event #> '{metadata,time}',
+      'ip_address', event #> '{metadata,ip_address}') end,
+    'sms', jsonb_build_object('otp', event #> '{sms,otp}', 'phone', event #> '{sms,phone}', 'sms_type', event #> '{sms,sms_type}'),
+    'user', jsonb_build_object('id', event #> '{user,id}', 'phone', event #> '{user,phone}', 'phone_confirmed_at', event #> '{user,phone_confirmed_at}',
+      'last_sign_in_at', event #> '{user,last_sign_in_at}', 'confirmation_sent_at', event #> '{user,confirmation_sent_at}',
+      'phone_change_sent_at', event #> '{user,phone_change_sent_at}', 'reauthentication_sent_at', event #> '{user,reauthentication_sent_at}',
+      'user_metadata', jsonb_build_object('locale', smshook.tag(event #> '{user,user_metadata,locale}'), 'language', smshook.tag(event #> '{user,user_metadata,language}'),
+        'lang', smshook.tag(event #> '{user,user_metadata,lang}')))))
 $$;
 
 -- Whether a number begins with one of a list, which may be null.
@@ -337,7 +355,7 @@ create function smshook.begins(number text, list jsonb) returns boolean language
 $$;
 
 -- What the code is for: as hook.Payload.Kind.
-create function smshook.kind(event jsonb) returns text language sql immutable set search_path = '' as $$
+create function smshook.kind(event jsonb) returns text language sql immutable as $$
   select case
     when event #>> '{sms,sms_type}' = 'mfa' then 'mfa'
     when event #>> '{sms,phone}' <> '' and smshook.without_plus(event #>> '{sms,phone}') <> smshook.without_plus(coalesce(event #>> '{user,phone}', '')) then 'phone_change'
@@ -345,12 +363,12 @@ create function smshook.kind(event jsonb) returns text language sql immutable se
     else '' end
 $$;
 
-create function smshook.refusal(http_code int, message text) returns jsonb language sql immutable set search_path = '' as $$
+create function smshook.refusal(http_code int, message text) returns jsonb language sql stable as $$
   select jsonb_build_object('error', jsonb_build_object('http_code', http_code, 'message', message))
 $$;
 
 -- What the app's user reads: one of Published.Sentences, or else the default of its setting. Auth takes an empty message for a success.
-create function smshook.sentence(settings jsonb, name text) returns text language sql immutable set search_path = '' as $$
+create function smshook.sentence(settings jsonb, name text) returns text language sql immutable as $$
   select coalesce(nullif(settings #>> array['sentences', name], ''), case name
     when 'just_sent' then 'A code was just sent. Please use it.'
     when 'too_many' then 'Too many attempts. Please try again later.'
@@ -359,6 +377,8 @@ create function smshook.sentence(settings jsonb, name text) returns text languag
 $$;
 
 -- Looks at a call, and puts its message into the outbox. Returns '{}', or why no message is sent, as over HTTP.
+-- Only the worker can tell what needs tables of numbers: whether a number is possible or valid, its type, its other readings, and its country if several
+-- countries share the calling code. It refuses such a message when it begins, and nobody is told. So it does if what all share was used up since then.
 create function smshook.accept(event jsonb, settings jsonb) returns jsonb language plpgsql set search_path = '' as $$
 declare
   now      bigint := smshook.micros();
@@ -464,7 +484,7 @@ begin
   -- The code's life counts from when Auth has asked, which was at most a moment ago: the clocks of both may differ by 10 s.
   o.expires_at := least(now, greatest(asked, now - 10000000)) + m.life;
   perform smshook.outbox_put(o);
-  perform pg_notify('smshook', '');
+  perform smshook.wake();
   return '{}';
 end $$;
 
@@ -485,10 +505,26 @@ exception when others then
     'message', coalesce(nullif(settings #>> '{sentences,failed}', ''), 'The code could not be sent. Please try again.')));
 end $$;
 
+-- Calls the hook as Auth would, for `smshook check`. Nothing of the call stays.
+create function smshook.check_hook(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  role   oid := (select r.oid from pg_catalog.pg_roles r where r.rolname = 'supabase_auth_admin');
+  answer jsonb;
+begin
+  begin
+    answer := smshook.send_sms(p->'event');
+    raise exception using errcode = 'SH001';
+  exception when sqlstate 'SH001' then -- all that send_sms has done is undone
+  end;
+  return jsonb_build_object('role', role is not null, 'worker', exists (select from smshook.replica r where r.worked_at > smshook.micros() - 30000000),
+    'granted', role is not null and has_schema_privilege(role, 'smshook', 'usage') and has_function_privilege(role, 'smshook.send_sms(jsonb)', 'execute'),
+    'live', smshook.live('') is not null, 'message', answer #>> '{error,message}');
+end $$;
+
 insert into smshook.version values (3);
 reset role;
 
--- Whether Auth has a code, by what stands for it in auth.one_time_tokens. It is the one function that reads what belongs to Auth, and so it
+-- Whether Auth has a code, by what stands for it in auth.one_time_tokens. Like smshook.settle it reads what belongs to Auth, and so it
 -- belongs to the administrator. Null if Auth can't be asked.
 do $$ begin execute format('grant create on schema smshook to %I', current_user); end $$;
 create function smshook.live(token text) returns boolean language plpgsql stable security definer set search_path = '' as $$

@@ -2,29 +2,13 @@
 
 set local role smshook_owner;
 
--- The hash of a number as smshook computes it: HMAC-SHA256 of the word number and the number, each with its length. Postgres has no HMAC of its own.
-create function smshook.number_key(number text) returns bigint language plpgsql stable set search_path = '' as $$
-declare
-  key   bytea := (select k.key from smshook.hash_key k);
-  inner_pad bytea := decode(repeat('36', 64), 'hex');
-  outer_pad bytea := decode(repeat('5c', 64), 'hex');
-  text  bytea := convert_to(coalesce(number, ''), 'UTF8');
-begin
-  for i in 0 .. length(key) - 1 loop
-    inner_pad := set_byte(inner_pad, i, get_byte(inner_pad, i) # get_byte(key, i));
-    outer_pad := set_byte(outer_pad, i, get_byte(outer_pad, i) # get_byte(key, i));
-  end loop;
-  text := convert_to('number', 'UTF8') || '\x00'::bytea || int8send(length(text)) || text;
-  return ('x' || left(encode(sha256(outer_pad || sha256(inner_pad || text)), 'hex'), 16))::bit(64)::bigint;
-end $$;
-
 create index message_undecided on smshook.message (use, received_at) where use in ('', 'unused') and user_id is not null;
 
 reset role;
 
 do $$ begin
   execute format('grant select, update on smshook.message to %I', current_user);
-  execute format('grant execute on function smshook.number_key(text), smshook.micros(), smshook.shown(smshook.message) to %I', current_user);
+  execute format('grant execute on function smshook.hash(text, text[]), smshook.micros(), smshook.shown(smshook.message) to %I', current_user);
   execute format('grant usage, create on schema smshook to %I', current_user);
 end $$;
 
@@ -73,7 +57,7 @@ begin
         where l.kind in ('', 'otp')
         union all
         select 'phone_change', u.phone_change_sent_at, case when coalesce(u.phone_change_token, '') = '' and u.phone_confirmed_at >= u.phone_change_sent_at
-          and smshook.number_key(u.phone) = l.number_key then u.phone_confirmed_at end
+          and smshook.hash('number', u.phone) = l.number_key then u.phone_confirmed_at end
         where l.kind = 'phone_change'
         union all
         select 'reauthentication', u.reauthentication_sent_at, null where l.kind in ('', 'reauthentication')
@@ -83,7 +67,7 @@ begin
         union all
         (select 'mfa', l.asked, c.verified_at from auth.mfa_factors f join auth.mfa_challenges c on c.factor_id = f.id
           where l.kind = 'mfa' and f.user_id = l.user_id and c.created_at between l.asked and l.asked + interval '10 seconds'
-            and smshook.number_key(ltrim(f.phone, '+')) = l.number_key
+            and smshook.hash('number', ltrim(f.phone, '+')) = l.number_key
           order by c.created_at limit 1)
       ) each
       where each.sent_at between l.asked - interval '1 second' and l.asked + interval '1 millisecond'
@@ -100,7 +84,8 @@ begin
     returning m.*
   )
   select jsonb_agg(smshook.shown(c)) into judged from changed c where c.use <> '';
-  return jsonb_build_object('judged', coalesce(judged, '[]'));
+  return jsonb_build_object('judged', coalesce(judged, '[]'), 'more', exists (select from smshook.message m where m.use = '' and m.user_id is not null
+    and m.result = 'accepted' and m.asked_at > 0 and m.kind <> 'message'));
 exception
   when others then -- whatever Auth's tables have become, messages are sent
     return jsonb_build_object('off', sqlerrm);

@@ -22,6 +22,5 @@ begin
 end $$;
 
 revoke execute on function smshook.keep_learnt(jsonb), smshook.learnt(jsonb) from public;
-grant execute on function smshook.keep_learnt(jsonb), smshook.learnt(jsonb) to smshook;
 insert into smshook.version values (5);
 reset role;

@@ -20,6 +20,8 @@ const (
 	// again. pollDeaf is how often it asks if they don't reach it: a transaction pooler drops them silently.
 	pollHeard = 500 * time.Millisecond
 	pollDeaf  = 100 * time.Millisecond
+	// pollSoon is how soon a replica asks again after a notification.
+	pollSoon = 5 * time.Millisecond
 
 	// tidyEvery is how often a replica looks for items of replicas that are gone.
 	tidyEvery = 250 * time.Millisecond
@@ -29,10 +31,11 @@ const (
 	worksFor = 15 * time.Second
 )
 
-// bell tells the workers of this process that there may be something to do.
-type bell struct {
+// alarm tells the workers of this process that there may be something to do.
+type alarm struct {
 	mu      sync.Mutex
-	rung    int64         // how often it has rung
+	rung    int64 // how often it has rung
+	rungAt  time.Time
 	ringing chan struct{} // closed when it rings next
 	wanted  bool          // somebody waits, or has waited
 	hears   bool          // notifications come
@@ -47,10 +50,11 @@ type lastClaim struct {
 	next  ledger.Time // when the next item is due; zero if there is none
 }
 
-func (b *bell) ring() {
+func (b *alarm) ring() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rung++
+	b.rungAt = time.Now()
 	if b.ringing != nil {
 		close(b.ringing)
 		b.ringing = nil
@@ -58,7 +62,7 @@ func (b *bell) ring() {
 }
 
 // claims notes that items are about to be claimed. It returns what had rung before, and whether it is time to tidy up.
-func (b *bell) claims(topics []ledger.Topic) (heard int64, tidy bool) {
+func (b *alarm) claims(topics []ledger.Topic) (heard int64, tidy bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
@@ -72,7 +76,7 @@ func (b *bell) claims(topics []ledger.Topic) (heard int64, tidy bool) {
 }
 
 // claimed notes what a claim has found out.
-func (b *bell) claimed(topics []ledger.Topic, heard int64, next ledger.Time) {
+func (b *alarm) claimed(topics []ledger.Topic, heard int64, next ledger.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.last == nil {
@@ -84,20 +88,21 @@ func (b *bell) claimed(topics []ledger.Topic, heard int64, next ledger.Time) {
 }
 
 // works reports whether this replica sends what Auth has put into the outbox.
-func (b *bell) works() bool {
+func (b *alarm) works() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return !b.hooked.IsZero() && time.Since(b.hooked) < worksFor
 }
 
 // wait returns how long a worker of these topics has to wait at most, and what ends its waiting earlier.
-func (b *bell) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration, ringing <-chan struct{}) {
+func (b *alarm) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration, ringing <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.wanted = true
 	most = pollDeaf
 	if b.hears {
-		most = pollHeard
+		// Of several transactions at once, only one has notified: see smshook.wake. The others commit soon after it.
+		most = min(pollHeard, max(pollSoon, time.Since(b.rungAt)))
 	}
 	for _, t := range topics {
 		last, known := b.last[t]
@@ -116,7 +121,7 @@ func (b *bell) wait(topics []ledger.Topic, now ledger.Time) (most time.Duration,
 
 // Wait is described at [ledger.Queue].
 func (q *Queue) Wait(ctx context.Context, topics []ledger.Topic) {
-	most, ringing := q.store.bell.wait(topics, q.store.now())
+	most, ringing := q.store.alarm.wait(topics, q.store.now())
 	if most == 0 {
 		return
 	}
@@ -127,20 +132,20 @@ func (q *Queue) Wait(ctx context.Context, topics []ledger.Topic) {
 	}
 }
 
-func (b *bell) wants() bool {
+func (b *alarm) wants() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.wanted
 }
 
-func (b *bell) hear() {
+func (b *alarm) hear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hears = true
 }
 
 // deafen notes that the connection on which notifications come has ended, or that there is none.
-func (b *bell) deafen() {
+func (b *alarm) deafen() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.hears = false
@@ -153,12 +158,12 @@ type listener struct {
 	listens bool
 }
 
-// hear rings the bell at each notification, for some time. Before somebody waits for notifications, it only waits. An error means that the
+// hear rings the alarm at each notification, for some time. Before somebody waits for notifications, it only waits. An error means that the
 // connection has ended.
 func (l *listener) hear(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	if !l.store.bell.wants() {
+	if !l.store.alarm.wants() {
 		<-ctx.Done()
 		return nil
 	}
@@ -177,9 +182,9 @@ func (l *listener) hear(ctx context.Context, most time.Duration) error {
 		case err != nil: // the time is over
 			return nil
 		case n.Payload == "":
-			l.store.bell.ring()
+			l.store.alarm.ring()
 		case n.Payload == l.store.name():
-			l.store.bell.hear()
+			l.store.alarm.hear()
 		}
 	}
 }
