@@ -252,6 +252,7 @@ const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet, and sends the traces that wait. Nothing may be sent after it.
 func (a *App) Close() {
+	a.api.stopKeys()
 	a.stopKeeping()
 	ctx, cancel := context.WithTimeout(context.Background(), lateGrace)
 	defer cancel()
