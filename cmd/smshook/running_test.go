@@ -191,16 +191,16 @@ func TestRenderExample(t *testing.T) {
 }
 
 // Python's own reader of TOML reads the file. smshook needs none.
-func TestFlyExample(t *testing.T) {
+func TestFlyioExample(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("python3 is missing")
 	}
 	command := exec.Command(python, "-c", "import json, sys, tomllib; json.dump(tomllib.load(sys.stdin.buffer), sys.stdout)")
-	command.Stdin = strings.NewReader(example(t, "fly.toml"))
+	command.Stdin = strings.NewReader(example(t, "flyio.toml"))
 	output, err := command.Output()
 	require.NoError(t, err)
-	var fly struct {
+	var machine struct {
 		Env     map[string]string
 		Signal  string `json:"kill_signal"`
 		Service struct {
@@ -209,13 +209,13 @@ func TestFlyExample(t *testing.T) {
 			Checks   []struct{ Path string }
 		} `json:"http_service"`
 	}
-	require.NoError(t, json.Unmarshal(output, &fly))
-	require.Equal(t, "SIGTERM", fly.Signal)
-	require.Equal(t, ":8080", fly.Env["SMSHOOK_ADDR"])
-	require.Equal(t, 8080, fly.Service.Port)
-	require.Equal(t, "off", fly.Service.AutoStop)
-	require.Equal(t, "/readyz", fly.Service.Checks[0].Path)
-	for variable := range fly.Env {
+	require.NoError(t, json.Unmarshal(output, &machine))
+	require.Equal(t, "SIGTERM", machine.Signal)
+	require.Equal(t, ":8080", machine.Env["SMSHOOK_ADDR"])
+	require.Equal(t, 8080, machine.Service.Port)
+	require.Equal(t, "off", machine.Service.AutoStop)
+	require.Equal(t, "/readyz", machine.Service.Checks[0].Path)
+	for variable := range machine.Env {
 		requireSettings(t, variable)
 	}
 }
