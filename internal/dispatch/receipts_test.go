@@ -90,6 +90,7 @@ func newStage(change func([]*post, *setup), channels ...string) *stage {
 	}
 	runner := &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}
 	s.Dispatcher = New(settings.Settings, settings.ledger(), instances, runner, Events{
+		Resent: func(string) {},
 		Reported: func(r ledger.Report) {
 			what := fmt.Sprintf("%s reports %v of %q", r.Instance, r.Receipt.State, r.ID)
 			if r.Receipt.State.Failed() {

@@ -38,7 +38,7 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		From:     r.From,
 		Media:    r.Media,
 	}
-	if !r.MFA { // a second factor's code lives longer
+	if !r.MFA && !r.Code.Empty() { // a second factor's code lives longer, and a text without a code has no end
 		m.Life = d.settings.CodeLife
 	}
 	return m
