@@ -79,3 +79,15 @@ func TestNoEvents(t *testing.T) {
 		require.Empty(t, depth["event"])
 	})
 }
+
+// The longest metadata fit into an event, whatever is in them.
+func TestLongMetadata(t *testing.T) {
+	for _, char := range []string{"<", "\u2028", "é"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := open(t)
+			d.take(shop, "", `{"to":"`+to+`","body":"Hi","metadata":{"a":"`+strings.Repeat(char, (16<<10-8)/len(char))+`"}}`)
+			time.Sleep(time.Minute)
+			d.shows([]string{`Hi from "" to +14155551234, life 0s at 0s`}, []string{"sent at 0s"})
+		})
+	}
+}

@@ -83,7 +83,7 @@ func TestPauses(t *testing.T) {
 	})
 }
 
-// A message that no provider has taken for four hours has expired. The contract has no word for that but failed.
+// A message that no provider has taken for four hours has expired, which the contract calls failed.
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t)
