@@ -168,7 +168,7 @@ func (p *Page) figures(w window) figures {
 	return f
 }
 
-// count asks the store for the figures of a window. They are for all who look, whoever leaves meanwhile.
+// count asks the store for the figures of a window. They are for all who look: that one of them leaves ends nothing.
 func (p *Page) count(w window) figures {
 	now := time.Now()
 	q := w.query(now)

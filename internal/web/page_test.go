@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -57,11 +59,11 @@ func TestFiguresAreCountedOnce(t *testing.T) {
 // written counts events that a stream has written.
 type written struct {
 	*httptest.ResponseRecorder
-	events int
+	events atomic.Int64
 }
 
 func (w *written) WriteString(text string) (int, error) {
-	w.events += strings.Count(text, "event: changed")
+	w.events.Add(int64(strings.Count(text, "event: changed")))
 	return w.ResponseRecorder.WriteString(text)
 }
 
@@ -79,16 +81,18 @@ func TestStream(t *testing.T) {
 			close(ended)
 		}()
 		synctest.Wait()
-		require.Equal(t, 1, w.events, "one at the start")
+		require.EqualValues(t, 1, w.events.Load(), "one at the start")
 		time.Sleep(time.Second)
 		for range 100 {
 			c.happened()
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(time.Second)
-		require.Equal(t, 3, w.events, "the first of many at once, and one for all others")
+		synctest.Wait()
+		require.EqualValues(t, 3, w.events.Load(), "the first of many at once, and one for all others")
 		time.Sleep(time.Minute)
-		require.Equal(t, 3, w.events)
+		synctest.Wait()
+		require.EqualValues(t, 3, w.events.Load())
 		require.Contains(t, w.Body.String(), ":\n\n", "a sign that it works")
 		leave()
 		<-ended
@@ -107,5 +111,33 @@ func TestStream(t *testing.T) {
 		}
 		_, ok := c.enter()
 		require.True(t, ok)
+	})
+}
+
+// Whatever somebody types, what is asked for is a number or nothing.
+func FuzzDialled(f *testing.F) {
+	for _, typed := range []string{"+44 (0)7700 900-123", "0044 7700 900123", "SM00000000000000000000000000000001", "٤٤٧٧٠٠", "+", "00"} {
+		f.Add(typed)
+	}
+	f.Fuzz(func(t *testing.T, typed string) {
+		number := dialled(typed)
+		require.Equal(t, digits(number), number)
+		require.True(t, number == "" || len(number) >= 7 && len(number) <= 15, number)
+	})
+}
+
+// An address is read as far as it can be, and written as it was read.
+func FuzzFilter(f *testing.F) {
+	f.Add("state=refused&country=gb&before=1795283013000000_a_b")
+	f.Add("before=_&rule=%00&kind=mfa")
+	f.Fuzz(func(t *testing.T, query string) {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			return
+		}
+		read := readFilter(values)
+		again, err := url.ParseQuery(strings.TrimPrefix(read.address(), "?"))
+		require.NoError(t, err)
+		require.Equal(t, read, readFilter(again))
 	})
 }
