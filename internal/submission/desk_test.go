@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -242,4 +243,10 @@ func (d *desk) shows(sent, told []string, problems ...string) {
 		require.Equal(d, told, d.told)
 		require.Equal(d, problems, d.problems)
 	})
+}
+
+// sleep lets time pass, and waits until all that is due has been done.
+func (d *desk) sleep(pause time.Duration) {
+	time.Sleep(pause)
+	synctest.Wait()
 }

@@ -25,7 +25,7 @@ func TestReceiverThatIsDown(t *testing.T) {
 		m := d.take(shop, "", hi)
 		synctest.Wait()
 		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateUndelivered)
-		time.Sleep(time.Hour)
+		d.sleep(time.Hour)
 		require.Equal(t, []string{"sent at 0s", "sent at 5s", "sent at 35s", "sent at 2m35s", "sent at 12m35s", "undelivered at 12m35s"}, d.told)
 		require.Equal(t, []string{
 			"the receiver of events answered 500", "the receiver of events could not be reached", "the receiver of events answered 302", "the receiver of events answered 404",
@@ -40,13 +40,13 @@ func TestReceiverThatIsDownForADay(t *testing.T) {
 		d := open(t)
 		d.statuses = []int{503}
 		m := d.take(shop, "", hi)
-		time.Sleep(23 * time.Hour)
+		d.sleep(23 * time.Hour)
 		tries := len(d.told)
 		require.Greater(t, tries, 10)
 		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
-		time.Sleep(time.Hour - time.Millisecond)
+		d.sleep(time.Hour - time.Millisecond)
 		d.note(func() { d.statuses, d.told = []int{200}, nil })
-		time.Sleep(time.Hour)
+		d.sleep(time.Hour)
 		require.Equal(t, []string{"delivered at 24h0m0s"}, d.told)
 		require.Equal(t, errReceiverAway.Error(), d.problems[len(d.problems)-1])
 	})
@@ -58,7 +58,7 @@ func TestEarlyReceipt(t *testing.T) {
 		d := open(t)
 		d.answers = []error{errEarly}
 		m := d.take(shop, "", hi)
-		time.Sleep(time.Minute)
+		d.sleep(time.Minute)
 		require.Equal(t, []string{"sent at 0s", "delivered at 0s"}, d.told)
 		require.Equal(t, api.Delivered, d.status(shop, m.ID))
 		require.Empty(t, d.problems)
@@ -86,7 +86,7 @@ func TestLongMetadata(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := open(t)
 			d.take(shop, "", `{"to":"`+to+`","body":"Hi","metadata":{"a":"`+strings.Repeat(char, (16<<10-8)/len(char))+`"}}`)
-			time.Sleep(time.Minute)
+			d.sleep(time.Minute)
 			d.shows([]string{`Hi from "" to +14155551234, life 0s at 0s`}, []string{"sent at 0s"})
 		})
 	}
@@ -112,11 +112,11 @@ func TestLateFallback(t *testing.T) {
 			d.slow = time.Second
 			d.receipt(0, id, providers.StateUndelivered)
 			require.Equal(t, api.Sent, d.status(shop, m.ID))
-			time.Sleep(2 * time.Second)
+			d.sleep(2 * time.Second)
 			require.Len(t, d.sent, 2)
 			require.Equal(t, []string{"sent at 0s"}, d.told)
 			d.receipt(1, id, tt.second)
-			time.Sleep(time.Second)
+			d.sleep(time.Second)
 			require.Equal(t, []string{"sent at 0s", tt.want + " at 2s"}, d.told)
 			require.Equal(t, api.Status(tt.want), d.status(shop, m.ID))
 			require.Empty(t, d.problems)
