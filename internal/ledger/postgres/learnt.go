@@ -18,3 +18,6 @@ func (s *Store) Learnt(ctx context.Context, name string) ([]byte, error) {
 	err := s.ask(ctx, "learnt", map[string]string{"name": name}, &l)
 	return l.Body, err
 }
+
+// HashKey returns the random key that the database was given when its schema was made.
+func (s *Store) HashKey(ctx context.Context) ([]byte, error) { return s.hasher(ctx) }
