@@ -5,12 +5,14 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/insight"
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/policy"
 )
 
@@ -159,9 +161,28 @@ func (a *App) look(ctx context.Context, now time.Time, keep bool) {
 	a.forget(ctx, now)
 	if a.store.database != nil {
 		a.learnOthers(ctx, now)
+		a.flag(ctx)
 	}
 	if keep {
 		a.keep(ctx)
+	}
+}
+
+// flag tells the hook in SQL which prefixes to refuse, if the guard refuses any: of too many those that have no trial soon.
+func (a *App) flag(ctx context.Context) {
+	if a.learner.guard.Observe {
+		return
+	}
+	list := a.learner.guard.Flagged()
+	slices.SortStableFunc(list, func(a, b insight.Flagged) int { return b.TrialAt.Compare(a.TrialAt) })
+	trials := map[uint64]time.Time{}
+	for _, f := range list[:min(len(list), postgres.MaxFlagged)] {
+		trials[f.Range.Prefix] = f.TrialAt
+	}
+	limited, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
+	if err := a.store.database.Flag(limited, trials); err != nil {
+		a.log.Warn().Str("error", err.Error()).Msg("the hook in SQL could not be told what the guard refuses")
 	}
 }
 

@@ -55,12 +55,12 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 	// Read the number, and apply the lists of numbers that are never texted.
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
-		d.refuse(ctx, r, number, BadNumber, "")
+		d.refuse(ctx, r, number, BadNumber, "", "")
 		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
 	charges, verdict := d.Policy.Ask(r.subject(number))
 	if !verdict.Allow {
-		d.refuse(ctx, r, number, BadNumber, verdict.Rule.String())
+		d.refuse(ctx, r, number, BadNumber, verdict.Rule.String(), "")
 		return Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
 	}
 	if r.Trusted {
@@ -68,7 +68,7 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 	}
 	guard := d.askGuard(r, number)
 	if !guard.Way.Sends() && !d.settings.Guard.Observe {
-		d.refuse(ctx, r, number, TooMany, policy.Guard.String())
+		d.refuse(ctx, r, number, TooMany, policy.Guard.String(), guard.why())
 		return Outcome{Result: TooMany, Number: number, Verdict: guard.verdict(false), Reason: guard.reason(false)}
 	}
 	j := job{Request: r, number: number, message: d.message(r, number), charges: charges, tag: guard.tag}

@@ -81,6 +81,9 @@ func (g guarded) verdict(observe bool) policy.Verdict {
 	return policy.Verdict{Allow: observe, Rule: policy.Guard, After: max(0, time.Until(g.Until))}
 }
 
+// why says for the record which range is to blame, and why.
+func (g guarded) why() string { return fmt.Sprintf("%v: %s", g.Range, g.Why) }
+
 // reason tells the operator what the guard did; nil if it has nothing to say. It is safe to log.
 func (g guarded) reason(observe bool) error {
 	switch {

@@ -32,8 +32,8 @@ func (r *refusals) take(now time.Time) bool {
 	return r.noted <= maxRefusals
 }
 
-// refuse notes a request that is answered without the ledger. The number is the zero Number if it can't be read.
-func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number, result Result, rule string) {
+// refuse notes a request that is answered without the ledger, and why, if the rule doesn't say it. The number is the zero Number if it can't be read.
+func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number, result Result, rule, why string) {
 	if !d.refusals.take(time.Now()) {
 		return
 	}
@@ -46,6 +46,7 @@ func (d *Dispatcher) refuse(ctx context.Context, r Request, number phone.Number,
 		Flow:       r.flow(),
 		Number:     number.Masked(),
 		Country:    country,
+		Why:        why,
 		Kind:       r.Kind,
 		Proven:     r.Proven,
 		LastSignIn: r.LastSignIn,

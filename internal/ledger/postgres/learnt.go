@@ -1,6 +1,11 @@
 package postgres
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/smshook/smshook/internal/ledger"
+)
 
 type learnt struct {
 	Name string `json:"name,omitempty"`
@@ -21,3 +26,16 @@ func (s *Store) Learnt(ctx context.Context, name string) ([]byte, error) {
 
 // HashKey returns the random key that the database was given when its schema was made.
 func (s *Store) HashKey(ctx context.Context) ([]byte, error) { return s.hasher(ctx) }
+
+// MaxFlagged is how many prefixes [Store.Flag] takes.
+const MaxFlagged = 10_000
+
+// Flag tells the hook in SQL to refuse messages to unproven numbers that begin with a prefix, all digits but the last four, for the next minute. From the time
+// on that is given with it, the hook lets one message pass; of several replicas' times the last counts.
+func (s *Store) Flag(ctx context.Context, trials map[uint64]time.Time) error {
+	prefixes := make([][2]int64, 0, len(trials))
+	for prefix, at := range trials {
+		prefixes = append(prefixes, [2]int64{int64(prefix), int64(ledger.At(at))})
+	}
+	return s.ask(ctx, "flag", map[string]any{"now": int64(s.now()), "prefixes": prefixes}, &struct{}{})
+}
