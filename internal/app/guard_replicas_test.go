@@ -80,7 +80,7 @@ func (r guardedReplicas) bySQL(t *testing.T, body, want string) {
 		if answer <> '%s' then raise exception '%%', answer; end if; end $do$`, body, want)))
 }
 
-// What one replica has sent in vain, the other refuses, and so does the hook in SQL: in the same words.
+// A range whose codes from one replica were not used, the other one refuses, and so does the hook in SQL: in the same words.
 func TestTheGuardOfTwoReplicas(t *testing.T) {
 	r := guardedReplicas{pgtest.New(t, migratedOnce), hook.NewSecret()}
 	one, other := r.start(t, "enforce"), r.start(t, "enforce")

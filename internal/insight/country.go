@@ -8,23 +8,23 @@ type country struct {
 	fresh, usual rate // of unproven numbers outside of flagged ranges: lately, and for long
 	traffic      traffic
 	proven       rate // of accounts that have proven their number
-	lane         rate
+	exempt       rate
 	// Trials follow each other the more slowly the more of them fail.
 	trialNext, trialPause int64
-	laneNext              int64 // when the lane lets the next message through, where it is closed
+	exemptNext            int64 // when the next message passes where few codes of exempt ones are used
 }
 
 const (
 	provenKeeps     = 0.95
-	laneKeeps       = 0.97
-	lanePause       = 30 * minute
+	exemptKeeps     = 0.97
+	exemptPause     = 30 * minute
 	leastTrialPause = minute
 	mostTrialPause  = 30 * minute
 )
 
-// open reports whether the codes of messages that the lane lets through are used.
+// open reports whether the codes of messages that are exempt are used.
 func (c *country) open(now int64) bool {
-	return c.lane.Used+3 >= 0.5*(c.lane.Due+3) || now >= c.laneNext
+	return c.exempt.Used+3 >= 0.5*(c.exempt.Due+3) || now >= c.exemptNext
 }
 
 // maxCountries bounds the countries. There are some 250, and calling codes of no country.

@@ -40,7 +40,7 @@ func TestLearnt(t *testing.T) {
 	require.Equal(t, []byte("x"), body)
 }
 
-// A file of a version that had nothing learnt gets the table for it, whoever opens it first. The key stays with the file.
+// A file of a version that had nothing learnt gets the table for it, when serve or a command opens it. The key stays with the file.
 func TestLearntInAnOldFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "smshook.db")
 	l, err := sqlite.Open(options(path, time.Now))
