@@ -27,7 +27,7 @@ type Guard struct {
 	areas     [2]map[uint64]*area // by the digits without the last five and six
 	prefixes  table[prefix]
 	addresses table[address]
-	exempt    table[int64] // when an address has last passed a flagged range
+	bypass    table[int64] // when an address has last passed a flagged range
 	accounts  table[account]
 	chains    table[chain]
 	queue     []due
@@ -63,7 +63,7 @@ func (g *Guard) emptyHashed() {
 	g.addresses = newTable(g.settings.Most, (*address).worth, nil)
 	g.accounts = newTable(g.settings.Most, (*account).worth, nil)
 	g.chains = newTable(g.settings.Most, (*chain).worth, nil)
-	g.exempt = newTable(g.settings.Most, func(last *int64, now int64) float64 { return float64(max(0, *last+exemptAgain-now)) }, nil)
+	g.bypass = newTable(g.settings.Most, func(last *int64, now int64) float64 { return float64(max(0, *last+oneBypass-now)) }, nil)
 	g.queue = nil
 }
 
@@ -130,7 +130,7 @@ func (g *Guard) verdict(s Subject, p *prefix, places places, now int64) Verdict 
 	case !p.flagged:
 		return v
 	case h == good && g.passes(p, places, now):
-		return Verdict{Way: Exempt, Range: blame, Why: p.why() + ", but codes that this address asks for are"}
+		return Verdict{Way: Bypass, Range: blame, Why: p.why() + ", but codes that this address asks for are"}
 	case now < p.trialAt, now < p.country.trialNext, full, h == bad && now < p.trialAt+p.pause:
 		return Verdict{Refuse, blame, time.Unix(0, max(p.trialAt, now+minute)), p.why()}
 	}
@@ -143,11 +143,11 @@ func (g *Guard) let(v Verdict, p *prefix, places places, now int64) {
 	g.traffic.add(now)
 	p.country.traffic.add(now)
 	switch {
-	case v.Way == Exempt:
-		p.country.exemptNext = now + exemptPause
-		last := g.exempt.get(places.self)
+	case v.Way == Bypass:
+		p.country.bypassNext = now + bypassPause
+		last := g.bypass.get(places.self)
 		if last == nil {
-			last = g.exempt.add(places.self, now)
+			last = g.bypass.add(places.self, now)
 		}
 		*last = now
 	case v.Way == Trial && v.Range.Kind == Prefix:
@@ -162,8 +162,8 @@ func (g *Guard) let(v Verdict, p *prefix, places places, now int64) {
 
 // passes reports whether a message with an address of good history passes a flagged prefix.
 func (g *Guard) passes(p *prefix, places places, now int64) bool {
-	last := g.exempt.get(places.self)
-	return (last == nil || now-*last >= exemptAgain) && p.country.open(now)
+	last := g.bypass.get(places.self)
+	return (last == nil || now-*last >= oneBypass) && p.country.bypasses(now)
 }
 
 // account returns what is known of an account, or nil.

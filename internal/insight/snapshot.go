@@ -24,8 +24,8 @@ type snapshot struct {
 
 type countryState struct {
 	Name                         string
-	Proven, Fresh, Usual, Exempt rate
-	ExemptNext                   int64
+	Proven, Fresh, Usual, Bypass rate
+	BypassNext                   int64
 	TrialNext, TrialPause        int64
 }
 
@@ -83,7 +83,7 @@ func (g *Guard) state(part uint64) snapshot {
 		if part != 0 {
 			continue
 		}
-		s.Countries = append(s.Countries, countryState{name, c.proven, c.fresh, c.usual, c.exempt, c.exemptNext, c.trialNext, c.trialPause})
+		s.Countries = append(s.Countries, countryState{name, c.proven, c.fresh, c.usual, c.bypass, c.bypassNext, c.trialNext, c.trialPause})
 	}
 	slices.SortFunc(s.Countries, func(a, b countryState) int { return cmp.Compare(a.Name, b.Name) })
 	for _, i := range g.prefixes.ring {
@@ -131,8 +131,8 @@ func (g *Guard) Restore(data []byte) error {
 	}
 	for _, c := range s.Countries[:min(len(s.Countries), maxCountries)] {
 		into := g.country(c.Name)
-		into.proven, into.fresh, into.usual, into.exempt = c.Proven, c.Fresh, c.Usual, c.Exempt
-		into.exemptNext, into.trialNext, into.trialPause = c.ExemptNext, c.TrialNext, c.TrialPause
+		into.proven, into.fresh, into.usual, into.bypass = c.Proven, c.Fresh, c.Usual, c.Bypass
+		into.bypassNext, into.trialNext, into.trialPause = c.BypassNext, c.TrialNext, c.TrialPause
 	}
 	for _, p := range s.Prefixes {
 		into := g.prefix(p.Key, p.Country, p.At)
