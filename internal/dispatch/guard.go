@@ -22,7 +22,7 @@ type Guard struct {
 // guarded is the guard's answer to one request.
 type guarded struct {
 	insight.Verdict
-	tag string // for the record of the message
+	tag string // for the record of the message: what the guard has to know when the message's result is known
 }
 
 // guards asks the guard once a request: a repeat gets the same answer.
@@ -81,8 +81,13 @@ func (g guarded) verdict(observe bool) policy.Verdict {
 	return policy.Verdict{Allow: observe, Rule: policy.Guard, After: max(0, time.Until(g.Until))}
 }
 
-// why says for the record which range is to blame, and why.
-func (g guarded) why() string { return fmt.Sprintf("%v: %s", g.Range, g.Why) }
+// why says for the record which range is to blame, and why. It is empty if the guard has nothing to say.
+func (g guarded) why() string {
+	if g.Why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%v: %s", g.Range, g.Why)
+}
 
 // reason tells the operator what the guard did; nil if it has nothing to say. It is safe to log.
 func (g guarded) reason(observe bool) error {

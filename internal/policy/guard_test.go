@@ -143,7 +143,7 @@ func TestGuard(t *testing.T) {
 	for i := range rows {
 		table += rows[i].row(sieges[i].name)
 	}
-	require.Equal(t, table, strings.TrimSpace(marked(t, "the guard's figures", "TestGuard"))+"\n", "the README has these figures")
+	require.Equal(t, table, strings.TrimSpace(marked(t, "../insight/README.md", "figures", "TestGuard"))+"\n", "the README has these figures")
 }
 
 // testBesideSieges simulates what is no attack, and what attacks leave.

@@ -65,6 +65,5 @@ begin
 end $$;
 
 revoke execute on function smshook.keep_learnt(jsonb), smshook.learnt(jsonb), smshook.flag(jsonb), smshook.guarded(text, bigint), smshook.flagged_lasts(), smshook.trial_lasts() from public;
-grant execute on function smshook.keep_learnt(jsonb), smshook.learnt(jsonb), smshook.flag(jsonb) to smshook;
 insert into smshook.version values (5);
 reset role;
