@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
@@ -33,9 +34,13 @@ const MaxFlagged = 10_000
 // Flag tells the hook in SQL to refuse messages to unproven numbers that begin with a prefix, all digits but the last four, for the next minute. From the time
 // on that is given with it, the hook lets one message pass; of several replicas' times the last counts.
 func (s *Store) Flag(ctx context.Context, trials map[uint64]time.Time) error {
+	h, err := s.hasher(ctx)
+	if err != nil {
+		return err
+	}
 	prefixes := make([][2]int64, 0, len(trials))
 	for prefix, at := range trials {
-		prefixes = append(prefixes, [2]int64{int64(prefix), int64(ledger.At(at))})
+		prefixes = append(prefixes, [2]int64{h.hash("flagged", strconv.FormatUint(prefix, 10)), int64(ledger.At(at))})
 	}
 	return s.ask(ctx, "flag", map[string]any{"now": int64(s.now()), "prefixes": prefixes}, &struct{}{})
 }

@@ -615,7 +615,7 @@ begin
   values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint, (p->>'sign_in')::bigint,
     (p->>'known')::bigint, p->>'number', p->>'country', p->>'range', (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint,
     (p->>'me')::int, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'why', p->>'result', 'refused')
-  on conflict (id) do update set version = m.version + 1, rule = excluded.rule, why = excluded.why, result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
+  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why, result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
   where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
   return '{}';
 end $$;

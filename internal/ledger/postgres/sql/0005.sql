@@ -24,7 +24,7 @@ end $$;
 -- The prefixes (numbers without their last four digits) that the guards of the replicas refuse, for smshook.send_sms. There are 10,000 at most, and a few more
 -- while replicas take turns. A replica tells each again before it is stale.
 create table smshook.flagged (
-  prefix   bigint primary key,
+  prefix   bigint primary key,           -- a hash of it
   seen_at  bigint not null,              -- when a replica has told it last
   trial_at bigint not null               -- from then on, one message passes
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
@@ -55,7 +55,7 @@ create function smshook.guarded(number text, now bigint) returns boolean languag
 declare
   f smshook.flagged;
 begin
-  select * into f from smshook.flagged x where x.prefix = number::bigint / 10000 and x.seen_at >= now - smshook.flagged_lasts();
+  select * into f from smshook.flagged x where x.prefix = smshook.hash('flagged', (number::bigint / 10000)::text) and x.seen_at >= now - smshook.flagged_lasts();
   if not found then return false; end if;
   if f.trial_at > now then return true; end if;
   select * into f from smshook.flagged x where x.prefix = f.prefix for update skip locked;
