@@ -449,6 +449,9 @@ begin
     end;
   end if;
   if exists (select from smshook.message where id = m.id) then return '{}'; end if; -- a repeat
+  if coalesce((settings->>'guard')::boolean, false) and not proven and smshook.guarded(number, now) then
+    return smshook.refusal(429, smshook.sentence(settings, 'too_many'));
+  end if;
 
   if not mfa then
     -- Two requests at once make two codes, of which the one that is stored last works. Who has waited here for the other doesn't know of its code.
