@@ -71,7 +71,8 @@ func (s *Store) call(h hasher, c ledger.Call) call {
 		Sealed:     s.sealed(c.Message),
 	}
 	for _, each := range c.Charges {
-		q.Charges = append(q.Charges, charge{each.Rule.String(), h.charge(each), (each.Limit.Per / time.Duration(each.Limit.Most)).Microseconds(), int64(each.Limit.Most)})
+		interval := each.Limit.Per / time.Duration(each.Limit.Most)
+		q.Charges = append(q.Charges, charge{each.Rule.String(), h.charge(each), interval.Microseconds(), int64(each.Limit.Most)})
 	}
 	return q
 }

@@ -33,14 +33,9 @@ const (
 // Check finds out whether a store could work with a database. An error says what to do, and is safe to log.
 func Check(ctx context.Context, address string) (f Facts, err error) {
 	address, _ = withoutPgbouncer(address)
-	config, err := parse(address)
+	conn, config, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
 		return f, err
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return f, explain(err)
 	}
 	defer closeSoon(ctx, conn)
 	var text string
@@ -113,11 +108,4 @@ func backend(ctx context.Context, conn *pgx.Conn) (pid uint32, err error) {
 		return 0, explain(err)
 	}
 	return pid, nil
-}
-
-// closeSoon closes a connection even if ctx has ended, and doesn't wait long for it.
-func closeSoon(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx)
 }

@@ -24,14 +24,9 @@ const NoAuthRole = "the database has no role supabase_auth_admin: as an administ
 // CheckHook calls the hook in SQL as Auth would, and undoes what it has done. An error says what to do, and is safe to log.
 func CheckHook(ctx context.Context, address string) (h Hook, err error) {
 	address, _ = withoutPgbouncer(address)
-	config, err := parse(address)
+	conn, _, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
 		return h, err
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return h, explain(err)
 	}
 	defer closeSoon(ctx, conn)
 	// A number that Ofcom keeps for films: https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
@@ -51,14 +46,9 @@ func CheckHook(ctx context.Context, address string) (h Hook, err error) {
 
 // AuthRole reports whether the database has the role that Auth usually connects as.
 func AuthRole(ctx context.Context, address string) (found bool, err error) {
-	config, err := parse(address)
+	conn, _, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
 		return false, err
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return false, explain(err)
 	}
 	defer closeSoon(ctx, conn)
 	err = conn.QueryRow(ctx, "select exists (select from pg_catalog.pg_roles where rolname = 'supabase_auth_admin')").Scan(&found)

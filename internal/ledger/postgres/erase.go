@@ -24,14 +24,9 @@ type eraseQuestion struct {
 // see [ledger.Settings.Keep]. An error says what to do, and is safe to log; what was erased before it stays erased.
 func Erase(ctx context.Context, address string, e ledger.Erasure) (erased int, err error) {
 	address, _ = withoutPgbouncer(address)
-	config, err := parse(address)
+	conn, _, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
 		return 0, err
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return 0, explain(err)
 	}
 	defer closeSoon(ctx, conn)
 	ask := func(function, question string, answer any) error {

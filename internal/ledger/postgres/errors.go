@@ -4,36 +4,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
-
-// parse reads the address of a database as libpq does. An error doesn't quote a password.
-func parse(address string) (*pgx.ConnConfig, error) {
-	config, err := pgx.ParseConfig(address)
-	if err != nil {
-		return nil, addressProblem(err)
-	}
-	return config, nil
-}
-
-// addressProblem says what is wrong with an address that pgx can't read. It quotes nothing of the address.
-func addressProblem(err error) error {
-	var file *fs.PathError
-	switch {
-	case errors.As(err, &file):
-		return fmt.Errorf("a file that the address names (sslrootcert, sslcert or sslkey) can't be read: %w", file.Err)
-	case strings.Contains(err.Error(), "unable to add CA to cert pool"):
-		return errors.New("the file that sslrootcert names in the address has no certificate in PEM form")
-	}
-	return errAddress
-}
-
-// errAddress quotes nothing: in an address that can't be read, the password can't be found and hidden.
-var errAddress = errors.New("want an address such as postgres://smshook:PASSWORD@HOST:5432/postgres; characters such as @ and / in the password are written as %40 and %2F")
 
 // errTwice means that another transaction has just inserted the same row.
 var errTwice = errors.New("postgres: the same row was inserted twice at once")
@@ -42,7 +15,9 @@ var errTwice = errors.New("postgres: the same row was inserted twice at once")
 func explain(err error) error {
 	var unknown *tls.CertificateVerificationError
 	if errors.As(err, &unknown) {
-		return fmt.Errorf("the certificate of the database doesn't prove that it is the host of the address (%w): let sslrootcert in the address name a file with the certificate of its CA; on Supabase it is in the dashboard, Database Settings, SSL Configuration", unknown.Err)
+		return fmt.Errorf("the certificate of the database doesn't prove that it is the host of the address (%w): "+
+			"let sslrootcert in the address name a file with the certificate of its CA; "+
+			"on Supabase it is in the dashboard, Database Settings, SSL Configuration", unknown.Err)
 	}
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
@@ -52,13 +27,15 @@ func explain(err error) error {
 	case "23505": // unique_violation
 		return errTwice
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
-		return fmt.Errorf("the database refuses the role or its password (%s): correct them in the address; an administrator sets the password with `alter role smshook password '…'`", refused.Message)
+		return fmt.Errorf("the database refuses the role or its password (%s): correct them in the address; "+
+			"an administrator sets the password with `alter role smshook password '…'`", refused.Message)
 	case "3D000": // invalid_catalog_name
 		return fmt.Errorf("%s: correct the name at the end of the address; on Supabase it is postgres", refused.Message)
 	case "3F000", "42883", "42P01": // invalid_schema_name, undefined_function, undefined_table
 		return fmt.Errorf("the database has no schema of smshook, or an older one (%s): run `smshook migrate`", refused.Message)
 	case "42501": // insufficient_privilege
-		return fmt.Errorf("the role may not use the schema of smshook (%s): let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again", refused.Message)
+		return fmt.Errorf("the role may not use the schema of smshook (%s): let SMSHOOK_STORE name the role smshook, "+
+			"or run `smshook migrate`, which gives that role its rights again", refused.Message)
 	}
 	return fmt.Errorf("postgres: %s (%s)", refused.Message, refused.Code)
 }

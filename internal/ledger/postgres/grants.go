@@ -10,8 +10,8 @@ import (
 
 // functions are those of the schema that the role smshook may call.
 var functions = []string{
-	"agree", "begin", "cancel", "check_hook", "claim", "count", "depth", "end", "erase", "flag", "held", "hello", "item", "keep_learnt", "learnt", "leave", "message", "messages", "put", "receipt",
-	"refuse", "renew", "save", "settle", "sweep", "undecided", "write",
+	"agree", "begin", "cancel", "check_hook", "claim", "count", "depth", "end", "erase", "flag", "held", "hello", "item", "keep_learnt", "learnt",
+	"leave", "message", "messages", "put", "receipt", "refuse", "renew", "save", "settle", "sweep", "undecided", "write",
 }
 
 // roleGrants gives the role smshook its rights, whether it has them or not, at the end of each migration. Functions that belong to the administrator,
@@ -36,12 +36,14 @@ reset role;
 func missingGrant(ctx context.Context, conn *pgx.Conn) error {
 	var missing string
 	err := conn.QueryRow(ctx, `select coalesce(string_agg(p.proname, ', ' order by p.proname), '') from pg_proc p
-		where p.pronamespace = to_regnamespace('smshook') and p.proname = any($1) and not has_function_privilege(p.oid, 'execute')`, functions).Scan(&missing)
+		where p.pronamespace = to_regnamespace('smshook') and p.proname = any($1) and not has_function_privilege(p.oid, 'execute')`,
+		functions).Scan(&missing)
 	if err != nil {
 		return explain(err)
 	}
 	if missing != "" {
-		return fmt.Errorf("the role may not call %s in the schema smshook: let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again", missing)
+		return fmt.Errorf("the role may not call %s in the schema smshook: let SMSHOOK_STORE name the role smshook, "+
+			"or run `smshook migrate`, which gives that role its rights again", missing)
 	}
 	return nil
 }

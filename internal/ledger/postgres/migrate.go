@@ -43,14 +43,9 @@ const (
 // the version that was there before; 0 means that there was no schema. Of several at once, one migrates. The role of the connection has to
 // be allowed to create roles and schemas, as Supabase's postgres is. An error says what to do, and is safe to log.
 func Migrate(ctx context.Context, address string) (before int, err error) {
-	config, err := parse(address)
+	conn, _, err := connect(ctx, address, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return 0, err
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return 0, explain(err)
 	}
 	defer closeSoon(ctx, conn)
 	before, err = migrate(ctx, conn)
@@ -98,14 +93,9 @@ func migrate(ctx context.Context, conn *pgx.Conn) (before int, err error) {
 // Resume lets a database that is a copy of another one send what was put into the other one and waits. It reports whether anything was held. The
 // role of the connection has to be one that has migrated. An error says what to do, and is safe to log.
 func Resume(ctx context.Context, address string) (held bool, err error) {
-	config, err := parse(address)
+	conn, _, err := connect(ctx, address, pgx.QueryExecModeSimpleProtocol)
 	if err != nil {
 		return false, err
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return false, explain(err)
 	}
 	defer closeSoon(ctx, conn)
 	results, err := conn.PgConn().Exec(ctx, "begin; set local role smshook_owner; select smshook.resume(); commit").ReadAll()
@@ -121,7 +111,8 @@ func Print() string {
 	for version := 1; version <= Version; version++ {
 		text += "\n" + migration(version)
 	}
-	return text + "\n" + grants + roleGrants() + "commit;\n\n-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
+	return text + "\n" + grants + roleGrants() + "commit;\n\n" +
+		"-- Then give the role that smshook connects as a password of its own:\n--   alter role smshook password '…';\n"
 }
 
 // View returns the SQL that lets an app's users read what became of their own messages, for an SQL editor.
@@ -133,7 +124,8 @@ func View() string {
 	return string(text)
 }
 
-var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), then run `smshook migrate` again")
+var errForeign = errors.New("there is a schema named smshook that smshook has not made: rename it (alter schema smshook rename to …), " +
+	"then run `smshook migrate` again")
 
 // explainMigration says what to do about an error of a migration.
 func explainMigration(err error) error {

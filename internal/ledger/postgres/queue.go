@@ -30,7 +30,9 @@ type queued struct {
 }
 
 func (q queued) item() ledger.Item {
-	return ledger.Item{ID: q.ID, Topic: q.Topic, Serial: q.Serial, Flow: q.Flow, Priority: q.Priority, DueAt: q.DueAt, ExpiresAt: q.ExpiresAt, Body: q.Body}
+	return ledger.Item{
+		ID: q.ID, Topic: q.Topic, Serial: q.Serial, Flow: q.Flow, Priority: q.Priority, DueAt: q.DueAt, ExpiresAt: q.ExpiresAt, Body: q.Body,
+	}
 }
 
 // handed is an item as the functions of the schema return it.

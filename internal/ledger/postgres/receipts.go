@@ -76,7 +76,9 @@ func (s *Store) Receipt(ctx context.Context, instance, id string, r providers.Re
 }
 
 // apply notes what a receipt, whose ID is hashed, says of a message. It returns false if the receipt can't be about that message.
-func (s *Store) apply(ctx context.Context, row record, now ledger.Time, instance string, r providers.Receipt) (news ledger.News, about bool, err error) {
+func (s *Store) apply(
+	ctx context.Context, row record, now ledger.Time, instance string, r providers.Receipt,
+) (news ledger.News, about bool, err error) {
 	done, err := s.changeFrom(ctx, row, now, func(m *ledger.Message, now ledger.Time, taken hidden) (t ledger.Transition) {
 		if len(taken) > 0 { // the name was given to another message in the meantime
 			news, about = ledger.News{}, false
@@ -117,53 +119,4 @@ func (s *Store) after(ctx context.Context, id string, done saved, news *ledger.N
 		}
 	}
 	return nil
-}
-
-type sweepQuestion struct {
-	Keep      int64 `json:"keep"`
-	KeepEarly int64 `json:"keep_early"`
-	Batch     int   `json:"batch"`
-	Counters  bool  `json:"counters"`
-}
-
-type sweepAnswer struct {
-	Stop     []string  `json:"stop"`
-	Reports  []receipt `json:"reports"`
-	More     bool      `json:"more"`
-	Counters bool      `json:"counters"`
-}
-
-// sweepBatch is how many rows of each kind one sweep deletes at most.
-const sweepBatch = 1000
-
-// Sweep is described at [ledger.Store].
-func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err error) {
-	if _, err := s.hasher(ctx); err != nil {
-		return false, news, err
-	}
-	var a sweepAnswer
-	err = s.ask(ctx, "sweep", sweepQuestion{
-		Keep:      s.settings.Keep.Microseconds(),
-		KeepEarly: ledger.KeepEarly.Microseconds(),
-		Batch:     sweepBatch,
-		Counters:  s.counters.Load(),
-	}, &a)
-	if err != nil {
-		return false, news, err
-	}
-	s.counters.Store(a.Counters)
-	if len(a.Stop) > 0 {
-		news.Stop = a.Stop
-	}
-	for _, waited := range a.Reports {
-		r, err := waited.read()
-		if err != nil {
-			return a.More, news, err
-		}
-		r.ID = ""
-		news.Reports = append(news.Reports, ledger.Report{Instance: waited.Instance, Receipt: r})
-	}
-	judged, left, err := s.judgeAll(ctx)
-	news.Judged = judged
-	return a.More || left, news, err
 }

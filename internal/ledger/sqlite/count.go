@@ -42,7 +42,7 @@ func (r *Reader) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count
 
 // Count is described at [ledger.Ledger].
 func (l *Ledger) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
-	if last := l.queue.last(); last != nil {
+	if last := l.pending.last(); last != nil {
 		last.wait(l.waitAtMost)
 	}
 	counts, err := l.reader.Count(ctx, q)

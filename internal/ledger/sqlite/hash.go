@@ -59,7 +59,7 @@ func (m marks) restored(message ledger.Message) ledger.Restored {
 	}
 }
 
-// of puts hashes into a call.
+// hide puts hashes into a call.
 func (m marks) hide(c ledger.Call) ledger.Call {
 	as := m.restored(ledger.Message{})
 	c.Flow, c.LastSignIn, c.Stored = as.Flow, as.LastSignIn, as.Stored

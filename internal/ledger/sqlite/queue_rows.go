@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // queueSchema is the table of [Queue]. An item is behind others while it isn't the first of its serial. due is the earlier of due_at and
-// expires_at. The claims of a process that has ended are void, so state 1 is only found while the process lives.
+// expires_at. The claims of a process end with it, so state 1 is only found while the process lives.
 const queueSchema = `
 create table items (
 	n          integer primary key,
@@ -57,8 +56,10 @@ func newQueueRows(ctx context.Context, conn *sql.Conn) (*queueRows, error) {
 		to  **sql.Stmt
 		sql string
 	}{
-		{&r.put, `insert into items (id, topic, serial, flow, priority, due, due_at, expires_at, put_at, body, behind, state, overtaken, tries, claim, forget_at)
-			values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?3 <> '' and exists (select 1 from items where serial = ?3 and serial <> '' and state < 2), 0, 0, 0, 0, 0)
+		{&r.put, `insert into items (id, topic, serial, flow, priority, due, due_at, expires_at, put_at, body,
+				behind, state, overtaken, tries, claim, forget_at)
+			values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+				?3 <> '' and exists (select 1 from items where serial = ?3 and serial <> '' and state < 2), 0, 0, 0, 0, 0)
 			on conflict (id) do nothing`},
 		{&r.overtake, `update items set overtaken = 1 where flow = ?1 and flow <> '' and state < 2 and id <> ?2`},
 		{&r.forget, `delete from items where id = ? and state >= 2 and forget_at <= ?`},
@@ -72,8 +73,10 @@ func newQueueRows(ctx context.Context, conn *sql.Conn) (*queueRows, error) {
 		{&r.free, `update items set behind = 0 where n = ?`},
 		{&r.cancelable, `select topic, serial from items where id = ? and state = ? and (state = 0 or claim = ?)`},
 		{&r.item, `select state, ` + itemColumns + ` from items where id = ? and not (state >= 2 and forget_at <= ?)`},
-		{&r.count, `select topic, sum(due <= ?1), sum(due > ?1), min(due) from items indexed by items_waiting where state = 0 and behind = 0 group by topic`},
-		{&r.countBehind, `select topic, sum(due <= ?1), sum(due > ?1), min(due) from items indexed by items_behind where state = 0 and behind = 1 group by topic`},
+		{&r.count, `select topic, sum(due <= ?1), sum(due > ?1), min(due) from items indexed by items_waiting
+			where state = 0 and behind = 0 group by topic`},
+		{&r.countBehind, `select topic, sum(due <= ?1), sum(due > ?1), min(due) from items indexed by items_behind
+			where state = 0 and behind = 1 group by topic`},
 	} {
 		statement, err := conn.PrepareContext(ctx, s.sql)
 		if err != nil {
@@ -100,7 +103,8 @@ func (r *queueRows) add(ctx context.Context, i ledger.Item, now ledger.Time) (mo
 	if err != nil {
 		return 0, err
 	}
-	added, err := changes(ctx, r.put, i.ID, string(i.Topic), i.Serial, i.Flow, i.Priority, int64(i.Due()), int64(i.DueAt), int64(i.ExpiresAt), int64(now), i.Body)
+	added, err := changes(ctx, r.put, i.ID, string(i.Topic), i.Serial, i.Flow, i.Priority, int64(i.Due()), int64(i.DueAt), int64(i.ExpiresAt),
+		int64(now), i.Body)
 	if err != nil || !added {
 		return 0, err
 	}
@@ -170,7 +174,9 @@ func (r *queueRows) ofPriority(ctx context.Context, topic ledger.Topic, priority
 }
 
 // take claims items that are due, and says when the next one of each topic is due.
-func (r *queueRows) take(ctx context.Context, topics []ledger.Topic, now ledger.Time, most int, claim int64) (claimed []ledger.Claimed, next map[ledger.Topic]ledger.Time, err error) {
+func (r *queueRows) take(
+	ctx context.Context, topics []ledger.Topic, now ledger.Time, most int, claim int64,
+) (claimed []ledger.Claimed, next map[ledger.Topic]ledger.Time, err error) {
 	next = map[ledger.Topic]ledger.Time{}
 	var all []candidate
 	for _, topic := range topics {
@@ -209,50 +215,6 @@ func scanItem(row *sql.Row, first any) (c ledger.Claimed, n int64, err error) {
 	err = row.Scan(targets...)
 	c.Topic = ledger.Topic(topic)
 	return c, n, err
-}
-
-// end ends an item that waits, or that is claimed by this claim. It returns the topic of the item, and the item of its serial that comes next.
-func (r *queueRows) end(ctx context.Context, id string, from ledger.ItemState, claim int64, to ledger.ItemState, body []byte, forgetAt, now ledger.Time) (ended bool, topic ledger.Topic, freed *freedItem, err error) {
-	var ofTopic, serial string
-	err = r.cancelable.QueryRowContext(ctx, id, int64(from), claim).Scan(&ofTopic, &serial)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, "", nil, nil
-	}
-	if err != nil {
-		return false, "", nil, err
-	}
-	if forgetAt > now {
-		_, err = r.keep.ExecContext(ctx, int64(to), int64(forgetAt), body, id)
-	} else {
-		_, err = r.remove.ExecContext(ctx, id)
-	}
-	if err != nil || serial == "" {
-		return true, ledger.Topic(ofTopic), nil, err
-	}
-	freed, err = r.freeNext(ctx, serial)
-	return true, ledger.Topic(ofTopic), freed, err
-}
-
-// freedItem is an item that was behind another one of its serial.
-type freedItem struct {
-	topic ledger.Topic
-	due   ledger.Time
-}
-
-func (r *queueRows) freeNext(ctx context.Context, serial string) (*freedItem, error) {
-	var n int64
-	var topic string
-	var f freedItem
-	err := r.next.QueryRowContext(ctx, serial).Scan(&n, &topic, &f.due)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	f.topic = ledger.Topic(topic)
-	_, err = r.free.ExecContext(ctx, n)
-	return &f, err
 }
 
 // depth counts the items that wait.
@@ -295,7 +257,8 @@ func (r *queueRows) reclaim(ctx context.Context, conn *sql.Conn) (items int, err
 
 // forgetEnded removes a batch of items that were kept long enough. It returns how many.
 func forgetEnded(ctx context.Context, conn *sql.Conn, now time.Time, batch int) (int, error) {
-	result, err := conn.ExecContext(ctx, `delete from items where n in (select n from items where state >= 2 and forget_at <= ? limit ?)`, int64(ledger.At(now)), batch)
+	result, err := conn.ExecContext(ctx, `delete from items where n in (select n from items where state >= 2 and forget_at <= ? limit ?)`,
+		int64(ledger.At(now)), batch)
 	if err != nil {
 		return 0, err
 	}

@@ -123,7 +123,7 @@ func (r *Reader) where(q ledger.Query) (conditions string, values []any) {
 
 // Messages is described at [ledger.Ledger].
 func (l *Ledger) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
-	if last := l.queue.last(); last != nil {
+	if last := l.pending.last(); last != nil {
 		last.wait(l.waitAtMost)
 	}
 	page, err := l.reader.Messages(ctx, q)
@@ -138,6 +138,6 @@ func (l *Ledger) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message
 func (l *Ledger) Refuse(ctx context.Context, c ledger.Call, result ledger.Result, rule string) error {
 	marks := l.hashing.marks(c)
 	err := l.memory.Refuse(ctx, marks.hide(c), result, rule)
-	l.queue.add(place{id: c.Message.ID}, &marks)
+	l.pending.add(place{id: c.Message.ID}, &marks)
 	return err
 }

@@ -68,7 +68,8 @@ func (r *rows) message(ctx context.Context, m ledger.Message, marks *marks) erro
 	}
 	values := []any{m.ID, int64(m.ReceivedAt), m.Instance, m.Kind.String(), m.Rule, string(m.State(0)), text}
 	if marks != nil {
-		_, err = r.insert.ExecContext(ctx, append(values, marks.user, marks.number, marks.mfa, marks.lastSignIn, marks.stored, int64(m.ExpiresAt()), m.Country)...)
+		values = append(values, marks.user, marks.number, marks.mfa, marks.lastSignIn, marks.stored, int64(m.ExpiresAt()), m.Country)
+		_, err = r.insert.ExecContext(ctx, values...)
 	} else {
 		_, err = r.update.ExecContext(ctx, values...)
 	}

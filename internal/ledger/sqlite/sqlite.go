@@ -31,9 +31,9 @@ type Ledger struct {
 	options    Options
 	memory     *ledger.Memory
 	hashing    hashing
-	queue      *queue
+	pending    *pending
 	tasks      tasks
-	items      *Queue
+	queue      *Queue
 	waitAtMost time.Duration
 	db         *sql.DB
 	rows       *rows
@@ -55,7 +55,7 @@ type Ledger struct {
 // log. A file that can't be used is not changed.
 func Open(o Options) (*Ledger, error) {
 	ctx := context.Background()
-	l := &Ledger{options: o, queue: newQueue(), waitAtMost: waitAtMost, closing: make(chan struct{}), closed: make(chan error, 1)}
+	l := &Ledger{options: o, pending: newPending(), waitAtMost: waitAtMost, closing: make(chan struct{}), closed: make(chan error, 1)}
 	l.memory = ledger.NewMemory(o.Settings, counter{l}, o.Clock)
 	db, conn, err := open(ctx, o.Path, o.Full)
 	if err != nil {
@@ -112,7 +112,7 @@ func (c counter) Take(ctx context.Context, now time.Time, charges []policy.Charg
 	over, after, err := c.l.options.Counter.Take(ctx, now, hashed)
 	if over < 0 && err == nil {
 		for _, charge := range hashed {
-			c.l.queue.add(place{rule: charge.Rule, counter: charge.Key}, nil)
+			c.l.pending.add(place{rule: charge.Rule, counter: charge.Key}, nil)
 		}
 	}
 	return over, after, err
@@ -126,15 +126,15 @@ func (l *Ledger) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error)
 	begun, err := l.memory.Begin(ctx, marks.hide(c))
 	if err != nil {
 		if !errors.Is(err, ledger.ErrReplayed) {
-			l.queue.add(place{id: c.Message.ID}, &marks) // it was a call all the same
+			l.pending.add(place{id: c.Message.ID}, &marks) // it was a call all the same
 		}
 		return begun, err
 	}
 	if begun.Repeat {
-		l.queue.add(place{id: c.Message.ID}, nil)
+		l.pending.add(place{id: c.Message.ID}, nil)
 		return begun, nil
 	}
-	written := l.queue.add(place{id: c.Message.ID}, &marks)
+	written := l.pending.add(place{id: c.Message.ID}, &marks)
 	if begun.Go {
 		l.wait(written)
 	}
@@ -144,21 +144,21 @@ func (l *Ledger) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error)
 // Attempt is described at [ledger.Ledger].
 func (l *Ledger) Attempt(ctx context.Context, id string, a ledger.Attempt) error {
 	err := l.memory.Attempt(ctx, id, a)
-	l.wait(l.queue.add(place{id: id}, nil))
+	l.wait(l.pending.add(place{id: id}, nil))
 	return err
 }
 
 // End is described at [ledger.Ledger].
 func (l *Ledger) End(ctx context.Context, e ledger.Ended) (ledger.Result, ledger.News, error) {
 	result, news, err := l.memory.End(ctx, e)
-	l.wait(l.queue.add(place{id: e.ID}, nil))
+	l.wait(l.pending.add(place{id: e.ID}, nil))
 	return result, news, err
 }
 
 // Late is described at [ledger.Ledger].
 func (l *Ledger) Late(ctx context.Context, id string, a ledger.Attempt) (bool, ledger.News, error) {
 	accepted, news, err := l.memory.Late(ctx, id, a)
-	l.wait(l.queue.add(place{id: id}, nil))
+	l.wait(l.pending.add(place{id: id}, nil))
 	return accepted, news, err
 }
 
@@ -189,11 +189,11 @@ func (l *Ledger) Missed() uint64 { return l.missed.Load() }
 
 // changed has the messages written that news are about, and a message by its ID. It returns the last of them, which is written after
 // the others; it need not be waited for if there is none.
-func (l *Ledger) changed(id string, news ledger.News) *item {
+func (l *Ledger) changed(id string, news ledger.News) *entry {
 	last := nothing
 	add := func(id string) {
 		if id != "" {
-			last = l.queue.add(place{id: id}, nil)
+			last = l.pending.add(place{id: id}, nil)
 		}
 	}
 	add(id)
@@ -212,15 +212,15 @@ func (l *Ledger) changed(id string, news ledger.News) *item {
 	return last
 }
 
-// nothing is an item that need not be waited for.
-var nothing = func() *item {
-	i := &item{done: make(chan struct{})}
+// nothing is an entry that need not be waited for.
+var nothing = func() *entry {
+	i := &entry{done: make(chan struct{})}
 	close(i.done)
 	return i
 }()
 
-// wait waits until an item was written, but not for long, and not at all while the disk has kept another operation waiting.
-func (l *Ledger) wait(i *item) {
+// wait waits until an entry was written, but not for long, and not at all while the disk has kept another operation waiting.
+func (l *Ledger) wait(i *entry) {
 	if i == nil || l.behind.Load() && i != nothing || !i.wait(l.waitAtMost) {
 		l.missed.Add(1)
 		l.behind.Store(true)

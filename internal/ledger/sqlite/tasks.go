@@ -83,7 +83,7 @@ func (l *Ledger) do(ctx context.Context, run func(context.Context) error, done f
 	if err := l.tasks.add(t); err != nil {
 		return err
 	}
-	l.queue.wake()
+	l.pending.wake()
 	select {
 	case err := <-t.err:
 		return err

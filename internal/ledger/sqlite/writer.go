@@ -41,7 +41,7 @@ func (l *Ledger) write(ctx context.Context) {
 	defer tidy.Stop()
 	for {
 		select {
-		case <-l.queue.some:
+		case <-l.pending.some:
 			w.flush(ctx)
 		case <-tidy.C:
 			w.tidy(ctx)
@@ -52,7 +52,7 @@ func (l *Ledger) write(ctx context.Context) {
 	}
 }
 
-// flush writes the oldest items, and runs the oldest tasks.
+// flush writes the oldest entries, and runs the oldest tasks.
 func (w *writer) flush(ctx context.Context) {
 	tasks, more := w.tasks.take()
 	if time.Now().Before(w.quarantine) {
@@ -61,13 +61,13 @@ func (w *writer) flush(ctx context.Context) {
 		}
 		return // tidy wakes the writer again
 	}
-	items := w.queue.take()
-	if len(items) == 0 && len(tasks) == 0 {
+	entries := w.pending.take()
+	if len(entries) == 0 && len(tasks) == 0 {
 		return
 	}
 	err := w.rows.in(ctx, func() error {
-		for _, i := range items {
-			if err := w.item(ctx, i); err != nil {
+		for _, i := range entries {
+			if err := w.entry(ctx, i); err != nil {
 				return err
 			}
 		}
@@ -82,16 +82,16 @@ func (w *writer) flush(ctx context.Context) {
 		w.quarantine = time.Now().Add(retryAfter)
 	}
 	w.note(err)
-	w.queue.finish(items, err)
+	w.pending.finish(entries, err)
 	for _, t := range tasks {
 		t.finish(err)
 	}
 	if more {
-		w.queue.wake()
+		w.pending.wake()
 	}
 }
 
-func (w *writer) item(ctx context.Context, i *item) error {
+func (w *writer) entry(ctx context.Context, i *entry) error {
 	if i.id == "" {
 		until := w.options.Counter.Until(i.rule, i.counter)
 		if until.IsZero() { // forgotten in the meantime
@@ -116,8 +116,8 @@ func (w *writer) note(err error) {
 // tidy removes what has expired, and wakes the writer after a failure.
 func (w *writer) tidy(ctx context.Context) {
 	w.report()
-	if !w.queue.empty() {
-		w.queue.wake()
+	if !w.pending.empty() {
+		w.pending.wake()
 	}
 	if time.Now().Before(w.quarantine) {
 		return
@@ -144,7 +144,7 @@ func (w *writer) tidy(ctx context.Context) {
 			w.note(err)
 			return
 		}
-		w.items.items -= forgotten
+		w.queue.items -= forgotten
 	}
 	if w.wiped && time.Since(w.truncated) >= truncateEvery {
 		w.truncate(ctx)
@@ -180,7 +180,7 @@ func (w *writer) report() {
 func (w *writer) end(ctx context.Context) error {
 	var err error
 	w.tasks.close()
-	for until := time.Now().Add(closeFor); !w.queue.empty() || !w.tasks.empty(); {
+	for until := time.Now().Add(closeFor); !w.pending.empty() || !w.tasks.empty(); {
 		if time.Now().After(until) {
 			err = errClosed
 			if w.failed != nil {

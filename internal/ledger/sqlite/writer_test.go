@@ -189,19 +189,19 @@ func TestOldRowsAreRemoved(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
-func TestTheQueueIsBounded(t *testing.T) {
-	q := newQueue()
+func TestWhatWaitsToBeWrittenIsBounded(t *testing.T) {
+	p := newPending()
 	for i := range maxQueued {
-		require.NotNil(t, q.add(place{counter: uint64(i)}, nil))
+		require.NotNil(t, p.add(place{counter: uint64(i)}, nil))
 	}
-	require.Nil(t, q.add(place{id: "one more"}, nil))
-	require.NotNil(t, q.add(place{counter: 1}, nil), "it waits already")
-	taken := q.take()
+	require.Nil(t, p.add(place{id: "one more"}, nil))
+	require.NotNil(t, p.add(place{counter: 1}, nil), "it waits already")
+	taken := p.take()
 	require.Len(t, taken, maxWritten)
-	again := q.add(place{counter: 0}, nil)
-	q.finish(taken, errFull)
-	require.Len(t, q.items, maxQueued, "what could not be written waits again, once")
-	require.Same(t, again, q.byPlace[place{counter: 0}])
+	again := p.add(place{counter: 0}, nil)
+	p.finish(taken, errFull)
+	require.Len(t, p.entries, maxQueued, "what could not be written waits again, once")
+	require.Same(t, again, p.byPlace[place{counter: 0}])
 }
 
 // A hook is three operations of the ledger. The memory alone is measured in the same run.

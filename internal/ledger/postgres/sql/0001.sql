@@ -15,6 +15,8 @@ create schema smshook authorization smshook_owner;
 set local role smshook_owner;
 alter default privileges revoke execute on functions from public;
 
+-- == The version, and the key of the hashes
+
 create table smshook.version (version int primary key, at timestamptz not null default now());
 
 -- The key of HMAC-SHA256, padded to a block of 64 bytes and combined with one byte: https://www.rfc-editor.org/rfc/rfc2104
@@ -36,44 +38,46 @@ create table smshook.hash_key (
 );
 insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
+-- == Tables
+
 -- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed,
 -- also write to the indices: at the end of a race, at a receipt, and when it is known what became of the code.
 create table smshook.message (
-  id          text collate "C" primary key,
-  version     int not null,              -- counts the changes: a change that was computed from an older row is refused
-  flow        bigint not null,
-  mfa         boolean not null,
-  user_key    bigint not null,
-  user_id     uuid,                      -- Auth's, if the user has one: whose row it is, and whose codes smshook.settle looks at
-  number_key  bigint not null,
-  sign_in     bigint not null,           -- marks: they are only compared
-  known       bigint not null,
-  number      text not null,             -- masked
-  country     text not null,
-  range       text not null,
-  received_at bigint not null,           -- by the clock of the database
-  asked_at    bigint not null,           -- by the clock of the caller
-  life        bigint not null,
-  answered_at bigint not null default 0,
-  committed   boolean not null default false, -- it came by smshook.send_sms: Auth has stored its code, so that no other call decides about it
-  sending     boolean not null default false,
-  owner       int not null,              -- the replica that sends it, or did
-  charged     boolean not null default false,
-  abandoned   boolean not null default false, -- ledger.Message.Left
-  resending   boolean not null default false,
-  delivered_at bigint not null default 0,
-  state       text collate "C" not null, -- ledger.Message.State, without regard to the time
-  proven      boolean not null,
-  kind        text collate "C" not null,
-  use         text not null default '',
-  used_at     bigint not null default 0,
-  segments    smallint not null,
-  rule        text collate "C" not null default '',
-  why         text not null default '',  -- of a refusal
-  result      text not null default 'failed',
-  instance    text collate "C" not null default '',
-  lost        text not null default '',
-  attempts    jsonb not null default '[]'
+  id           text collate "C" primary key,
+  version      int not null,                         -- counts the changes: a change that was computed from an older row is refused
+  flow         bigint not null,                      -- smshook.flow.key
+  mfa          boolean not null,                     -- ledger.Flow.MFA: no other message of the flow matters to it
+  user_key     bigint not null,
+  user_id      uuid,                                 -- Auth's, if the user has one: whose row it is, and whose codes smshook.settle looks at
+  number_key   bigint not null,
+  sign_in      bigint not null,                      -- these two are only compared: when the user last signed in,
+  known        bigint not null,                      -- and what the caller knew of the user
+  number       text not null,                        -- masked
+  country      text not null,
+  range        text not null,                        -- ledger.Call.Range
+  received_at  bigint not null,                      -- by the clock of the database
+  asked_at     bigint not null,                      -- by the clock of the caller
+  life         bigint not null,                      -- of the code, from received_at, in microseconds
+  answered_at  bigint not null default 0,            -- when a caller has heard that it was accepted; 0: none has
+  committed    boolean not null default false,       -- it came by smshook.send_sms: Auth has its code, so no other call decides about it
+  sending      boolean not null default false,
+  owner        int not null,                         -- the replica that sends it, or did
+  charged      boolean not null default false,       -- the rate limits have counted it
+  abandoned    boolean not null default false,       -- ledger.Message.Left
+  resending    boolean not null default false,       -- it is being sent again because of a receipt
+  delivered_at bigint not null default 0,            -- 0: not, as far as is known
+  state        text collate "C" not null,            -- ledger.Message.State, without regard to the time
+  proven       boolean not null,
+  kind         text collate "C" not null,
+  use          text not null default '',
+  used_at      bigint not null default 0,            -- by the clock of the caller; 0: not used
+  segments     smallint not null,
+  rule         text collate "C" not null default '', -- that has refused it, or would have
+  why          text not null default '',             -- of a refusal: ledger.Message.Why
+  result       text not null default 'failed',
+  instance     text collate "C" not null default '', -- that has accepted it, or may have
+  lost         text not null default '',             -- the instance that seemed to have lost the flow's message before
+  attempts     jsonb not null default '[]'           -- postgres.attempt
 ) with (fillfactor = 60);
 create index message_received_at on smshook.message (received_at, id);
 create index message_user     on smshook.message (user_key, received_at, id);
@@ -124,14 +128,25 @@ create table smshook.replica (
   worked_at   bigint not null default 0   -- when it was last known to send what Auth has put into the outbox
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
+-- == Time, and which replicas are alive
+
 -- The only clock. Tests replace it.
 create function smshook.clock() returns timestamptz language plpgsql volatile set search_path = '' as $$ begin return clock_timestamp(); end $$;
 
+-- Now, in microseconds since 1970.
 create function smshook.micros() returns bigint language plpgsql volatile set search_path = '' as $$
 begin
   return extract(epoch from smshook.clock()) * 1000000;
 end $$;
 
+-- What a replica asks first. The key of the hashes is told to the role smshook alone: the hashes are computed by smshook, so that
+-- numbers never stand in a statement, nor in the database's log.
+create function smshook.hello(p jsonb) returns jsonb language sql security definer set search_path = '' as $$
+  select jsonb_build_object('version', (select max(version) from smshook.version), 'key', encode((select key from smshook.hash_key), 'base64'),
+    'now', smshook.micros(), 'pid', pg_backend_pid())
+$$;
+
+-- A replica shows that it is alive, and whether it sends what Auth has put into the outbox.
 create function smshook.renew(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now bigint := smshook.micros();
@@ -145,13 +160,7 @@ begin
   return '{}';
 end $$;
 
--- What a replica asks first. The key of the hashes is told to the role smshook alone: the hashes are computed by smshook, so that
--- numbers never stand in a statement, nor in the database's log.
-create function smshook.hello(p jsonb) returns jsonb language sql security definer set search_path = '' as $$
-  select jsonb_build_object('version', (select max(version) from smshook.version), 'key', encode((select key from smshook.hash_key), 'base64'),
-    'now', smshook.micros(), 'pid', pg_backend_pid())
-$$;
-
+-- Whether a replica is alive.
 create function smshook.alive(who int, now bigint) returns boolean language plpgsql volatile set search_path = '' as $$
 declare
   r smshook.replica;
@@ -171,6 +180,8 @@ begin
   end if;
 end $$;
 
+-- == Records
+
 -- A record without its contents. It has no search path of its own, so that Postgres can inline it: only functions with one call it.
 create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
@@ -179,6 +190,7 @@ create function smshook.shown(m smshook.message) returns jsonb language sql stab
     'result', m.result, 'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts)
 $$;
 
+-- A record with its contents, as long as these are kept.
 create function smshook.record(m smshook.message) returns jsonb language sql stable set search_path = '' as $$
   select smshook.shown(m) || jsonb_build_object('sealed', (select encode(c.sealed, 'base64') from smshook.content c where c.id = m.id))
 $$;
@@ -203,6 +215,8 @@ begin
   if newest.id is null then return array[]::text[]; end if;
   return smshook.wipe(newest);
 end $$;
+
+-- == Rate limits
 
 -- Makes all charges or none: returns the place of the charge that is over its limit and has to wait longest, and how long; -1 if none is.
 -- All lock in the order of the charges, which is that of the rules. Rows are looked up one by one: a plan for all of them at once, made while the
@@ -244,6 +258,8 @@ create function smshook.without_made(charges jsonb) returns jsonb language sql i
   select coalesce(jsonb_agg(case when e->>'rule' in ('limit_phone', 'limit_user', 'limit_ip') then e || '{"made": true}' else e end order by i), '[]')
   from jsonb_array_elements(charges) with ordinality x(e, i)
 $$;
+
+-- == Calls for a message: begin is asked for each; refuse and write note those that were decided without it
 
 -- Answers a call: see ledger.Ledger.Begin. The caller's clock is translated into that of the database. Locks are taken in this order everywhere:
 -- flow, message, name, counters.
@@ -357,10 +373,12 @@ begin
     answer := jsonb_build_object('over', charged.over, 'after', charged.after);
   end if;
   if behind is null and m.result = 'failed' then
-    answer := answer || jsonb_build_object('first_at', case when m.committed or p ? 'queued' then received else m.received_at end - shift, 'dead', dead, 'attempts', m.attempts);
+    answer := answer || jsonb_build_object('first_at', case when m.committed or p ? 'queued' then received else m.received_at end - shift,
+      'dead', dead, 'attempts', m.attempts);
     m.sending := true; m.abandoned := false; m.lost := '';
     if not m.mfa then
-      if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint and newest.delivered_at = 0 then
+      if newest.id <> m.id and newest.sign_in = m.sign_in and m.received_at - newest.received_at < (p->>'resend_window')::bigint
+        and newest.delivered_at = 0 then
         m.lost := newest.instance;
       end if;
       if not alone then f.sending := m.id; end if;
@@ -376,13 +394,15 @@ begin
   m.version := m.version + 1;
   m.state := case when m.sending then 'sending' when m.result <> 'failed' then 'refused' else 'queued' end;
   if known then
-    update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned, lost = m.lost, result = m.result,
-      country = m.country, range = m.range, segments = m.segments, rule = m.rule, state = m.state where id = m.id;
+    update smshook.message set version = m.version, owner = m.owner, charged = m.charged, sending = m.sending, abandoned = m.abandoned,
+      lost = m.lost, result = m.result, country = m.country, range = m.range, segments = m.segments, rule = m.rule,
+      state = m.state where id = m.id;
   else -- by name: a later version may add columns
-    insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, sending, owner,
-      charged, abandoned, state, proven, kind, segments, rule, lost, result)
-    values (m.id, m.version, m.flow, m.mfa, m.user_key, m.user_id, m.number_key, m.sign_in, m.known, m.number, m.country, m.range, m.received_at, m.asked_at, m.life, m.sending, m.owner,
-      m.charged, m.abandoned, m.state, m.proven, m.kind, m.segments, m.rule, m.lost, m.result);
+    insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at,
+      asked_at, life, sending, owner, charged, abandoned, state, proven, kind, segments, rule, lost, result)
+    values (m.id, m.version, m.flow, m.mfa, m.user_key, m.user_id, m.number_key, m.sign_in, m.known, m.number, m.country, m.range,
+      m.received_at, m.asked_at, m.life, m.sending, m.owner, m.charged, m.abandoned, m.state, m.proven, m.kind, m.segments, m.rule, m.lost,
+      m.result);
   end if;
   if m.result <> 'failed' then
     if known then delete from smshook.content where id = m.id; end if;
@@ -392,6 +412,63 @@ begin
   return answer || jsonb_build_object('answer', case when behind is not null then 'behind' when m.sending then 'go' else 'refused' end, 'behind', behind,
     'result', m.result, 'version', m.version, 'received_at', m.received_at, 'lost', m.lost, 'now', now);
 end $$;
+
+-- Notes a call that was refused before its message was begun.
+create function smshook.refuse(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now bigint := smshook.micros();
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into smshook.message as m (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range,
+    received_at, asked_at, life, owner, proven, kind, segments, rule, why, result, state)
+  values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint,
+    (p->>'sign_in')::bigint, (p->>'known')::bigint, p->>'number', p->>'country', p->>'range',
+    (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint, (p->>'me')::int,
+    (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'why', p->>'result', 'refused')
+  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why, result = excluded.result,
+    state = excluded.state, country = excluded.country, range = excluded.range
+  where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
+  return '{}';
+end $$;
+
+-- Notes a message that was decided without the database, unless there is a record of it. Its charges are made even if they go over a limit.
+create function smshook.write(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+declare
+  now   bigint := smshook.micros();
+  shift bigint := now - (p->>'now')::bigint;
+  m     smshook.message;
+  stop  text[] := '{}';
+  early jsonb := '[]';
+begin
+  perform set_config('synchronous_commit', 'off', true);
+  insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key;
+  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner,
+    charged, abandoned, resending, result, instance, lost, attempts, answered_at, user_id, range, asked_at, proven, kind, segments, state,
+    delivered_at)
+  values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'number_key')::bigint,
+    (p->>'sign_in')::bigint, (p->>'known')::bigint, p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint,
+    (p->>'me')::int, true, (p->>'left')::boolean, (p->>'resending')::boolean, p->>'result', p->>'instance', '', p->'attempts',
+    case when (p->>'answered')::boolean then now else 0 end, (p->>'user_id')::uuid, p->>'range', (p->>'asked_at')::bigint,
+    (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'state', (p->>'delivered_at')::bigint)
+  on conflict (id) do nothing returning * into m;
+  if not found then
+    return '{"answer": "known"}';
+  end if;
+  early := smshook.bind(m.id, smshook.names(p), now);
+  if p->>'sealed' is not null and least(m.received_at, now) + m.life > now then
+    insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
+  end if;
+  if (p->>'answered')::boolean then
+    stop := smshook.answered(m);
+  end if;
+  for i in 0 .. jsonb_array_length(p->'charges') - 1 loop
+    insert into smshook.counter as c (key, until) values ((p->'charges'->i->>'key')::bigint, now + (p->'charges'->i->>'interval')::bigint)
+    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
+  end loop;
+  return jsonb_build_object('answer', 'written', 'early', early, 'stop', stop);
+end $$;
+
+-- == What becomes of a message: attempts, ends and receipts
 
 -- Returns the record of a message.
 create function smshook.message(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
@@ -455,9 +532,9 @@ begin
     end if;
     early := smshook.bind(m.id, names, now);
   end if;
-  update smshook.message set version = version + 1, sending = (p->>'sending')::boolean, abandoned = (p->>'left')::boolean, resending = (p->>'resending')::boolean,
-    delivered_at = (p->>'delivered_at')::bigint, state = p->>'state', result = p->>'result', instance = p->>'instance', attempts = p->'attempts',
-    kind = p->>'kind', use = p->>'use', used_at = (p->>'used_at')::bigint,
+  update smshook.message set version = version + 1, sending = (p->>'sending')::boolean, abandoned = (p->>'left')::boolean,
+    resending = (p->>'resending')::boolean, delivered_at = (p->>'delivered_at')::bigint, state = p->>'state', result = p->>'result',
+    instance = p->>'instance', attempts = p->'attempts', kind = p->>'kind', use = p->>'use', used_at = (p->>'used_at')::bigint,
     answered_at = case when (p->>'answered')::boolean then now else answered_at end
   where id = m.id returning * into m;
   if (p->>'ended')::boolean then
@@ -487,7 +564,8 @@ begin
     if m.id is not null then
       return jsonb_build_object('answer', 'found', 'record', smshook.record(m), 'now', now);
     end if;
-    if not exists (select from smshook.name where key = (p->>'name')::bigint) and (select count(*) from smshook.name where message_id is null) >= (p->>'most')::int then
+    if not exists (select from smshook.name where key = (p->>'name')::bigint)
+      and (select count(*) from smshook.name where message_id is null) >= (p->>'most')::int then
       return '{"answer": "full"}';
     end if;
     insert into smshook.name as n (key, at, receipts)
@@ -499,6 +577,67 @@ begin
   end loop; -- the name has just become known
   return '{"answer": "full"}'; -- its message is deleted
 end $$;
+
+-- == What is asked of the history
+
+-- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when
+-- it is planned.
+create function smshook.messages(p jsonb) returns jsonb language plpgsql stable security definer set search_path = '' as $$
+declare
+  now      bigint := smshook.micros();
+  question text := 'select m.* from smshook.message m where true';
+  page     jsonb;
+begin
+  if p ? 'id'         then question := question || format(' and m.id = %L', p->>'id'); end if;
+  if p ? 'names'      then question := question || format(' and m.id in (select n.message_id from smshook.name n where n.key = any(%L::bigint[]))',
+                             array(select k::bigint from jsonb_array_elements_text(p->'names') k)); end if;
+  if p ? 'number_key' then question := question || format(' and m.number_key = %s', (p->>'number_key')::bigint); end if;
+  if p ? 'user'       then question := question || format(' and m.user_key = %s', (p->>'user')::bigint); end if;
+  if p ? 'country'    then question := question || format(' and m.country = %L', p->>'country'); end if;
+  if p ? 'instance'   then question := question || format(' and m.instance = %L', p->>'instance'); end if;
+  if p ? 'kind'       then question := question || format(' and m.kind = %L', p->>'kind'); end if;
+  if p ? 'rule'       then question := question || format(' and m.rule = %L and m.rule <> ''''', p->>'rule'); end if;
+  if p ? 'since'      then question := question || format(' and m.received_at >= %s', (p->>'since')::bigint); end if;
+  if p ? 'until'      then question := question || format(' and m.received_at < %s', (p->>'until')::bigint); end if;
+  if p ? 'before_at'  then question := question || format(' and (m.received_at, m.id) < (%s, %L)', (p->>'before_at')::bigint, p->>'before_id'); end if;
+  -- The column knows no time.
+  if p->>'state' = 'queued' then question := question || format(' and m.state = ''queued'' and m.received_at + m.life > %s', now);
+  elsif p->>'state' = 'expired' then question := question || format(' and m.state = ''queued'' and m.received_at + m.life <= %s', now);
+  elsif p ? 'state' then question := question || format(' and m.state = %L', p->>'state'); end if;
+  question := question || format(' order by m.received_at desc, m.id desc limit %s', least((p->>'limit')::int, 1000));
+  execute 'select jsonb_agg(smshook.shown(m) order by m.received_at desc, m.id desc) from (' || question || ') m' into page;
+  return coalesce(page, '[]');
+end $$;
+
+-- The messages of users of which it isn't known what became of their codes, with what they are told apart by.
+create function smshook.undecided(p jsonb) returns jsonb language sql stable security definer set search_path = '' as $$
+  select coalesce(jsonb_agg(jsonb_build_object('user', m.user_key, 'number_key', m.number_key, 'record', smshook.record(m)) order by m.received_at), '[]')
+  from jsonb_array_elements_text(p->'users') u, lateral (
+    select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
+$$;
+
+-- How many messages there are of each group, as ledger.Group has them. What is asked for is in variables: the parameter
+-- would be read again for each row. The planner takes the groups for more than they are, and would sort.
+create function smshook.count(p jsonb) returns jsonb language plpgsql stable security definer
+set enable_sort = off set work_mem = '32MB' set jit = off set search_path = '' as $$
+declare
+  now     bigint := smshook.micros();
+  since   bigint := p->>'since';
+  until   bigint := p->>'until';
+  step    bigint := p->>'step';
+  counted jsonb;
+begin
+  select jsonb_agg(to_jsonb(g)) into counted from (
+    select (m.received_at - since) / step * step + since as at, m.country, m.kind, m.rule, m.use,
+      case when m.instance = '' and m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end as instance,
+      case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end as state,
+      count(*) as messages, sum(m.segments) as segments
+    from smshook.message m where m.received_at >= since and m.received_at < until
+    group by 1, 2, 3, 4, 5, 6, 7) g;
+  return coalesce(counted, '[]');
+end $$;
+
+-- == What is forgotten
 
 -- Forgets what is over, a batch of each kind at a time. A row that somebody else has locked is left for the next time. Answers in more whether the
 -- next time should be soon, and in counters whether it should look at counters: the question of then has that.
@@ -559,7 +698,8 @@ begin
     (select m.id, m.flow from smshook.message m where m.user_key = (p->>'user')::bigint or m.number_key = (p->>'number')::bigint limit (p->>'batch')::int) x;
   perform from smshook.flow f where f.key = any(flows) order by f.key for update;
   perform from smshook.message m where m.id = any(ids) order by m.id for update;
-  keys := array(select ('x' || lpad(part->>'id', 16, '0'))::bit(64)::bigint from smshook.message m, jsonb_path_query(m.attempts, '$[*].parts[*]') part where m.id = any(ids));
+  keys := array(select ('x' || lpad(part->>'id', 16, '0'))::bit(64)::bigint
+    from smshook.message m, jsonb_path_query(m.attempts, '$[*].parts[*]') part where m.id = any(ids));
   delete from smshook.content where id = any(ids);
   delete from smshook.outbox where id = any(ids) and serial = '';
   delete from smshook.message where id = any(ids);
@@ -567,113 +707,6 @@ begin
   delete from smshook.name where key = any(keys);
   delete from smshook.counter where key in (select k::bigint from jsonb_array_elements_text(p->'counters') k);
   return jsonb_build_object('erased', coalesce(cardinality(ids), 0));
-end $$;
-
--- Notes a message that was decided without the database, unless there is a record of it. Its charges are made even if they go over a limit.
-create function smshook.write(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
-declare
-  now   bigint := smshook.micros();
-  shift bigint := now - (p->>'now')::bigint;
-  m     smshook.message;
-  stop  text[] := '{}';
-  early jsonb := '[]';
-begin
-  perform set_config('synchronous_commit', 'off', true);
-  insert into smshook.flow as x (key) values ((p->>'flow')::bigint) on conflict (key) do update set key = excluded.key;
-  insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, received_at, life, owner, charged, abandoned, resending,
-    result, instance, lost, attempts, answered_at, user_id, range, asked_at, proven, kind, segments, state, delivered_at)
-  values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'number_key')::bigint, (p->>'sign_in')::bigint, (p->>'known')::bigint,
-    p->>'number', p->>'country', (p->>'received_at')::bigint + shift, (p->>'life')::bigint, (p->>'me')::int, true, (p->>'left')::boolean, (p->>'resending')::boolean,
-    p->>'result', p->>'instance', '', p->'attempts', case when (p->>'answered')::boolean then now else 0 end,
-    (p->>'user_id')::uuid, p->>'range', (p->>'asked_at')::bigint, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'state', (p->>'delivered_at')::bigint)
-  on conflict (id) do nothing returning * into m;
-  if not found then
-    return '{"answer": "known"}';
-  end if;
-  early := smshook.bind(m.id, smshook.names(p), now);
-  if p->>'sealed' is not null and least(m.received_at, now) + m.life > now then
-    insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
-  end if;
-  if (p->>'answered')::boolean then
-    stop := smshook.answered(m);
-  end if;
-  for i in 0 .. jsonb_array_length(p->'charges') - 1 loop
-    insert into smshook.counter as c (key, until) values ((p->'charges'->i->>'key')::bigint, now + (p->'charges'->i->>'interval')::bigint)
-    on conflict (key) do update set until = greatest(c.until, now) + (excluded.until - now);
-  end loop;
-  return jsonb_build_object('answer', 'written', 'early', early, 'stop', stop);
-end $$;
-
--- Notes a call that was refused before its message was begun.
-create function smshook.refuse(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
-declare
-  now bigint := smshook.micros();
-begin
-  perform set_config('synchronous_commit', 'off', true);
-  insert into smshook.message as m (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
-    segments, rule, why, result, state)
-  values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint, (p->>'sign_in')::bigint,
-    (p->>'known')::bigint, p->>'number', p->>'country', p->>'range', (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint,
-    (p->>'me')::int, (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'why', p->>'result', 'refused')
-  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why, result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
-  where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
-  return '{}';
-end $$;
-
--- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when
--- it is planned.
-create function smshook.messages(p jsonb) returns jsonb language plpgsql stable security definer set search_path = '' as $$
-declare
-  now      bigint := smshook.micros();
-  question text := 'select m.* from smshook.message m where true';
-  page     jsonb;
-begin
-  if p ? 'id'         then question := question || format(' and m.id = %L', p->>'id'); end if;
-  if p ? 'names'      then question := question || format(' and m.id in (select n.message_id from smshook.name n where n.key = any(%L::bigint[]))',
-                             array(select k::bigint from jsonb_array_elements_text(p->'names') k)); end if;
-  if p ? 'number_key' then question := question || format(' and m.number_key = %s', (p->>'number_key')::bigint); end if;
-  if p ? 'user'       then question := question || format(' and m.user_key = %s', (p->>'user')::bigint); end if;
-  if p ? 'country'    then question := question || format(' and m.country = %L', p->>'country'); end if;
-  if p ? 'instance'   then question := question || format(' and m.instance = %L', p->>'instance'); end if;
-  if p ? 'kind'       then question := question || format(' and m.kind = %L', p->>'kind'); end if;
-  if p ? 'rule'       then question := question || format(' and m.rule = %L and m.rule <> ''''', p->>'rule'); end if;
-  if p ? 'since'      then question := question || format(' and m.received_at >= %s', (p->>'since')::bigint); end if;
-  if p ? 'until'      then question := question || format(' and m.received_at < %s', (p->>'until')::bigint); end if;
-  if p ? 'before_at'  then question := question || format(' and (m.received_at, m.id) < (%s, %L)', (p->>'before_at')::bigint, p->>'before_id'); end if;
-  -- The column knows no time.
-  if p->>'state' = 'queued' then question := question || format(' and m.state = ''queued'' and m.received_at + m.life > %s', now);
-  elsif p->>'state' = 'expired' then question := question || format(' and m.state = ''queued'' and m.received_at + m.life <= %s', now);
-  elsif p ? 'state' then question := question || format(' and m.state = %L', p->>'state'); end if;
-  question := question || format(' order by m.received_at desc, m.id desc limit %s', least((p->>'limit')::int, 1000));
-  execute 'select jsonb_agg(smshook.shown(m) order by m.received_at desc, m.id desc) from (' || question || ') m' into page;
-  return coalesce(page, '[]');
-end $$;
-
--- The messages of users of which it isn't known what became of their codes, with what they are told apart by.
-create function smshook.undecided(p jsonb) returns jsonb language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(jsonb_build_object('user', m.user_key, 'number_key', m.number_key, 'record', smshook.record(m)) order by m.received_at), '[]')
-  from jsonb_array_elements_text(p->'users') u, lateral (
-    select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
-$$;
-
--- How many messages there are of each group, as ledger.Group has them. What is asked for is in variables: the parameter
--- would be read again for each row. The planner takes the groups for more than they are, and would sort.
-create function smshook.count(p jsonb) returns jsonb language plpgsql stable security definer set enable_sort = off set work_mem = '32MB' set jit = off set search_path = '' as $$
-declare
-  now     bigint := smshook.micros();
-  since   bigint := p->>'since';
-  until   bigint := p->>'until';
-  step    bigint := p->>'step';
-  counted jsonb;
-begin
-  select jsonb_agg(to_jsonb(g)) into counted from (
-    select (m.received_at - since) / step * step + since as at, m.country, m.kind, m.rule, m.use,
-      case when m.instance = '' and m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end as instance,
-      case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end as state,
-      count(*) as messages, sum(m.segments) as segments
-    from smshook.message m where m.received_at >= since and m.received_at < until
-    group by 1, 2, 3, 4, 5, 6, 7) g;
-  return coalesce(counted, '[]');
 end $$;
 
 insert into smshook.version values (1);

@@ -23,7 +23,8 @@ create table smshook.outbox (
   claim      bigint not null default 0,         -- the last one: only that may end the item
   keep_until bigint,                            -- of an item that has ended
   body       bytea not null
-) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 10000);
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+  autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 10000);
 create index outbox_waiting on smshook.outbox (topic, priority, due, place) where state = 0 and not behind;
 create index outbox_owner   on smshook.outbox (owner) where state = 1;
 create index outbox_flow    on smshook.outbox (flow, place) where flow <> '' and state < 2;
@@ -81,7 +82,8 @@ declare
   o     smshook.outbox;
   wake  boolean := false;
 begin
-  perform smshook.outbox_lock(case when jsonb_array_length(p->'items') > 1 then array[0::bigint] end || array(select smshook.outbox_name(name) from jsonb_array_elements(p->'items') e, lateral (values (e->>'serial'), (e->>'flow')) x(name)));
+  perform smshook.outbox_lock(case when jsonb_array_length(p->'items') > 1 then array[0::bigint] end || array(
+    select smshook.outbox_name(name) from jsonb_array_elements(p->'items') e, lateral (values (e->>'serial'), (e->>'flow')) x(name)));
   for i in select x from jsonb_array_elements(p->'items') x loop
     o := null;
     o.id := i->>'id'; o.topic := i->>'topic'; o.serial := i->>'serial'; o.flow := i->>'flow'; o.priority := (i->>'priority')::smallint;
@@ -94,8 +96,9 @@ end $$;
 
 -- What is known of a replica's times is told in its own time.
 create function smshook.outbox_item(o smshook.outbox, shift bigint) returns jsonb language sql stable set search_path = '' as $$
-  select jsonb_build_object('id', o.id, 'topic', o.topic, 'serial', o.serial, 'flow', o.flow, 'priority', o.priority, 'due_at', o.due_at - shift, 'expires_at', o.expires_at - shift,
-    'put_at', o.put_at - shift, 'tries', greatest(o.tries - 1, 0), 'claim', o.claim, 'overtaken', o.overtaken, 'state', o.state, 'body', encode(o.body, 'base64'))
+  select jsonb_build_object('id', o.id, 'topic', o.topic, 'serial', o.serial, 'flow', o.flow, 'priority', o.priority,
+    'due_at', o.due_at - shift, 'expires_at', o.expires_at - shift, 'put_at', o.put_at - shift, 'tries', greatest(o.tries - 1, 0),
+    'claim', o.claim, 'overtaken', o.overtaken, 'state', o.state, 'body', encode(o.body, 'base64'))
 $$;
 
 -- Hands out items: see ledger.Queue.Claim. Each priority of each topic is looked up by itself, so that what is not due yet costs nothing. A plan
@@ -124,16 +127,19 @@ begin
     exit when urgent is null or cardinality(ids) >= most;
     ids := ids || array(
       select x.id from unnest(topics) t, lateral (
-        select o.id, o.due, o.place from smshook.outbox o where o.topic = t and o.priority = urgent and o.state = 0 and not o.behind and o.due <= now and o.put_at >= held
+        select o.id, o.due, o.place from smshook.outbox o where o.topic = t and o.priority = urgent and o.state = 0 and not o.behind
+          and o.due <= now and o.put_at >= held
         order by o.due, o.place limit most - cardinality(ids) for update skip locked) x
       order by x.due, x.place limit most - cardinality(ids));
     next := least(next, (select min(x.due) from unnest(topics) t, lateral (
-      select o.due from smshook.outbox o where o.topic = t and o.priority = urgent and o.state = 0 and not o.behind and o.due > now order by o.due limit 1) x));
+      select o.due from smshook.outbox o where o.topic = t and o.priority = urgent and o.state = 0 and not o.behind
+        and o.due > now order by o.due limit 1) x));
   end loop;
   if cardinality(ids) > 0 then
     codes := smshook.outbox_judge(ids);
     with claimed as (
-      update smshook.outbox o set state = 1, owner = me, tries = o.tries + 1, claim = nextval('smshook.claims'), seen_live = o.seen_live or o.id = any(codes.live),
+      update smshook.outbox o set state = 1, owner = me, tries = o.tries + 1, claim = nextval('smshook.claims'),
+        seen_live = o.seen_live or o.id = any(codes.live),
         overtaken = o.id = any(codes.dead) or o.overtaken and not o.id = any(codes.live)
       where o.id = any(ids) returning o as item)
     select jsonb_agg(smshook.outbox_item(c.item, shift) order by array_position(ids, (c.item).id)) into items from claimed c;
@@ -186,13 +192,15 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   if (p->>'again')::bigint <> 0 then
-    update smshook.outbox set state = 0, owner = null, due_at = (p->>'again')::bigint + shift where id = p->>'id' and state = 1 and claim = (p->>'claim')::bigint;
+    update smshook.outbox set state = 0, owner = null, due_at = (p->>'again')::bigint + shift
+    where id = p->>'id' and state = 1 and claim = (p->>'claim')::bigint;
     return jsonb_build_object('held', found);
   end if;
   line := (select o.serial from smshook.outbox o where o.id = p->>'id');
   perform smshook.outbox_lock(array[smshook.outbox_name(line)]);
   if (p->>'keep')::bigint > 0 then
-    update smshook.outbox set state = (p->>'state')::smallint, owner = null, keep_until = now + (p->>'keep')::bigint, body = coalesce(decode(p->>'body', 'base64'), '')
+    update smshook.outbox set state = (p->>'state')::smallint, owner = null, keep_until = now + (p->>'keep')::bigint,
+      body = coalesce(decode(p->>'body', 'base64'), '')
     where id = p->>'id' and state = 1 and claim = (p->>'claim')::bigint;
   else
     delete from smshook.outbox where id = p->>'id' and state = 1 and claim = (p->>'claim')::bigint;
@@ -220,7 +228,8 @@ declare
 begin
   perform smshook.outbox_lock(array[smshook.outbox_name(line)]);
   if (p->>'keep')::bigint > 0 then
-    update smshook.outbox set state = 3, keep_until = now + (p->>'keep')::bigint, body = coalesce(decode(p->>'body', 'base64'), '') where id = p->>'id' and state = 0;
+    update smshook.outbox set state = 3, keep_until = now + (p->>'keep')::bigint, body = coalesce(decode(p->>'body', 'base64'), '')
+    where id = p->>'id' and state = 0;
   else
     delete from smshook.outbox where id = p->>'id' and state = 0;
   end if;
@@ -308,8 +317,8 @@ end $$;
 -- When something was, in microseconds since 1970. Null if the text tells no time.
 create function smshook.moment(told text) returns bigint language plpgsql stable set search_path = '' as $$
 begin
-  return case when told <> '' then (extract(epoch from regexp_replace(told, '([.][0-9]{6})[0-9]+', '\1')::timestamptz) * 1000000)::bigint end; -- what is too large for it is caught here
-exception when others then
+  return case when told <> '' then (extract(epoch from regexp_replace(told, '([.][0-9]{6})[0-9]+', '\1')::timestamptz) * 1000000)::bigint end;
+exception when others then -- also if the number is too large
   return null;
 end $$;
 
@@ -345,7 +354,8 @@ create function smshook.essence(event jsonb) returns jsonb language sql stable a
     'user', jsonb_build_object('id', event #> '{user,id}', 'phone', event #> '{user,phone}', 'phone_confirmed_at', event #> '{user,phone_confirmed_at}',
       'last_sign_in_at', event #> '{user,last_sign_in_at}', 'confirmation_sent_at', event #> '{user,confirmation_sent_at}',
       'phone_change_sent_at', event #> '{user,phone_change_sent_at}', 'reauthentication_sent_at', event #> '{user,reauthentication_sent_at}',
-      'user_metadata', jsonb_build_object('locale', smshook.tag(event #> '{user,user_metadata,locale}'), 'language', smshook.tag(event #> '{user,user_metadata,language}'),
+      'user_metadata', jsonb_build_object('locale', smshook.tag(event #> '{user,user_metadata,locale}'),
+        'language', smshook.tag(event #> '{user,user_metadata,language}'),
         'lang', smshook.tag(event #> '{user,user_metadata,lang}')))))
 $$;
 
@@ -414,7 +424,7 @@ begin
     or settings->'allowed' not in ('null', '[]') and not smshook.begins(number, settings->'allowed') or smshook.begins(number, settings->'blocked') then
     return smshook.refusal(422, smshook.sentence(settings, 'number'));
   end if;
-  -- A code that nobody sends would make the code before it void.
+  -- A code that nobody sends would take the place of one that the user may have.
   if not exists (select from smshook.replica r where r.worked_at > now - 30000000) then
     raise log 'smshook: no worker sends messages';
     return smshook.refusal(422, smshook.sentence(settings, 'failed'));
@@ -460,7 +470,8 @@ begin
       when 'limit_user' then case when account <> '' then smshook.hex(substr(sha256(convert_to(account, 'UTF8')), 1, 8)) end
       when 'limit_ip' then smshook.source(event #>> '{metadata,ip_address}')
       when 'limit_prefix' then to_hex(number::bigint / 10000)
-      when 'limit_country' then case when country ~ '^[A-Z]{2}$' then encode(convert_to(country, 'UTF8'), 'hex') when country <> '' then to_hex(country::int) end
+      when 'limit_country' then case when country ~ '^[A-Z]{2}$' then encode(convert_to(country, 'UTF8'), 'hex')
+        when country <> '' then to_hex(country::int) end
       when 'limit_total' then '0'
       when 'limit_all' then '0'
     end;
@@ -470,15 +481,16 @@ begin
   end loop;
   over := smshook.charge(charges, now);
   if over.over >= 0 and not coalesce((settings->>'observe')::boolean, false) then
-    return smshook.refusal(429, smshook.sentence(settings, case when newest.sign_in = m.sign_in and now - newest.received_at < newest.life then 'just_sent' else 'too_many' end));
+    return smshook.refusal(429, smshook.sentence(settings,
+      case when newest.sign_in = m.sign_in and now - newest.received_at < newest.life then 'just_sent' else 'too_many' end));
   end if;
 
   m.life := (settings->>case when mfa then 'mfa_life' else 'life' end)::bigint;
-  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind,
-    segments, state, committed)
+  insert into smshook.message (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range, received_at,
+    asked_at, life, owner, proven, kind, segments, state, committed)
   values (m.id, 1, m.flow, mfa, smshook.hash('user', account), case when account ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' then account::uuid end,
-    smshook.hash('number', number), m.sign_in, m.known, smshook.masked(number), case when country ~ '^[A-Z]' then country else '' end, '', now, coalesce(asked, 0), m.life, 0,
-    proven, smshook.kind(event), 0, 'queued', true)
+    smshook.hash('number', number), m.sign_in, m.known, smshook.masked(number), case when country ~ '^[A-Z]' then country else '' end, '',
+    now, coalesce(asked, 0), m.life, 0, proven, smshook.kind(event), 0, 'queued', true)
   on conflict (id) do nothing;
   if not found then return '{}'; end if;
   if not mfa then

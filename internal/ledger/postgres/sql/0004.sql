@@ -29,7 +29,8 @@ declare
 begin
   select string_agg(format('auth.%s.%s', n.tab, n.col), ', ' order by n.tab, n.col) into missing
   from (values ('users', 'id'), ('users', 'phone'), ('users', 'phone_confirmed_at'), ('users', 'confirmation_sent_at'), ('users', 'confirmation_token'),
-    ('users', 'phone_change_sent_at'), ('users', 'phone_change_token'), ('users', 'reauthentication_sent_at'), ('mfa_factors', 'id'), ('mfa_factors', 'user_id'),
+    ('users', 'phone_change_sent_at'), ('users', 'phone_change_token'), ('users', 'reauthentication_sent_at'), ('mfa_factors', 'id'),
+    ('mfa_factors', 'user_id'),
     ('mfa_factors', 'phone'), ('mfa_challenges', 'factor_id'), ('mfa_challenges', 'created_at'), ('mfa_challenges', 'verified_at')) n(tab, col)
   where not exists (select from pg_catalog.pg_attribute a where a.attrelid = to_regclass('auth.' || n.tab) and a.attname = n.col and not a.attisdropped);
   if missing is not null then
@@ -44,7 +45,8 @@ begin
     union all
     select m.* from smshook.message m where (p->>'late')::boolean and m.use = 'unused' and m.user_id is not null and m.received_at > now - 3600000000
   ), looked as (
-    select m.id, m.use, m.received_at + m.life <= now as expired, to_timestamp(0) + m.asked_at * interval '1 microsecond' as asked, m.user_id, m.number_key, m.kind
+    select m.id, m.use, m.received_at + m.life <= now as expired, m.user_id, m.number_key, m.kind,
+      to_timestamp(0) + m.asked_at * interval '1 microsecond' as asked
     from undecided m
   ), judged as (
     select l.*, u.id is not null as known, k.kind as stored, k.used_at,

@@ -1,0 +1,58 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// connect makes one connection, on which no statement is prepared. An error says what to do, and is safe to log.
+func connect(ctx context.Context, address string, mode pgx.QueryExecMode) (*pgx.Conn, *pgx.ConnConfig, error) {
+	config, err := parse(address)
+	if err != nil {
+		return nil, nil, err
+	}
+	config.DefaultQueryExecMode = mode
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, nil, explain(err)
+	}
+	return conn, config, nil
+}
+
+// parse reads the address of a database as libpq does. An error doesn't quote a password.
+func parse(address string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, addressProblem(err)
+	}
+	return config, nil
+}
+
+// addressProblem says what is wrong with an address that pgx can't read. It quotes nothing of the address.
+func addressProblem(err error) error {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return fmt.Errorf("a file that the address names (sslrootcert, sslcert or sslkey) can't be read: %w", file.Err)
+	case strings.Contains(err.Error(), "unable to add CA to cert pool"):
+		return errors.New("the file that sslrootcert names in the address has no certificate in PEM form")
+	}
+	return errAddress
+}
+
+// errAddress quotes nothing: in an address that can't be read, the password can't be found and hidden.
+var errAddress = errors.New("want an address such as postgres://smshook:PASSWORD@HOST:5432/postgres; " +
+	"characters such as @ and / in the password are written as %40 and %2F")
+
+// closeSoon closes a connection even if ctx has ended, and doesn't wait long for it.
+func closeSoon(ctx context.Context, conn *pgx.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	_ = conn.Close(ctx)
+}
