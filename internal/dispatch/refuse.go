@@ -78,14 +78,10 @@ func (d *Dispatcher) refuse(ctx context.Context, r Request, o Outcome, why strin
 	if o.Verdict.Rule != policy.None {
 		rule = o.Verdict.Rule.String()
 	}
-	number := o.Number.Masked()
-	if why != "" { // it may tell all digits but the last four
-		number = number[:len(number)-3] + "***"
-	}
 	_ = d.ledger.Refuse(ctx, ledger.Call{ // without its ledger, it is refused all the same
 		Message:    providers.Message{ID: r.ID},
 		Flow:       r.flow(),
-		Number:     number,
+		Number:     o.Masked(),
 		Country:    country,
 		Why:        why,
 		Kind:       r.Kind,

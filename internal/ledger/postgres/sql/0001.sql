@@ -73,7 +73,7 @@ create table smshook.message (
   used_at      bigint not null default 0,            -- by the clock of the caller; 0: not used
   segments     smallint not null,
   rule         text collate "C" not null default '', -- that has refused it, or would have
-  why          text not null default '',             -- the rule has refused it
+  why          text not null default '',             -- of a refusal: ledger.Message.Why
   result       text not null default 'failed',
   instance     text collate "C" not null default '', -- that has accepted it, or may have
   lost         text not null default '',             -- the instance that seemed to have lost the flow's message before
@@ -426,8 +426,8 @@ begin
     (p->>'sign_in')::bigint, (p->>'known')::bigint, p->>'number', p->>'country', p->>'range',
     (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint, (p->>'me')::int,
     (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'why', p->>'result', 'refused')
-  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why, result = excluded.result, state = excluded.state,
-    country = excluded.country, range = excluded.range
+  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why, result = excluded.result,
+    state = excluded.state, country = excluded.country, range = excluded.range
   where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
   return '{}';
 end $$;
