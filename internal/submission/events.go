@@ -39,7 +39,7 @@ type Events struct {
 }
 
 // tell puts events into the queue, in their order. They may come twice: an event has the name of its message and its status, and the queue
-// knows it for as long as the message. The contract has no word for a message that has expired: it has failed.
+// knows it for as long as the message. The contract has no status for a message that has expired: it has failed.
 func (s *Service) tell(ctx context.Context, id string, d document, statuses ...api.Status) error {
 	if s.events == nil {
 		return nil
@@ -50,13 +50,20 @@ func (s *Service) tell(ctx context.Context, id string, d document, statuses ...a
 		if status == api.Expired {
 			status = api.Failed
 		}
-		body, err := json.Marshal(api.Event{Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata})
+		body, err := json.Marshal(api.Event{
+			Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata,
+		})
 		if err != nil {
 			return errDocument
 		}
 		event := id + "/" + string(status)
 		items = append(items, ledger.Item{
-			ID: event, Topic: ledger.Event, Serial: id, DueAt: ledger.At(now), ExpiresAt: ledger.At(now.Add(eventLife)), Body: s.sealer.SealBytes(aad(event), body),
+			ID:        event,
+			Topic:     ledger.Event,
+			Serial:    id,
+			DueAt:     ledger.At(now),
+			ExpiresAt: ledger.At(now.Add(eventLife)),
+			Body:      s.sealer.SealBytes(aad(event), body),
 		})
 	}
 	return s.queue.Put(ctx, items...)
