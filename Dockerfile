@@ -9,9 +9,10 @@ COPY internal internal
 COPY providers providers
 COPY testdata/hook testdata/hook
 RUN mkdir data
-ARG TARGETOS TARGETARCH VERSION
+# TAGS=otel makes an image with traces.
+ARG TARGETOS TARGETARCH VERSION TAGS
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -tags timetzdata -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /smshook ./cmd/smshook
+    go build -tags "timetzdata${TAGS:+,$TAGS}" -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /smshook ./cmd/smshook
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/

@@ -21,6 +21,7 @@ ifeq ($(RACE),)
 endif
 	go vet ./...
 	CGO_ENABLED=$(if $(RACE),1,0) GORACE=atexit_sleep_ms=0 go test -vet=off $(RACE) ./...
+	go test -tags otel ./internal/tracing
 ifneq ($(RACE),)
 	@set -e; files="$$(grep -rlF --include='*_test.go' 'providertest.Long(t)' cmd internal providers | sed 's|^|./|')"; \
 	names="$$(awk '/^func Test/ {name = $$2; sub(/\(.*/, "", name)} /providertest\.Long\(t\)/ {print name}' $$files | paste -sd '|' -)"; \
@@ -40,6 +41,7 @@ build:
 lint:
 	@unformatted="$$(gofmt -l cmd internal providers testdata .ci)"; if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
+	go vet -tags otel ./internal/tracing ./internal/app ./cmd/smshook
 	go tool -modfile=.ci/tools/go.mod staticcheck ./...
 	@set -e; fresh="$$(mktemp -d)"; trap 'rm -r "$$fresh"' EXIT; cp internal/web/*.templ "$$fresh"; \
 	go tool -modfile=.ci/tools/go.mod templ generate -log-level warn -path "$$fresh"; \

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,11 +90,30 @@ func BenchmarkMessageAPI(b *testing.B) {
 				once[one.form.Get("To")] = true
 			}
 			b.ReportMetric(float64(len(sent)-len(once)), "doubles")
+			used := 0.0
+			for _, p := range running {
+				used += cpu(b, p.command.Process.Pid)
+			}
+			b.ReportMetric(used*1000/float64(len(sent)), "CPU-ms/message")
 			for i, p := range running {
 				b.ReportMetric(peak(b, p.command.Process.Pid), fmt.Sprintf("MB-peak-%d", i+1))
 			}
 		})
 	}
+}
+
+// cpu is the time that a process has used of the CPUs, in seconds.
+func cpu(b *testing.B, pid int) float64 {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	require.NoError(b, err)
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')'):])) // the name of the program may hold blanks
+	var ticks float64
+	for _, field := range fields[12:14] {
+		n, err := strconv.ParseFloat(field, 64)
+		require.NoError(b, err)
+		ticks += n
+	}
+	return ticks / 100
 }
 
 func withoutEvents(env []string) []string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -37,7 +38,7 @@ func smshook(t *testing.T, stdin string, env []string, args ...string) result {
 func TestHelp(t *testing.T) {
 	help := smshook(t, "", nil, "help")
 	require.Equal(t, exitOK, help.code)
-	require.Equal(t, result{exitUsage, "", "smshook: there is no command \"sned\"\n\n" + help.stdout}, smshook(t, "", nil, "sned"))
+	require.Equal(t, result{exitUsage, "", "smshook: there is no command \"sned\"; did you mean send?\n\n" + help.stdout}, smshook(t, "", nil, "sned"))
 	for _, c := range commands() {
 		require.Contains(t, help.stdout, "  "+c.name)
 		r := smshook(t, "", nil, c.name, "-h")
@@ -48,7 +49,63 @@ func TestHelp(t *testing.T) {
 		require.Equal(t, exitUsage, r.code)
 		require.Contains(t, r.stderr, "smshook "+c.name+": flag provided but not defined: -nonsense\n")
 	}
+	require.Contains(t, smshook(t, "", nil, "check", "-phnoe").stderr, "smshook check: flag provided but not defined: -phnoe; did you mean -phone?\n")
+	require.Contains(t, smshook(t, "", nil, "zzzzzzzz").stderr, "smshook: there is no command \"zzzzzzzz\"\n\n")
 	require.Contains(t, smshook(t, "", nil, "send").stderr, "want 1 argument(s), got 0; flags must be before them")
+}
+
+// Each line of an example is a command that the program takes.
+func TestExamples(t *testing.T) {
+	for _, c := range commands() {
+		help := smshook(t, "", nil, c.name, "-h").stdout
+		for example := range strings.SplitSeq(c.example, "\n") {
+			require.Contains(t, help, "\n  "+example+"\n")
+			_, typed, found := strings.Cut(example, "smshook "+c.name)
+			require.True(t, found, example)
+			flags := flagsOf(c)
+			require.NoError(t, flags.Parse(strings.Fields(strings.ReplaceAll(typed, "'", ""))), example)
+		}
+	}
+}
+
+// Both ways to end check.
+func TestVerdict(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
+	for _, tt := range []struct {
+		env     []string
+		colours bool
+		code    int
+		want    string
+	}{
+		{serveEnv(twilio.URL), false, exitOK, "verdict   ready\n"},
+		{serveEnv(twilio.URL), true, exitOK, "\x1b[32mverdict   ready\x1b[0m\n"},
+		{serveEnv(twilio.URL, "TWILIO_FORM=x"), false, exitOK, "verdict   ready, with warnings: 1\n"},
+		{serveEnv(twilio.URL, "SMSHOOK_BUDGET=x"), true, exitFail, "\x1b[31mverdict   not ready: fix the settings\x1b[0m\n"},
+		{serveEnv(string(providertest.Refusing(t)), "SMSHOOK_STORE=sqlite:/nowhere/x.db"), false, exitFail, "verdict   not ready: fix the store, twilio\n"},
+	} {
+		var stdout bytes.Buffer
+		sh := &shell{env: tt.env, stdout: &stdout, stderr: io.Discard, colours: tt.colours}
+		require.Equal(t, tt.code, sh.run(t.Context(), []string{"check"}), stdout.String())
+		require.True(t, strings.HasSuffix(stdout.String(), "\n"+tt.want) || stdout.String() == tt.want, "%q", stdout.String())
+	}
+}
+
+func TestProgressOfCheck(t *testing.T) {
+	twilio := providertest.NewFake(t, providertest.Answer{Status: 200, Body: `{"messages":[]}`})
+	var stderr bytes.Buffer
+	sh := &shell{env: serveEnv(twilio.URL), stdout: io.Discard, stderr: &stderr, tellsProgress: true}
+	require.Equal(t, exitOK, sh.run(t.Context(), []string{"check"}))
+	require.Equal(t, "\r\x1b[Kwaiting for twilio (1 of 1)\r\x1b[K", stderr.String())
+}
+
+func TestColoursAreForTerminals(t *testing.T) {
+	require.True(t, wantsColours([]string{"NO_COLOR=", "TERM=xterm"}), "an empty value asks for nothing: https://no-color.org")
+	require.False(t, wantsColours([]string{"NO_COLOR=1"}))
+	require.False(t, wantsColours([]string{"TERM=dumb"}))
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer null.Close()
+	require.False(t, isTerminal(null), "a device, and no terminal")
 }
 
 func TestServeReportsAllProblems(t *testing.T) {
@@ -400,6 +457,7 @@ numbers   are checked: shape
 instance  twilio: ok
 instance  away: temporary: not reached: dial tcp \S+: connect: connection refused
 receipts  off: they need SMSHOOK_PUBLIC_URL and SMSHOOK_RECEIPT_SECRET
+verdict   not ready: fix away
 $`, r.stdout)
 
 	r = smshook(t, "", serveEnv(twilio.URL), "check")

@@ -29,7 +29,8 @@ var demoCommand = command{
 Starts a server with a new secret on a free port. It prints messages and doesn't send them. Then demo makes calls that a real Auth
 server has made, with Supabase Auth's signature, and prints the number, the text and the answer of each. It exits with 1 if a text
 or an answer is not the expected one. With -dir it makes your own calls.`,
-	run: demo,
+	example: "smshook demo\nsmshook demo -dir calls",
+	run:     demo,
 }
 
 func demo(ctx context.Context, sh *shell, c command, args []string) int {

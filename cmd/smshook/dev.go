@@ -28,7 +28,8 @@ side, for the CLI and for an Auth server of your own, and a curl command to try 
 
 The secret is SMSHOOK_SECRETS if that is set. Otherwise it is stored in .smshook/secret in this folder, and the settings on the
 Supabase side stay valid after a restart. All settings of serve apply. With SMSHOOK_PROVIDERS, messages are sent.`,
-	run: dev,
+	example: "smshook dev\nSMSHOOK_APP=Acme smshook dev",
+	run:     dev,
 }
 
 // devSecretFile is the file with the secret of dev. Its folder has a .gitignore for itself.

@@ -19,7 +19,8 @@ var guardCommand = command{
 With -forget, each replica that uses the file or the database that SMSHOOK_STORE names forgets what the guard has learnt of the numbers that
 begin with RANGE, such as +44770: their messages are sent again, until their codes go unused again. A replica that runs does so within
 15 seconds, and logs it. SMSHOOK_STORE is the only setting that this needs. What is known of addresses and of accounts stays.`,
-	run: guard,
+	example: "smshook guard -forget +44770",
+	run:     guard,
 }
 
 var rangeOfNumbers = regexp.MustCompile(`^\+[1-9][0-9]{0,14}$`)

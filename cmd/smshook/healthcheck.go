@@ -18,7 +18,8 @@ var healthcheckCommand = command{
 	help: `
 Sends GET /healthz to the smshook on this machine, at the port of SMSHOOK_ADDR or PORT. It exits with 0 if the answer comes within
 two seconds. The image's HEALTHCHECK runs it.`,
-	run: healthcheck,
+	example: "SMSHOOK_ADDR=:8080 smshook healthcheck",
+	run:     healthcheck,
 }
 
 func healthcheck(ctx context.Context, sh *shell, c command, args []string) int {

@@ -28,6 +28,8 @@ func mainWith(linger time.Duration) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	sh := &shell{env: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, linger: linger}
+	sh.colours = isTerminal(os.Stdout) && wantsColours(sh.env)
+	sh.tellsProgress = isTerminal(os.Stderr)
 	os.Exit(sh.run(ctx, os.Args[1:]))
 }
 
@@ -38,6 +40,13 @@ const (
 	exitUsage = 2
 )
 
+// exitCodes is the help about them.
+const exitCodes = `Exit codes:
+  0  it worked, and nothing is wrong
+  1  it failed, or something is wrong: the last lines say what
+  2  there is no such command or flag, or an argument is wrong
+`
+
 // shell is the environment of a command.
 type shell struct {
 	env    []string
@@ -45,6 +54,10 @@ type shell struct {
 	stdout io.Writer
 	stderr io.Writer
 	linger time.Duration // how long serve goes on taking calls after it was told to stop
+
+	colours       bool                // whether stdout shows colours
+	tellsProgress bool                // whether stderr is a terminal, where a line can be replaced
+	inspect       func(*flag.FlagSet) // gets the flags of the command instead of its run; nil to run it
 }
 
 // command is one of smshook's commands.
@@ -53,6 +66,8 @@ type command struct {
 	args    string // the arguments in the usage line
 	summary string
 	help    string
+	example string   // one command a line
+	choices []string // what its argument may be, if that is one of a few words
 	run     func(ctx context.Context, sh *shell, c command, args []string) int
 }
 
@@ -60,6 +75,7 @@ func commands() []command {
 	return []command{
 		serveCommand,
 		devCommand,
+		initCommand,
 		checkCommand,
 		sendCommand,
 		signCommand,
@@ -69,6 +85,8 @@ func commands() []command {
 		guardCommand,
 		demoCommand,
 		healthcheckCommand,
+		completionCommand(),
+		manCommand(),
 		versionCommand,
 	}
 }
@@ -93,9 +111,26 @@ func (sh *shell) run(ctx context.Context, args []string) int {
 			return c.run(ctx, sh, c, args[1:])
 		}
 	}
-	fmt.Fprintf(sh.stderr, "smshook: there is no command %q\n\n", args[0])
+	fmt.Fprintf(sh.stderr, "smshook: there is no command %q%s\n\n", args[0], didYouMean(args[0], commandNames()))
 	sh.usage(sh.stderr)
 	return exitUsage
+}
+
+func commandNames() []string {
+	var names []string
+	for _, c := range commands() {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// didYouMean is the end of an error about a name that doesn't exist. It is empty if no known name is similar.
+func didYouMean(name string, known []string) string {
+	nearest, ok := config.Nearest(name, known)
+	if !ok {
+		return ""
+	}
+	return "; did you mean " + nearest + "?"
 }
 
 func (sh *shell) usage(w io.Writer) {
@@ -103,7 +138,7 @@ func (sh *shell) usage(w io.Writer) {
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-12s %s\n", c.name, c.summary)
 	}
-	fmt.Fprint(w, "\n`smshook COMMAND -h` says more about a command; `smshook serve -h` lists all settings.\n")
+	fmt.Fprint(w, "\n`smshook COMMAND -h` says more about a command; `smshook serve -h` lists all settings.\n\n", exitCodes)
 }
 
 // parse reads a command's flags. If ok is false, the command must end with the exit code.
@@ -117,6 +152,10 @@ func (sh *shell) parseUpTo(c command, flags *flag.FlagSet, args []string, mostAr
 }
 
 func (sh *shell) parseBetween(c command, flags *flag.FlagSet, args []string, least, most int) (code int, ok bool) {
+	if sh.inspect != nil {
+		sh.inspect(flags)
+		return exitOK, false
+	}
 	flags.SetOutput(io.Discard)
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -127,11 +166,22 @@ func (sh *shell) parseBetween(c command, flags *flag.FlagSet, args []string, lea
 		err = fmt.Errorf("want %d argument(s), got %d; flags must be before them", most, n)
 	}
 	if err != nil {
-		fmt.Fprintf(sh.stderr, "smshook %s: %v\n\n", c.name, err)
+		fmt.Fprintf(sh.stderr, "smshook %s: %v%s\n\n", c.name, err, similarFlag(err, flags))
 		sh.commandHelp(sh.stderr, c, flags)
 		return exitUsage, false
 	}
 	return exitOK, true
+}
+
+// similarFlag is the end of an error of the package flag, if it is about a flag that doesn't exist.
+func similarFlag(err error, flags *flag.FlagSet) string {
+	name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	if !ok {
+		return ""
+	}
+	var known []string
+	flags.VisitAll(func(f *flag.Flag) { known = append(known, "-"+f.Name) })
+	return didYouMean(name, known)
 }
 
 func (sh *shell) commandHelp(w io.Writer, c command, flags *flag.FlagSet) {
@@ -145,6 +195,7 @@ func (sh *shell) commandHelp(w io.Writer, c command, flags *flag.FlagSet) {
 		value, usage := flag.UnquoteUsage(f)
 		fmt.Fprintf(w, "  -%s\n      %s\n", strings.TrimSpace(f.Name+" "+value), usage)
 	})
+	fmt.Fprintf(w, "\nExamples:\n  %s\n", strings.ReplaceAll(c.example, "\n", "\n  "))
 }
 
 // load reads the settings. If there are errors, it prints them and the warnings, and returns false.

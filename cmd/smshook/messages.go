@@ -30,7 +30,8 @@ from the file or the database that SMSHOOK_STORE names: messages, contents, and 
 prints how many messages that were. SMSHOOK_STORE is the only setting that it needs. serve may run meanwhile. What serve has in its
 memory it forgets at its end, or when it is of no use any more: after 10 minutes, or SMSHOOK_RESEND_WINDOW if that is longer. Backups are
 yours to erase.`,
-	run: messages,
+	example: "smshook messages -since 24h -state undelivered\nsmshook messages -by country,instance -since 2026-01-31\nsmshook messages -csv -since 720h\nsmshook messages -erase +447700900123",
+	run:     messages,
 }
 
 // eraseTime is enough for a large file on a slow disk.

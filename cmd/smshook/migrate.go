@@ -29,7 +29,8 @@ read, each their own messages: run it there if you want that.
 
 A database that was restored or copied, or that another server has taken over, has what waits to be sent in the database of before. It
 is held: the log of serve says so. With -resume it is sent from here. Do that when nothing sends it from the other database any more.`,
-	run: migrate,
+	example: "smshook migrate -url 'postgres://postgres:PASSWORD@db.example.com:5432/postgres'\nsmshook migrate -print",
+	run:     migrate,
 }
 
 // migrateTime is enough for a database far away. A statement that waits for a lock gives up after 2 s.

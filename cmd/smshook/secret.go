@@ -23,6 +23,7 @@ Auth. Then remove the old one from SMSHOOK_SECRETS.
 With -api, prints a key for a caller of the message API, and on the second line what belongs into SMSHOOK_API_KEYS: the caller's name
 and the SHA-256 of the key. smshook needs no more, and nobody can find the key again. To replace a key, add the new entry, joined by
 "|", give the caller the new key, and then remove the old entry. A name may stand twice.`,
+	example: "smshook secret\nsmshook secret -api shop",
 	run: func(_ context.Context, sh *shell, c command, args []string) int {
 		flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 		name := flags.String("api", "", "the `NAME` of the caller that gets a key, such as shop")

@@ -28,7 +28,8 @@ The provider charges for it. Auth doesn't know the code: it can't be used to sig
 
 With -api, asks a running server to send a text instead, by its message API, as the apps that use it do. URL is the server's address,
 such as http://localhost:8080, and MESSAGE_API_KEY holds the key of a caller. Prints the answer.`,
-	run: send,
+	example: "smshook send +447700900123",
+	run:     send,
 }
 
 // codeShape matches what providers accept as a code. Auth's codes have 6 to 10 digits.

@@ -25,11 +25,13 @@ Answers Supabase Auth's Send SMS hook at POST /hooks/send-sms until it gets SIGT
 it has. GET /healthz says that the process runs, GET /readyz that it accepts calls.
 
 All settings come from the environment. A setting may also be in a file: then the variable with the same name and _FILE has the
-file's path. The settings are:
-
-` + config.Text(config.Describe(all.Drivers())),
-	run: serve,
+file's path.` + settingsHelp,
+	example: "smshook serve\nset -a; . ./smshook.env; set +a; smshook serve",
+	run:     serve,
 }
+
+// settingsHelp is the end of the help of serve.
+var settingsHelp = "\n\nThe settings are:\n\n" + config.Text(config.Describe(all.Drivers()))
 
 func serve(ctx context.Context, sh *shell, c command, args []string) int {
 	if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {

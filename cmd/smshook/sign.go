@@ -33,7 +33,8 @@ Both change the body into a new call: they set a new metadata.uuid or, if there 
 repeated call would get the same answer as before, without a second message. With -keep they don't change the body.
 
 The secret is SMSHOOK_SECRETS, or else the one that smshook dev has stored in this folder.`,
-	run: sign,
+	example: "smshook sign -send http://localhost:8080/hooks/send-sms call.json\nsmshook sign -curl http://localhost:8080/hooks/send-sms call.json",
+	run:     sign,
 }
 
 func sign(ctx context.Context, sh *shell, c command, args []string) int {

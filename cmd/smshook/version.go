@@ -12,6 +12,7 @@ var versionCommand = command{
 	name:    "version",
 	summary: "print the version",
 	help:    "Prints the version of smshook, and of Go.",
+	example: "smshook version",
 	run: func(_ context.Context, sh *shell, c command, args []string) int {
 		if code, ok := sh.parse(c, flag.NewFlagSet(c.name, flag.ContinueOnError), args, 0); !ok {
 			return code

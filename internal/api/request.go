@@ -127,7 +127,7 @@ func (r *Request) readBody(raw json.RawMessage) *Problem {
 	return nil
 }
 
-// mediaTypes are the extensions of a path that the contract allows.
+// mediaTypes are the files that the contract allows.
 var mediaTypes = []string{".jpg", ".jpeg", ".png", ".gif", ".pdf"}
 
 func (r *Request) readMedia(raw json.RawMessage) *Problem {

@@ -21,6 +21,7 @@ import (
 	"github.com/smshook/smshook/internal/metrics"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/internal/tracing"
 	"github.com/smshook/smshook/internal/web"
 	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/call"
@@ -39,6 +40,7 @@ type App struct {
 	deps        providers.Deps
 	log         zerolog.Logger
 	metrics     *metrics.Metrics
+	tracer      *tracing.Tracer
 	store       *store
 	learner     learner
 	stopKeeping func()
@@ -59,6 +61,9 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 	a.shown.Store(&c)
 	instances, err := a.newInstances(c)
 	if err != nil {
+		return nil, err
+	}
+	if a.tracer, err = tracing.New(version); err != nil {
 		return nil, err
 	}
 	runner := &race.Runner{Patience: c.Patience, Unknown: c.Unknown, Ended: a.ended, Panicked: a.panicked}

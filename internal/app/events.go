@@ -22,6 +22,7 @@ func (a *App) ended(attempt race.Attempt) {
 	if attempt.Err != nil {
 		kind = attempt.Err.Kind.String()
 	}
+	a.tracer.Attempt(attempt)
 	a.metrics.Attempt(attempt.Instance, kind, attempt.Took, attempt.Segments)
 	a.problems.note(attempt)
 	if attempt.Double {
@@ -62,6 +63,7 @@ func (a *App) guard(f func()) {
 
 // decided passes on a request whose result is known.
 func (a *App) decided(r dispatch.Request, m providers.Message, result dispatch.Result) {
+	a.tracer.Message(r, result)
 	a.changed()
 	if a.Decided != nil {
 		a.Decided(r, m, result)
@@ -75,6 +77,7 @@ func (a *App) recovered(value any) {
 
 // reported counts and logs a receipt.
 func (a *App) reported(r ledger.Report) {
+	a.tracer.Receipt(r)
 	a.changed()
 	if r.ID == "" {
 		a.metrics.ReceiptUnknown(r.Instance)

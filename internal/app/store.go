@@ -250,10 +250,15 @@ func CheckHook(ctx context.Context, c config.Config) (found string, err error) {
 // maxSkew is how much the clocks of the database and of this machine may differ before check and serve say so.
 const maxSkew = 2 * time.Second
 
-// Close writes what the store has not written yet. Nothing may be sent after it.
+// Close writes what the store has not written yet, and sends the traces that wait. Nothing may be sent after it.
 func (a *App) Close() {
 	a.api.stopKeys()
 	a.stopKeeping()
+	ctx, cancel := context.WithTimeout(context.Background(), lateGrace)
+	defer cancel()
+	if err := a.tracer.Close(ctx); err != nil {
+		a.log.Warn().Msg("traces were not sent: the collector can't be reached")
+	}
 	if err := a.store.close(); err != nil {
 		a.log.Error().Str("error", storeProblem(err).Error()).Msg("the store was not closed well")
 	}

@@ -39,7 +39,7 @@ func (env *environment) settingForAuth(variable string, instances Instances) str
 		}
 		for _, instance := range instances {
 			if strings.HasPrefix(name, instance.Prefix()) {
-				setting, _ := nearestName(name, env.known(instance.Prefix()))
+				setting, _ := Nearest(name, env.known(instance.Prefix()))
 				return setting
 			}
 		}

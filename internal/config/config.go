@@ -77,7 +77,7 @@ type Config struct {
 	Store      Store           `env:"STORE" default:"memory" help:"where to keep what has to be remembered: memory (a restart forgets it), sqlite:/data/smshook.db (a file that one replica has for itself) or postgres://user:password@host:5432/database"`
 	StoreKey   receipt.Secrets `env:"STORE_KEY" help:"a long random text, with which numbers and codes are encrypted in the store; several joined by a vertical bar, the new one first; if it is unset, the secrets of the hook serve (smshook secret makes one)"`
 	StoreConns int             `env:"STORE_CONNS" default:"4" min:"2" max:"100" help:"how many connections to Postgres each replica has at most, beside one that shows that it runs"`
-	Worker     string          `env:"WORKER" default:"on" oneof:"on off" help:"whether this replica sends what Auth asks for by SQL, where STORE is Postgres; off for replicas that only answer HTTP"`
+	Worker     string          `env:"WORKER" default:"on" oneof:"on off" help:"whether this replica sends what Auth asks for by SQL, and what the message API has taken, where STORE is Postgres; off for replicas that only answer HTTP"`
 	Keep       time.Duration   `env:"KEEP" default:"2160h" min:"24h" max:"87600h" help:"how long it is kept what became of a message, without its text, code and whole number; in memory, of the last 65,536 at most"`
 
 	AdminPassword providers.Secret `env:"ADMIN_PASSWORD" help:"the password of the operator's page, at least 12 characters; without one, the page is on only if ADMIN_ADDR is an address that only this machine can reach, such as 127.0.0.1:9090"`

@@ -557,7 +557,7 @@ func TestNearestName(t *testing.T) {
 		"TWILIO_FORM":                "TWILIO_FROM",
 		"TWILIO_REGION":              "",
 	} {
-		nearest, _ := nearestName(name, []string{"TWILIO_ACCOUNT_SID", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM"})
+		nearest, _ := Nearest(name, []string{"TWILIO_ACCOUNT_SID", "TWILIO_MESSAGING_SERVICE_SID", "TWILIO_FROM"})
 		require.Equal(t, want, nearest, name)
 	}
 }
@@ -577,13 +577,13 @@ func TestDescribe(t *testing.T) {
 	sections := Describe(drivers())
 	require.Len(t, sections, 2, "a provider without settings has no section")
 	require.Equal(t, Section{"Pigeon", []Described{
-		{"PIGEON_TOKEN", "", "the pigeon's ring", true},
-		{"PIGEON_FROM", "loft", "where it starts", false},
-		{"PIGEON_LOUD", "", "whether it coos", false},
-		{"PIGEON_REST", "2h", "how long it rests", false},
-		{"PIGEON_KIND", "", "its breed", false},
-		{"PIGEON_RING", "", "the number on its ring", false},
-		{"PIGEON_CODES", "", "your own kinds for the provider's error codes, CODE=KIND with commas between them; a KIND is temporary, account, rejected, channel, recipient or unknown", false},
+		{"PIGEON_TOKEN", "", "the pigeon's ring", true, true},
+		{"PIGEON_FROM", "loft", "where it starts", false, false},
+		{"PIGEON_LOUD", "", "whether it coos", false, false},
+		{"PIGEON_REST", "2h", "how long it rests", false, false},
+		{"PIGEON_KIND", "", "its breed", false, false},
+		{"PIGEON_RING", "", "the number on its ring", false, true},
+		{"PIGEON_CODES", "", "your own kinds for the provider's error codes, CODE=KIND with commas between them; a KIND is temporary, account, rejected, channel, recipient or unknown", false, false},
 	}}, sections[1])
 	require.Contains(t, Text(sections), "  PIGEON_FROM (loft)\n      where it starts\n")
 	require.Contains(t, Markdown(sections), "| `PIGEON_FROM` | `loft` | where it starts |\n")

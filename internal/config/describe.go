@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -20,6 +22,7 @@ type Described struct {
 	Default  string
 	Help     string
 	Required bool
+	Secret   bool // the value must not be shown while it is typed
 }
 
 // Describe lists every setting: those of smshook itself first, then those of each provider.
@@ -41,10 +44,18 @@ func describe(settings any, prefix string) []Described {
 	t := reflect.TypeOf(settings)
 	for field := range t.Fields() {
 		if s, ok := settingOf(field, prefix); ok {
-			list = append(list, Described{s.Name, s.Default, s.Help, s.Required})
+			list = append(list, Described{s.Name, s.Default, s.Help, s.Required, isSecret(field.Type)})
 		}
 	}
 	return list
+}
+
+func isSecret(t reflect.Type) bool {
+	switch t {
+	case reflect.TypeFor[providers.Secret](), reflect.TypeFor[hook.Secrets](), reflect.TypeFor[receipt.Secrets](), reflect.TypeFor[Store]():
+		return true
+	}
+	return false
 }
 
 // Text describes the settings for a terminal.

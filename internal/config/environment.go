@@ -217,7 +217,7 @@ func injected(name, value string) bool {
 }
 
 func unknownSetting(name string, known []string) error {
-	if nearest, ok := nearestName(name, known); ok {
+	if nearest, ok := Nearest(name, known); ok {
 		return problem(name, "is not a setting; did you mean "+nearest+"?")
 	}
 	return problem(name, "is not a setting")

@@ -2,9 +2,9 @@ package config
 
 import "slices"
 
-// nearestName returns the known name that is most similar to a mistyped one, if any is similar enough. A long name may have more typing
+// Nearest returns the known name that is most similar to a mistyped one, if any is similar enough. A long name may have more typing
 // errors: Auth writes MESSAGE_SERVICE_SID for MESSAGING_SERVICE_SID.
-func nearestName(name string, known []string) (string, bool) {
+func Nearest(name string, known []string) (string, bool) {
 	typos := max(2, len(name)/8)
 	best, least := "", typos+1
 	for _, candidate := range known {

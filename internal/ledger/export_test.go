@@ -7,19 +7,22 @@ import (
 )
 
 // MemoryStore is a store for replicas in one process.
-type MemoryStore struct{ memory *Memory }
+type MemoryStore struct {
+	memory *Memory
+	Alone  bool // one replica uses it
+}
 
 // NewMemoryStore returns a store that keeps its records in a memory.
-func NewMemoryStore(m *Memory) *MemoryStore { return &MemoryStore{m} }
+func NewMemoryStore(m *Memory) *MemoryStore { return &MemoryStore{memory: m} }
 
-func (s *MemoryStore) Begin(ctx context.Context, c Call, waitedFor string) (Begun, string, error) {
+func (s *MemoryStore) Begin(ctx context.Context, c Call, waitedFor string) (Begun, Behind, error) {
 	s.memory.mu.Lock()
 	defer s.memory.mu.Unlock()
 	answer, other, err := s.memory.decide(ctx, c, s.memory.messages.get(waitedFor))
 	if other != nil {
-		return Begun{}, other.ID, nil
+		return Begun{}, Behind{other.ID, s.Alone}, nil
 	}
-	return answer, "", err
+	return answer, Behind{}, err
 }
 
 func (s *MemoryStore) Attempt(ctx context.Context, id string, a Attempt) error {

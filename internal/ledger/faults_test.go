@@ -97,15 +97,15 @@ func (f *faultyStore) ask(ctx context.Context, method string, do func()) error {
 	return nil
 }
 
-func (f *faultyStore) Begin(ctx context.Context, c ledger.Call, waitedFor string) (ledger.Begun, string, error) {
+func (f *faultyStore) Begin(ctx context.Context, c ledger.Call, waitedFor string) (ledger.Begun, ledger.Behind, error) {
 	type answer struct {
 		begun  ledger.Begun
-		behind string
+		behind ledger.Behind
 		err    error
 	}
 	var a answer
 	if err := f.ask(ctx, "Begin", func() { a.begun, a.behind, a.err = f.Store.Begin(context.Background(), c, waitedFor) }); err != nil {
-		return ledger.Begun{}, "", err
+		return ledger.Begun{}, ledger.Behind{}, err
 	}
 	return a.begun, a.behind, a.err
 }

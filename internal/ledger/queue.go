@@ -17,8 +17,8 @@ import (
 // asked for may still be done.
 //
 // An item is handed out at least once, and to one worker at a time. A claim lasts until End, or until the worker's process has ended:
-// then the item is handed out again, within 2 s, or as soon as a process opens the queue. So what is done for an item may be done
-// twice, if a process ends between the doing and End.
+// then the item is handed out again, within 2 s, or as soon as a process opens the queue. The same happens if the answer to a claim is
+// lost, or if a crash of the database has undone an End. So what is done for an item may be done twice.
 type Queue interface {
 	// Put adds items, all or none. An item whose ID is there already is left as it is, and counts as put: also one that has ended and is
 	// kept. The error is [ErrItem] if an item can't be put as it is, and [ErrQueueFull] if there is no room.

@@ -348,3 +348,64 @@ func TestLateWithoutStore(t *testing.T) {
 		})
 	}
 }
+
+// forgetful is a store that has done its first End, says so, and has forgotten it: a database may lose its last commits in a crash.
+type forgetful struct {
+	ledger.Store
+	ends int
+}
+
+func (f *forgetful) End(ctx context.Context, e ledger.Ended) (ledger.Result, ledger.News, error) {
+	if f.ends++; f.ends == 1 {
+		return e.Result, ledger.News{}, nil
+	}
+	return f.Store.End(ctx, e)
+}
+
+// A message whose end the store has forgotten is nobody's: its flow must not wait for it.
+func TestAnEndThatTheStoreHasForgotten(t *testing.T) {
+	for name, next := range map[string]struct {
+		id   string
+		want ledger.Begun
+	}{
+		"a repeat":                {"1", repeat},
+		"another call, too early": {"2", justSent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				memory := ledger.NewMemoryStore(newMemory(time.Now))
+				memory.Alone = true
+				store := &forgetful{Store: memory}
+				l := ledger.NewShared(store, newMemory(time.Now))
+				sent(t, l, call("1", "u"))
+				m, _, err := store.Message(t.Context(), "1")
+				require.NoError(t, err)
+				require.True(t, m.Sending, "it is forgotten")
+
+				require.Equal(t, next.want, begin(t, l, call(next.id, "u")))
+				synctest.Wait()
+				m, _, err = store.Message(t.Context(), "1")
+				require.NoError(t, err)
+				require.Equal(t, []any{false, ledger.Accepted, "a"}, []any{m.Sending, m.Result, m.Instance})
+				require.Equal(t, ledger.Counts{Missed: 1, Written: 1}, l.Counts())
+			})
+		})
+	}
+}
+
+// A call that is being sent here is waited for, however long that takes.
+func TestAMessageThatIsBeingSentIsNotForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		memory := ledger.NewMemoryStore(newMemory(time.Now))
+		memory.Alone = true
+		l := ledger.NewShared(memory, newMemory(time.Now))
+		require.Equal(t, sendIt, begin(t, l, call("1", "u")))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err := l.Begin(ctx, call("2", "u"))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		m, _, err := memory.Message(t.Context(), "1")
+		require.NoError(t, err)
+		require.True(t, m.Sending)
+	})
+}

@@ -74,13 +74,14 @@ func (s *Shared) Changes() <-chan Change { return s.breaker.changes }
 // begun is what a store answers to a call.
 type begun struct {
 	Begun
-	behind string
+	behind Behind
 }
 
 // Begin is described at [Ledger].
 func (s *Shared) Begin(ctx context.Context, c Call) (Begun, error) {
 	b, line := newBudget(mostWait), &line{shared: s}
 	defer line.leave()
+	var since time.Time // when the call was first behind that message
 	for behind := ""; ; {
 		if s.here(c, behind) {
 			return s.beginHere(ctx, c, behind, line)
@@ -96,14 +97,20 @@ func (s *Shared) Begin(ctx context.Context, c Call) (Begun, error) {
 			return s.beginHere(ctx, c, behind, line)
 		case err != nil:
 			return Begun{}, err
-		case answer.behind == "":
+		case answer.behind.ID == "":
 			b.spend(took)
 			if answer.Go && s.here(c, "") { // the memory has let a repeat be sent meanwhile
 				return s.beginHere(ctx, c, "", line)
 			}
 			return s.begun(ctx, c, answer.Begun, b), nil
 		}
-		behind = answer.behind // asking was a part of waiting for the message, and not of waiting for the store
+		if behind != answer.behind.ID {
+			behind, since = answer.behind.ID, time.Now()
+		}
+		if answer.behind.Ours && time.Since(since) >= runsOn {
+			s.unknown(behind)
+		}
+		// Asking was a part of waiting for the message, and not of waiting for the store.
 		if err := s.wait(ctx, c.Deadline, behind, line); err != nil {
 			return Begun{}, err
 		}
@@ -167,6 +174,25 @@ func (s *Shared) tooLate(id string, a begun, err error) {
 	if !sentHere {
 		s.owe(&owed{ended: Ended{ID: id, Result: Failed, Left: true}})
 	}
+}
+
+// unknown notes the end of a message in the store, which takes it for one that is being sent here, unless it is. The answer to its call was
+// lost then, or a crash of the database has undone its end. No answer is on its way any more.
+func (s *Shared) unknown(id string) {
+	s.mu.Lock()
+	if s.calls[id] != nil {
+		s.mu.Unlock()
+		return
+	}
+	c := &call{done: make(chan struct{}), ended: true}
+	close(c.done)
+	s.calls[id] = c
+	s.mu.Unlock()
+	o := &owed{call: c, ended: Ended{ID: id, Result: Failed, Left: true}}
+	if m, found := s.memory.Export(id); found && !m.Sending {
+		o.ended = Ended{ID: id, Result: m.Result, Instance: m.Instance, Attempts: m.Attempts, Left: m.Left}
+	}
+	s.owe(o)
 }
 
 // line is the place of one call among those that wait.

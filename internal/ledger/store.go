@@ -12,10 +12,10 @@ import (
 // When ctx ends, a method returns at once; what it has asked for may still be done. Shared gives each exchange 2 s, and waits less
 // itself.
 type Store interface {
-	// Begin is as in [Ledger]. If another message has to end before the call can be answered, it returns the ID of that message.
+	// Begin is as in [Ledger]. If another message has to end before the call can be answered, it returns which.
 	// waitedFor is the ID of the message that the call has waited for before; it may be empty. Shared repeats the exchange every
 	// 50 ms as long as the message has not ended, so it must be cheap. [ErrReplayed] is an answer; other errors are failures.
-	Begin(ctx context.Context, c Call, waitedFor string) (begun Begun, behind string, err error)
+	Begin(ctx context.Context, c Call, waitedFor string) (begun Begun, behind Behind, err error)
 
 	// These are as in [Ledger]. Attempt, End and Late may come twice: if the answer to the first was lost, or too late.
 	Attempt(ctx context.Context, id string, a Attempt) error
@@ -36,6 +36,12 @@ type Store interface {
 	//
 	// Write takes one message, not several: like End it may learn of a message that has to be sent again.
 	Write(ctx context.Context, w Written) (News, error)
+}
+
+// Behind is a message that has to end before a call can be answered. The zero Behind is none.
+type Behind struct {
+	ID   string
+	Ours bool // to the store, the replica that asks is the one that sends the message
 }
 
 // Written is a message that was decided without the store. The contents of Call.Message are missing, except for the ID, if the code

@@ -12,6 +12,7 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -48,7 +49,8 @@ type desk struct {
 	dispatcher *dispatch.Dispatcher
 	secrets    hook.Secrets
 	begun      time.Time
-	stop       func() // what Start has started
+	second     bool   // there is a second instance, b, which starts with the next start
+	stop       func() // what start has started
 
 	mu       sync.Mutex
 	answers  []error // of the instance, in turn; the last one counts for all further messages
@@ -75,12 +77,16 @@ func open(t *testing.T, change ...func(*Settings)) *desk {
 func (d *desk) start(key providers.Secret) {
 	texts, err := message.Load(message.Settings{}, nil)
 	require.NoError(d, err)
+	instances := []*race.Instance{race.NewInstance("a", d, nil, 2000)}
+	if d.second {
+		instances = append(instances, race.NewInstance("b", d, nil, 2000))
+	}
 	records := ledger.NewMemory(ledger.Settings{CallerWaits: 5 * time.Second, MaxWaiting: 2000, LateFallback: true, History: 48 * time.Hour}, policy.NewMemory(), time.Now)
 	runner := &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}
 	d.dispatcher = dispatch.New(
 		dispatch.Settings{CallerWaits: 5 * time.Second, Budget: 4 * time.Second, Concurrency: 2000, Texts: texts, CodeLife: time.Minute,
 			Policy: policy.Settings{Limits: policy.Limits{Phone: policy.Limit{Most: 1, Per: time.Hour}}, Lists: policy.Lists{BlockedCountries: policy.Countries{"FR": true}}}},
-		records, []*race.Instance{race.NewInstance("a", d, nil, 2000)}, runner, dispatch.Events{
+		records, instances, runner, dispatch.Events{
 			Reported: func(r ledger.Report) { d.report(r.ID) },
 			Resent:   d.report,
 			FellBack: func(dispatch.Fallback) {},
@@ -154,7 +160,7 @@ func (d *desk) Send(ctx context.Context, m providers.Message) (providers.Sent, e
 		return providers.Sent{}, ctx.Err()
 	}
 	if answer == errEarly { // a receipt that is faster than the answer
-		d.receipt(m.ID, providers.StateDelivered)
+		d.receipt(0, m.ID, providers.StateDelivered)
 		answer = nil
 	}
 	return providers.Sent{IDs: []string{"name of " + m.ID}}, answer
@@ -168,9 +174,9 @@ var (
 	rejected  = &providers.Error{Kind: providers.Rejected, Err: errors.New("no")}
 )
 
-// receipt is a provider's report about a message.
-func (d *desk) receipt(id string, state providers.State) {
-	err := d.dispatcher.Receipts(context.Background(), d.dispatcher.Instances[0], id, []providers.Receipt{{ID: "name of " + id, State: state}})
+// receipt is an instance's report about a message.
+func (d *desk) receipt(instance int, id string, state providers.State) {
+	err := d.dispatcher.Receipts(context.Background(), d.dispatcher.Instances[instance], id, []providers.Receipt{{ID: "name of " + id, State: state}})
 	d.problem(err)
 }
 
@@ -237,4 +243,10 @@ func (d *desk) shows(sent, told []string, problems ...string) {
 		require.Equal(d, told, d.told)
 		require.Equal(d, problems, d.problems)
 	})
+}
+
+// sleep lets time pass, and waits until all that is due has been done.
+func (d *desk) sleep(pause time.Duration) {
+	time.Sleep(pause)
+	synctest.Wait()
 }

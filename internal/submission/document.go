@@ -1,6 +1,7 @@
 package submission
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"time"
@@ -27,11 +28,18 @@ type document struct {
 func aad(id string) string { return "message API " + id }
 
 func (s *Service) seal(id string, d document) []byte {
-	plain, err := json.Marshal(d)
-	if err != nil {
-		panic("sealing: a document can always be encoded")
+	return s.sealer.SealBytes(aad(id), encode(d))
+}
+
+// encode writes a document or an event. Metadata stay as long as they are: json.Marshal would write some characters as six.
+func encode(v any) []byte {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	if encoder.Encode(v) != nil {
+		panic("what is kept of a message can always be encoded")
 	}
-	return s.sealer.SealBytes(aad(id), plain)
+	return b.Bytes()
 }
 
 var errDocument = errors.New("what is kept of a message can't be read")

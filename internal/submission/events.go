@@ -3,7 +3,6 @@ package submission
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +38,7 @@ type Events struct {
 }
 
 // tell puts events into the queue, in their order. They may come twice: an event has the name of its message and its status, and the queue
-// knows it for as long as the message. The contract has no status for a message that has expired: it has failed.
+// knows it for as long as the message. The contract knows no message that has expired: for a caller, it has failed.
 func (s *Service) tell(ctx context.Context, id string, d document, statuses ...api.Status) error {
 	if s.events == nil {
 		return nil
@@ -50,12 +49,9 @@ func (s *Service) tell(ctx context.Context, id string, d document, statuses ...a
 		if status == api.Expired {
 			status = api.Failed
 		}
-		body, err := json.Marshal(api.Event{
+		body := encode(api.Event{
 			Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata,
 		})
-		if err != nil {
-			return errDocument
-		}
 		event := id + "/" + string(status)
 		items = append(items, ledger.Item{
 			ID:        event,

@@ -24,8 +24,8 @@ func TestReceiverThatIsDown(t *testing.T) {
 		d.statuses = []int{500, 0, 302, 404, 200}
 		m := d.take(shop, "", hi)
 		synctest.Wait()
-		d.receipt(strings.TrimPrefix(m.ID, "msg_"), providers.StateUndelivered)
-		time.Sleep(time.Hour)
+		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateUndelivered)
+		d.sleep(time.Hour)
 		require.Equal(t, []string{"sent at 0s", "sent at 5s", "sent at 35s", "sent at 2m35s", "sent at 12m35s", "undelivered at 12m35s"}, d.told)
 		require.Equal(t, []string{
 			"the receiver of events answered 500", "the receiver of events could not be reached", "the receiver of events answered 302", "the receiver of events answered 404",
@@ -40,13 +40,13 @@ func TestReceiverThatIsDownForADay(t *testing.T) {
 		d := open(t)
 		d.statuses = []int{503}
 		m := d.take(shop, "", hi)
-		time.Sleep(23 * time.Hour)
+		d.sleep(23 * time.Hour)
 		tries := len(d.told)
 		require.Greater(t, tries, 10)
-		d.receipt(strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
-		time.Sleep(time.Hour - time.Millisecond)
+		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
+		d.sleep(time.Hour - time.Millisecond)
 		d.note(func() { d.statuses, d.told = []int{200}, nil })
-		time.Sleep(time.Hour)
+		d.sleep(time.Hour)
 		require.Equal(t, []string{"delivered at 24h0m0s"}, d.told)
 		require.Equal(t, errReceiverAway.Error(), d.problems[len(d.problems)-1])
 	})
@@ -58,7 +58,7 @@ func TestEarlyReceipt(t *testing.T) {
 		d := open(t)
 		d.answers = []error{errEarly}
 		m := d.take(shop, "", hi)
-		time.Sleep(time.Minute)
+		d.sleep(time.Minute)
 		require.Equal(t, []string{"sent at 0s", "delivered at 0s"}, d.told)
 		require.Equal(t, api.Delivered, d.status(shop, m.ID))
 		require.Empty(t, d.problems)
@@ -72,10 +72,54 @@ func TestNoEvents(t *testing.T) {
 		d.events = nil
 		m := d.take(shop, "", hi)
 		synctest.Wait()
-		d.receipt(strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
+		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
 		require.Equal(t, api.Delivered, d.status(shop, m.ID))
 		depth, err := d.queue.Depth(t.Context())
 		require.NoError(t, err)
 		require.Empty(t, depth["event"])
 	})
+}
+
+// The longest metadata fit into an event, whatever is in them.
+func TestLongMetadata(t *testing.T) {
+	for _, char := range []string{"<", "\u2028", "é"} {
+		synctest.Test(t, func(t *testing.T) {
+			d := open(t)
+			d.take(shop, "", `{"to":"`+to+`","body":"Hi","metadata":{"a":"`+strings.Repeat(char, (16<<10-8)/len(char))+`"}}`)
+			d.sleep(time.Minute)
+			d.shows([]string{`Hi from "" to +14155551234, life 0s at 0s`}, []string{"sent at 0s"})
+		})
+	}
+}
+
+// A message that one provider could not deliver is sent through the next: the caller is told what came of that, and of nothing before.
+func TestLateFallback(t *testing.T) {
+	for _, tt := range []struct {
+		second providers.State
+		want   string
+	}{
+		{providers.StateDelivered, "delivered"},
+		{providers.StateUndelivered, "undelivered"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := open(t)
+			d.stop()
+			d.second = true
+			d.start(providers.NewSecret("a key of the store, long enough"))
+			m := d.take(shop, "", hi)
+			synctest.Wait()
+			id := strings.TrimPrefix(m.ID, "msg_")
+			d.slow = time.Second
+			d.receipt(0, id, providers.StateUndelivered)
+			require.Equal(t, api.Sent, d.status(shop, m.ID))
+			d.sleep(2 * time.Second)
+			require.Len(t, d.sent, 2)
+			require.Equal(t, []string{"sent at 0s"}, d.told)
+			d.receipt(1, id, tt.second)
+			d.sleep(time.Second)
+			require.Equal(t, []string{"sent at 0s", tt.want + " at 2s"}, d.told)
+			require.Equal(t, api.Status(tt.want), d.status(shop, m.ID))
+			require.Empty(t, d.problems)
+		})
+	}
 }

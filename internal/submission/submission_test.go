@@ -36,8 +36,8 @@ func TestAMessage(t *testing.T) {
 		want.Metadata = json.RawMessage(`{"order":7}`)
 		require.Equal(t, want, *got)
 		d.shows([]string{`Hi € from "+16045551234" to +14155551234, life 0s at 0s`}, []string{"sent at 0s"})
-		d.receipt(strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
-		d.receipt(strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
+		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
+		d.receipt(0, strings.TrimPrefix(m.ID, "msg_"), providers.StateDelivered)
 		synctest.Wait()
 		require.Equal(t, api.Delivered, d.status(shop, m.ID))
 		d.shows([]string{`Hi € from "+16045551234" to +14155551234, life 0s at 0s`}, []string{"sent at 0s", "delivered at 0s"})
@@ -49,7 +49,7 @@ func TestAMessage(t *testing.T) {
 		for _, id := range []string{"", "msg_", strings.TrimPrefix(m.ID, "msg_"), m.ID + "/sent", "msg_" + strings.Repeat("x", 10_000)} {
 			require.Equal(t, api.Status(api.NotFound), d.status(shop, id))
 		}
-		time.Sleep(keep)
+		d.sleep(keep)
 		require.Equal(t, api.Status(api.NotFound), d.status(shop, m.ID))
 	})
 }
@@ -180,7 +180,7 @@ func TestIdempotency(t *testing.T) {
 		_, problem := d.Cancel(t.Context(), other, first.ID)
 		require.Nil(t, problem)
 		require.Equal(t, api.Canceled, d.take(other, "later", later).Status)
-		time.Sleep(keep)
+		d.sleep(keep)
 		require.Equal(t, api.Queued, d.take(shop, "order 7", hi).Status, "it is forgotten")
 		synctest.Wait()
 		require.Len(t, d.sent, 5)
@@ -205,7 +205,7 @@ func TestLimits(t *testing.T) {
 		answers, problem = d.ask(user, "", hi)
 		require.Nil(t, problem)
 		require.Equal(t, []Answer{{Problem: api.Limited(time.Hour)}}, answers)
-		time.Sleep(30 * time.Second)
+		d.sleep(30 * time.Second)
 		d.take(shop, "", hi)
 	})
 }

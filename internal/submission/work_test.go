@@ -22,10 +22,10 @@ func TestScheduled(t *testing.T) {
 		require.Equal(t, []any{api.Scheduled, d.begun.Add(7 * 24 * time.Hour).UnixMilli()}, []any{m.Status, m.ScheduledAt.UnixMilli()})
 		late := d.take(shop, "", d.scheduled(-20*time.Second)) // the caller's clock is slow
 		require.Equal(t, []any{api.Queued, true}, []any{late.Status, late.ScheduledAt.IsZero()})
-		time.Sleep(7*24*time.Hour - time.Microsecond)
+		d.sleep(7*24*time.Hour - time.Microsecond)
 		require.Equal(t, api.Scheduled, d.status(shop, m.ID))
 		require.Len(t, d.sent, 1)
-		time.Sleep(time.Second)
+		d.sleep(time.Second)
 		require.Equal(t, api.Sent, d.status(shop, m.ID))
 		require.Equal(t, `Hi from "" to +14155551234, life 0s at 168h0m0s`, d.sent[1])
 		_, problem := d.Cancel(t.Context(), shop, m.ID)
@@ -49,7 +49,7 @@ func TestCancel(t *testing.T) {
 		synctest.Wait()
 		_, problem := d.Cancel(t.Context(), shop, sending.ID)
 		require.Equal(t, tooLate, problem, "it is being sent")
-		time.Sleep(2 * time.Hour)
+		d.sleep(2 * time.Hour)
 		require.Equal(t, api.Canceled, d.status(shop, m.ID))
 		require.Len(t, d.sent, 1)
 	})
@@ -62,9 +62,9 @@ func TestPauses(t *testing.T) {
 		d.answers = []error{temporary, temporary, temporary, temporary, nil}
 		m := d.take(shop, "", hi)
 		var at []string
-		time.Sleep(17 * time.Second)
+		d.sleep(17 * time.Second)
 		require.Equal(t, api.Queued, d.status(shop, m.ID))
-		time.Sleep(31 * time.Second)
+		d.sleep(31 * time.Second)
 		for _, line := range d.sent {
 			at = append(at, line[strings.Index(line, " at ")+4:])
 		}
@@ -75,7 +75,7 @@ func TestPauses(t *testing.T) {
 		for _, answer := range []error{rejected, &providers.Error{Kind: providers.Account, Err: errors.New("no")}} {
 			d.sent, d.told, d.answers = nil, nil, []error{answer}
 			m = d.take(shop, "", hi)
-			time.Sleep(time.Hour)
+			d.sleep(time.Hour)
 			require.Equal(t, api.Failed, d.status(shop, m.ID))
 			require.Len(t, d.sent, 1)
 			require.Equal(t, []string{fmt.Sprintf("failed at %s", time.Since(d.begun)-time.Hour)}, d.told)
@@ -83,20 +83,20 @@ func TestPauses(t *testing.T) {
 	})
 }
 
-// A message that no provider has taken for four hours has expired. The contract has no word for that but failed.
+// A message that no provider has taken for four hours has expired, which the contract calls failed.
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t)
 		d.answers = []error{temporary}
 		m := d.take(shop, "", hi)
-		time.Sleep(latest - time.Millisecond)
+		d.sleep(latest - time.Millisecond)
 		require.Equal(t, api.Queued, d.status(shop, m.ID))
 		tries := len(d.sent)
 		require.Greater(t, tries, 10)
-		time.Sleep(time.Second)
+		d.sleep(time.Second)
 		require.Equal(t, api.Expired, d.status(shop, m.ID))
 		require.Equal(t, []string{"failed at 4h0m0s"}, d.told)
-		time.Sleep(time.Hour)
+		d.sleep(time.Hour)
 		require.Len(t, d.sent, tries)
 	})
 }
@@ -111,12 +111,12 @@ func TestRestart(t *testing.T) {
 		require.Equal(t, api.Status(api.Unavailable), d.status(shop, m.ID))
 		_, problem := d.ask(shop, "order 7", d.scheduled(time.Minute))
 		require.Equal(t, unavailable, problem)
-		time.Sleep(time.Hour)
+		d.sleep(time.Hour)
 		require.Empty(t, d.sent)
 		require.Equal(t, d.problems[0], "the contents can't be opened: they were sealed with another key, for another message, or have been changed")
 		d.stop()
 		d.start(providers.NewSecret("a key of the store, long enough"))
-		time.Sleep(unreadable + time.Second)
+		d.sleep(unreadable + time.Second)
 		require.Equal(t, api.Sent, d.status(shop, m.ID))
 		require.Len(t, d.sent, 1)
 		d.stop()
@@ -124,7 +124,7 @@ func TestRestart(t *testing.T) {
 		lost := strings.TrimPrefix(d.take(shop, "", d.scheduled(time.Minute)).ID, prefix)
 		d.stop()
 		d.start(providers.NewSecret("a key of the store, long enough"))
-		time.Sleep(5 * time.Hour)
+		d.sleep(5 * time.Hour)
 		_, _, found, err := d.queue.Item(t.Context(), lost)
 		require.NoError(t, err)
 		require.False(t, found, "what nobody could read is forgotten when its time is over")

@@ -89,6 +89,7 @@ type beginQuestion struct {
 type beginAnswer struct {
 	Answer     string    `json:"answer"`
 	Behind     string    `json:"behind"`
+	Ours       bool      `json:"ours"` // this replica sends what the call is behind
 	Result     string    `json:"result"`
 	Over       int       `json:"over"`
 	After      int64     `json:"after"`
@@ -104,10 +105,10 @@ type beginAnswer struct {
 }
 
 // Begin is described at [ledger.Store].
-func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (begun ledger.Begun, behind string, err error) {
+func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (begun ledger.Begun, behind ledger.Behind, err error) {
 	h, err := s.hasher(ctx)
 	if err != nil {
-		return begun, "", err
+		return begun, behind, err
 	}
 	question := beginQuestion{
 		call:         s.call(h, c),
@@ -125,7 +126,7 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 		err = s.ask(ctx, "begin", question, &a)
 	}
 	if err != nil {
-		return begun, "", err
+		return begun, behind, err
 	}
 	begun = ledger.Begun{Over: -1}
 	if waitedFor == "" {
@@ -133,25 +134,25 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 	}
 	switch a.Answer {
 	case "replayed":
-		return begun, "", ledger.ErrReplayed
+		return begun, behind, ledger.ErrReplayed
 	case "behind":
-		return begun, a.Behind, nil
+		return begun, ledger.Behind{ID: a.Behind, Ours: a.Ours}, nil
 	case "repeat":
 		begun.Repeat, begun.News.Stop = true, append([]string(nil), a.Stop...)
 		begun.Result = value[ledger.Result](results, a.Result, &err)
 		if a.Record != nil && err == nil {
 			begun.News.Resend, err = s.consider(ctx, *a.Record, ledger.Time(a.Now))
 		}
-		return begun, "", err
+		return begun, behind, err
 	case "refused":
 		begun.Result = value[ledger.Result](results, a.Result, &err)
 		begun.Over, begun.After = a.Over, time.Duration(a.After)*time.Microsecond
-		return begun, "", err
+		return begun, behind, err
 	case "go":
 		begun, err = s.goes(c, a)
-		return begun, "", err
+		return begun, behind, err
 	}
-	return begun, "", fmt.Errorf("the database answers %q, which this version of smshook doesn't know", a.Answer)
+	return begun, behind, fmt.Errorf("the database answers %q, which this version of smshook doesn't know", a.Answer)
 }
 
 // goes is the answer to a call whose message is to be sent.

@@ -80,6 +80,7 @@ type claimQuestion struct {
 	Topics []ledger.Topic `json:"topics"`
 	Most   int            `json:"most"`
 	Tidy   bool           `json:"tidy"`
+	Claims []int64        `json:"claims"` // that this replica knows of, and has not ended
 }
 
 type claimAnswer struct {
@@ -95,11 +96,22 @@ func (q *Queue) Claim(ctx context.Context, topics []ledger.Topic, most int) ([]l
 	if _, err := q.store.hasher(ctx); err != nil {
 		return nil, err
 	}
+	// One after the other: what another claim is just being handed would be taken for lost.
+	select {
+	case q.store.claiming <- struct{}{}:
+		defer func() { <-q.store.claiming }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	most = min(most, ledger.MaxClaim)
 	before, tidy := q.store.wakeups.claiming(topics)
 	var a claimAnswer
-	if err := q.store.ask(ctx, "claim", claimQuestion{q.store.me, lease.Microseconds(), q.store.now(), topics, most, tidy}, &a); err != nil {
+	question := claimQuestion{q.store.me, lease.Microseconds(), q.store.now(), topics, most, tidy, q.store.claims.all()}
+	if err := q.store.ask(ctx, "claim", question, &a); err != nil {
 		return nil, err
+	}
+	for _, h := range a.Items {
+		q.store.claims.add(h.Claim)
 	}
 	if len(a.Items) == most { // there may be more
 		before--
@@ -132,6 +144,9 @@ type endAnswer struct {
 func (q *Queue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEnd) (held bool, err error) {
 	var a endAnswer
 	err = q.store.ask(ctx, "end", endQuestion{c.ID, c.Claim, q.store.now(), e.Again, e.Ended(), e.Keep.Microseconds(), e.Body}, &a)
+	if err == nil {
+		q.store.claims.remove(c.Claim)
+	}
 	if a.Held {
 		q.store.wakeups.wake() // the next item of its serial may be due
 	}

@@ -138,3 +138,64 @@ func TestCommitsAtOnceAreAllClaimed(t *testing.T) {
 	all.Wait()
 	require.Empty(t, h.claim(t))
 }
+
+// The answer to a claim, or the end of an item, is lost: the replica goes on to live, and the item is handed out again.
+func TestItemsThatTheirReplicaDoesNotKnowOf(t *testing.T) {
+	d := pgtest.New(t, migrated)
+	network := d.Proxy(t)
+	store, err := postgres.Open(network.URL("smshook", password), settings(time.Now))
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	q := store.Queue()
+	now := ledger.At(time.Now())
+	put := func(id string) {
+		require.NoError(t, q.Put(t.Context(), ledger.Item{ID: id, Topic: ledger.Hooked, DueAt: now, ExpiresAt: now.Add(time.Hour)}))
+	}
+	claimed := func() (ids []string, last ledger.Claimed) {
+		items, err := q.Claim(t.Context(), ledger.Topics(), 10)
+		if err != nil { // connections have just been closed
+			return nil, last
+		}
+		for _, i := range items {
+			ids, last = append(ids, i.ID), i
+		}
+		return ids, last
+	}
+	var last ledger.Claimed
+	handed := func(id string) {
+		require.Eventually(t, func() bool {
+			ids, c := claimed()
+			if ids == nil {
+				return false
+			}
+			require.Equal(t, []string{id}, ids)
+			last = c
+			return true
+		}, 20*time.Second, 50*time.Millisecond)
+	}
+
+	put("answer lost")
+	require.NoError(t, store.Warm(t.Context()))
+	heal := network.Latency(t, 3*time.Second) // more than a query may take
+	_, err = q.Claim(t.Context(), ledger.Topics(), 10)
+	require.Error(t, err)
+	heal()
+	handed("answer lost")
+
+	held, err := q.End(t.Context(), last, ledger.ItemEnd{})
+	require.NoError(t, err)
+	require.True(t, held)
+	put("end lost")
+	handed("end lost")
+	held, err = q.End(t.Context(), last, ledger.ItemEnd{Keep: time.Hour})
+	require.NoError(t, err)
+	require.True(t, held)
+	d.Exec(t, fmt.Sprintf("update smshook.outbox set state = 1, owner = %d, claim = %d where id = 'end lost'", store.Me(), last.Claim))
+	handed("end lost")
+
+	for range 10 { // some of these tidy up
+		ids, _ := claimed()
+		require.Empty(t, ids, "the replica has it")
+		time.Sleep(50 * time.Millisecond)
+	}
+}

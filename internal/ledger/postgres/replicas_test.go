@@ -45,7 +45,7 @@ func begin(t *testing.T, s ledger.Store, c ledger.Call, waitedFor string) (ledge
 	begun, behind, err := s.Begin(t.Context(), c, waitedFor)
 	require.NoError(t, err)
 	begun.FirstAt = 0
-	return begun, behind
+	return begun, behind.ID
 }
 
 func attempt(instance string, state ledger.AttemptState, names ...string) ledger.Attempt {

@@ -69,6 +69,8 @@ type Store struct {
 	accounts accounts
 	sweeps   atomic.Uint64
 	wakeups  wakeups
+	claiming chan struct{} // full while items are being claimed
+	claims   claims
 	stop     context.CancelFunc
 	stopped  chan struct{}
 
@@ -131,6 +133,7 @@ func newStore(address string, s Settings) (*Store, error) {
 		started:  time.Now(),
 		noCache:  s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
 		hints:    hints{byID: map[string]hint{}},
+		claiming: make(chan struct{}, 1),
 		stopped:  make(chan struct{}),
 	}
 	// Each connection is asked who is behind it, and must do so before a statement is prepared.

@@ -103,7 +103,7 @@ func (c clocked) set() {
 	*c.at = now
 }
 
-func (c clocked) Begin(ctx context.Context, call ledger.Call, waitedFor string) (ledger.Begun, string, error) {
+func (c clocked) Begin(ctx context.Context, call ledger.Call, waitedFor string) (ledger.Begun, ledger.Behind, error) {
 	c.set()
 	return c.Store.Begin(ctx, call, waitedFor)
 }
@@ -165,19 +165,19 @@ func (p polling) Begin(ctx context.Context, c ledger.Call) (ledger.Begun, error)
 	waitedFor := ""
 	for {
 		begun, behind, err := p.Store.Begin(ctx, c, waitedFor)
-		if err != nil || behind == "" {
+		if err != nil || behind.ID == "" {
 			return begun, err
 		}
-		if behind != waitedFor && waitedFor == "" {
+		if behind.ID != waitedFor && waitedFor == "" {
 			p.mu.Lock()
-			p.behind[behind]++
-			crowded := p.behind[behind] > 16
+			p.behind[behind.ID]++
+			crowded := p.behind[behind.ID] > 16
 			p.mu.Unlock()
 			if crowded {
 				return ledger.Begun{}, ledger.ErrCrowded
 			}
 		}
-		waitedFor = behind
+		waitedFor = behind.ID
 		select {
 		case <-ctx.Done():
 			return ledger.Begun{}, ctx.Err()

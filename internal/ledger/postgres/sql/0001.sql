@@ -280,6 +280,7 @@ declare
   dead     boolean := false;
   unused   boolean;
   behind   text;
+  ours     boolean; -- the caller's replica sends what the call is behind
   charged  record;
   answer   jsonb;
 begin
@@ -309,7 +310,7 @@ begin
       return '{"answer": "replayed"}';
     end if;
     if m.sending then
-      return jsonb_build_object('answer', 'behind', 'behind', m.id);
+      return jsonb_build_object('answer', 'behind', 'behind', m.id, 'ours', m.owner = me);
     end if;
     if not alone and m.answered_at = 0 and m.result in ('accepted', 'failed') then
       -- A newer message of the flow was answered before a caller has heard of this one: the newer code is stored, and stays valid.
@@ -350,7 +351,7 @@ begin
     elsif f.sending <> m.id then
       select * into other from smshook.message where id = f.sending and sending for update;
       if other.owner = me or smshook.alive(other.owner, now) then
-        behind := other.id;
+        behind := other.id; ours := other.owner = me;
       else -- nobody sends it any more
         update smshook.message set sending = false, abandoned = true, version = version + 1,
           state = case when state = 'sending' then 'failed' else state end where id = other.id;
@@ -388,7 +389,7 @@ begin
   end if;
 
   if known and behind is not null then -- it waits as before
-    return jsonb_build_object('answer', 'behind', 'behind', behind);
+    return jsonb_build_object('answer', 'behind', 'behind', behind, 'ours', ours);
   end if;
   m.version := m.version + 1;
   m.state := case when m.sending then 'sending' when m.result <> 'failed' then 'refused' else 'queued' end;
@@ -409,7 +410,7 @@ begin
     insert into smshook.content values (m.id, least(m.received_at, now) + m.life, decode(p->>'sealed', 'base64')) on conflict (id) do nothing;
   end if;
   return answer || jsonb_build_object('answer', case when behind is not null then 'behind' when m.sending then 'go' else 'refused' end, 'behind', behind,
-    'result', m.result, 'version', m.version, 'received_at', m.received_at, 'lost', m.lost, 'now', now);
+    'ours', ours, 'result', m.result, 'version', m.version, 'received_at', m.received_at, 'lost', m.lost, 'now', now);
 end $$;
 
 -- Notes a call that was refused before its message was begun.

@@ -120,7 +120,9 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   perform smshook.asks(me, (p->>'lease')::bigint, now);
-  if (p->>'tidy')::boolean then perform smshook.outbox_tidy(me, now); end if;
+  if (p->>'tidy')::boolean then
+    perform smshook.outbox_tidy(me, array(select c::bigint from jsonb_array_elements_text(p->'claims') c), now);
+  end if;
   loop
     select min(x.priority) into urgent from unnest(topics) t, lateral (
       select o.priority from smshook.outbox o where o.topic = t and o.state = 0 and not o.behind and o.priority > urgent order by o.priority limit 1) x;
@@ -147,8 +149,9 @@ begin
   return jsonb_build_object('items', coalesce(items, '[]'), 'next', next - shift);
 end $$;
 
--- Frees what replicas have that are gone, and deletes what was kept long enough.
-create function smshook.outbox_tidy(me int, now bigint) returns void language plpgsql set search_path = '' as $$
+-- Frees what replicas have that are gone, and deletes what was kept long enough. Of its own items, the replica that asks has those of the given claims.
+-- It doesn't know of the others: the answer to a claim was lost on its way, or the end of an item was, in a crash of the database.
+create function smshook.outbox_tidy(me int, claims bigint[], now bigint) returns void language plpgsql set search_path = '' as $$
 declare
   who int := -1;
   ids text[];
@@ -156,8 +159,8 @@ begin
   loop
     select min(o.owner) into who from smshook.outbox o where o.state = 1 and o.owner > who;
     exit when who is null;
-    continue when who = me or smshook.alive(who, now);
-    ids := array(select o.id from smshook.outbox o where o.state = 1 and o.owner = who for update skip locked);
+    continue when who <> me and smshook.alive(who, now);
+    ids := array(select o.id from smshook.outbox o where o.state = 1 and o.owner = who and not (who = me and o.claim = any(claims)) for update skip locked);
     update smshook.outbox o set state = 0, owner = null where o.id = any(ids);
   end loop;
   ids := array(select o.id from smshook.outbox o where o.state > 1 and o.keep_until <= now order by o.keep_until limit 500 for update skip locked);
