@@ -76,8 +76,8 @@ func outcome(m ledger.Message, now time.Time) (o insight.Outcome, ok bool) {
 	return insight.Unused, true
 }
 
-// memory keeps what was learnt, so that a restart doesn't forget it.
-type memory interface {
+// learntStore keeps what was learnt, so that a restart doesn't forget it.
+type learntStore interface {
 	KeepLearnt(ctx context.Context, name string, body []byte) error
 	Learnt(ctx context.Context, name string) ([]byte, error)
 }
