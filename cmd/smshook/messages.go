@@ -20,9 +20,10 @@ var messagesCommand = command{
 	args:    "[flags] [ID]",
 	summary: "list messages and what became of them; erase those of a user or a number",
 	help: `
-Lists the messages that the file or the database of SMSHOOK_STORE remembers, the newest first, for as long as SMSHOOK_KEEP says. With the ID of a message, or
-with INSTANCE:ID where ID is the provider's, it shows what happened to that message. SMSHOOK_STORE is the only setting that it needs. serve
-may run meanwhile. The column CODE says whether the code was used: "used", "unused", "replaced" by a newer one, or "unknown".
+Lists the messages that the file or the database of SMSHOOK_STORE remembers, the newest first, for as long as SMSHOOK_KEEP says. With the
+ID of a message, or with INSTANCE:ID where ID is the provider's, it shows what happened to that message. SMSHOOK_STORE is the only setting
+that it needs. serve may run meanwhile. The column CODE says whether the code was used: "used", "unused", "replaced" by a newer one, or
+"unknown".
 
 With -erase, all records of a user (by the id that Auth or Auth0 has given; the account may be deleted there) or of a phone number are erased
 from the file or the database that SMSHOOK_STORE names: messages, contents, and the counts of their rate limits. It asks nothing before, and

@@ -98,7 +98,8 @@ func (l *listing) count(ctx context.Context) error {
 		return l.countsAsJSON(names, list)
 	}
 	out := tabwriter.NewWriter(l.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(out, "%s\tMESSAGES\tSENT\tDELIVERED\tUSED\tUNUSED\tCONVERSION\tMEDIAN DELIVERY\tMEDIAN USE\n", strings.ToUpper(strings.Join(names, "\t")))
+	fmt.Fprintf(out, "%s\tMESSAGES\tSENT\tDELIVERED\tUSED\tUNUSED\tCONVERSION\tMEDIAN DELIVERY\tMEDIAN USE\n",
+		strings.ToUpper(strings.Join(names, "\t")))
 	for _, c := range list {
 		var by []string
 		for _, value := range c.by {

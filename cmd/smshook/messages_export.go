@@ -52,13 +52,15 @@ var attemptStates = map[ledger.AttemptState]string{ledger.Pending: "pending", le
 
 func export(m *ledger.Message, now ledger.Time) exported {
 	e := exported{
-		ID: m.ID, CreatedAt: m.ReceivedAt.Time().UTC(), ExpiresAt: m.ExpiresAt().Time().UTC(), Number: m.Number, Country: m.Country, Instance: m.Instance,
-		Channel: m.Channel(), Kind: known(m.Kind.String()), Proven: m.Proven, Segments: int(m.Segments), State: m.State(now), Result: m.Result.String(), Rule: m.Rule,
-		Conversion: known(m.Use.String()), DeliveredAt: utc(m.DeliveredAt()), UsedAt: utc(m.UsedAt), Attempts: []exportedAttempt{},
+		ID: m.ID, CreatedAt: m.ReceivedAt.Time().UTC(), ExpiresAt: m.ExpiresAt().Time().UTC(), Number: m.Number, Country: m.Country,
+		Instance: m.Instance, Channel: m.Channel(), Kind: known(m.Kind.String()), Proven: m.Proven, Segments: int(m.Segments),
+		State: m.State(now), Result: m.Result.String(), Rule: m.Rule, Conversion: known(m.Use.String()),
+		DeliveredAt: utc(m.DeliveredAt()), UsedAt: utc(m.UsedAt), Attempts: []exportedAttempt{},
 	}
 	for _, a := range m.Attempts {
 		x := exportedAttempt{
-			Instance: a.Instance, Channel: a.Channel, BegunAt: utc(a.BegunAt), EndedAt: utc(a.EndedAt), State: attemptStates[a.State], Code: a.Code, Receipts: []exportedReceipt{},
+			Instance: a.Instance, Channel: a.Channel, BegunAt: utc(a.BegunAt), EndedAt: utc(a.EndedAt), State: attemptStates[a.State], Code: a.Code,
+			Receipts: []exportedReceipt{},
 		}
 		if a.Over() {
 			x.Kind = a.Kind.String()
@@ -95,8 +97,8 @@ func (l *listing) json(ctx context.Context) error {
 
 func (l *listing) csv(ctx context.Context) error {
 	out, now := csv.NewWriter(l.stdout), ledger.At(time.Now())
-	_ = out.Write([]string{"id", "created_at", "number", "country", "instance", "channel", "kind", "proven", "segments", "state", "result", "rule", "conversion",
-		"attempts", "delivered_after_s", "used_after_s"}) // Flush tells the error
+	_ = out.Write([]string{"id", "created_at", "number", "country", "instance", "channel", "kind", "proven", "segments", "state", "result",
+		"rule", "conversion", "attempts", "delivered_after_s", "used_after_s"}) // Flush tells the error
 	err := l.each(ctx, l.limit, func(m *ledger.Message) error {
 		return out.Write([]string{m.ID, m.ReceivedAt.Time().UTC().Format(time.RFC3339Nano), m.Number, m.Country, m.Instance, m.Channel(), m.Kind.String(),
 			strconv.FormatBool(m.Proven), strconv.Itoa(int(m.Segments)), string(m.State(now)), m.Result.String(), m.Rule, m.Use.String(),

@@ -42,13 +42,15 @@ func way(m *ledger.Message, now ledger.Time) string {
 	head := []string{
 		fmt.Sprintf("message   %s", m.ID),
 		fmt.Sprintf("number    %s, %s, %s", dash(m.Number), cmp.Or(m.Country, "no country"), proven),
-		fmt.Sprintf("kind      %s, %d segments, valid until %s", cmp.Or(m.Kind.String(), "not known yet"), m.Segments, m.ExpiresAt().Time().UTC().Format(clockLayout)),
+		fmt.Sprintf("kind      %s, %d segments, valid until %s",
+			cmp.Or(m.Kind.String(), "not known yet"), m.Segments, m.ExpiresAt().Time().UTC().Format(clockLayout)),
 		fmt.Sprintf("state     %s%s", m.State(now), because(m, now)),
 		fmt.Sprintf("code      %s", cmp.Or(m.Use.String(), "not known yet whether it was used")),
 	}
 	var lines []string
 	for _, e := range events(m) {
-		lines = append(lines, fmt.Sprintf("%s  %+9.3fs  %s", e.at.Time().UTC().Format("2006-01-02 15:04:05.000"), e.at.Sub(m.ReceivedAt).Seconds(), e.text))
+		at := e.at.Time().UTC().Format("2006-01-02 15:04:05.000")
+		lines = append(lines, fmt.Sprintf("%s  %+9.3fs  %s", at, e.at.Sub(m.ReceivedAt).Seconds(), e.text))
 	}
 	return strings.Join(head, "\n") + "\n\n" + strings.Join(lines, "\n") + "\n"
 }

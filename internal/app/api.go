@@ -79,7 +79,11 @@ func (a *App) openEvents(c config.Config) (*submission.Events, error) {
 		return nil, err
 	}
 	a.signs(c.APIEventsSecret)
-	return &submission.Events{URL: c.APIEventsURL.URL().String(), Signer: func() submission.Signer { return a.api.eventSecrets.Load() }, Client: client}, nil
+	return &submission.Events{
+		URL:    c.APIEventsURL.URL().String(),
+		Signer: func() submission.Signer { return a.api.eventSecrets.Load() },
+		Client: client,
+	}, nil
 }
 
 // signs lets events be signed by these secrets from here on.

@@ -65,7 +65,8 @@ func receiptsOf(c config.Config, instance *race.Instance) InstanceReceipts {
 	setup.Unsigned = settingName.ReplaceAllString(setup.Unsigned, strings.ToUpper(instance.Name)+"_$0")
 	if setup.Unsigned != "" && !slices.Contains(c.UnsignedReceipts, instance.Name) {
 		return InstanceReceipts{instance.Name, fmt.Sprintf(
-			"refused, because no signature can be checked: %s; to accept them without one, put %s into %sUNSIGNED_RECEIPTS", setup.Unsigned, instance.Name, config.Prefix), false}
+			"refused, because no signature can be checked: %s; to accept them without one, put %s into %sUNSIGNED_RECEIPTS",
+			setup.Unsigned, instance.Name, config.Prefix), false}
 	}
 	return InstanceReceipts{instance.Name, receiptSetup(setup, c.Addresses().Of(instance.Name)), true}
 }

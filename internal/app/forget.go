@@ -32,7 +32,7 @@ const (
 
 // Forget tells the replicas that share a store to forget what the guard knows of the numbers that begin with these digits.
 func Forget(ctx context.Context, store config.Store, digits string, now time.Time) error {
-	m, closed, err := openMemory(ctx, store)
+	m, closed, err := openLearnt(ctx, store)
 	if err != nil {
 		return err
 	}
@@ -52,8 +52,8 @@ func Forget(ctx context.Context, store config.Store, digits string, now time.Tim
 	return nil
 }
 
-// openMemory opens what a store keeps of what was learnt, while other processes use it.
-func openMemory(ctx context.Context, store config.Store) (m memory, closed func(), err error) {
+// openLearnt opens what a store keeps of what was learnt, while other processes use it.
+func openLearnt(ctx context.Context, store config.Store) (l learntStore, closed func(), err error) {
 	switch {
 	case store.SQLite != "":
 		file, err := sqlite.OpenFile(ctx, store.SQLite)
@@ -68,7 +68,8 @@ func openMemory(ctx context.Context, store config.Store) (m memory, closed func(
 		}
 		return database, database.Close, nil
 	}
-	return nil, nil, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: what the guard has learnt is in the process that serves; start it again, and it has forgotten everything"}
+	return nil, nil, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: what the guard has learnt is in the process " +
+		"that serves; start it again, and it has forgotten everything"}
 }
 
 // ExplainGuard says what the guard of a running replica does with a first message to a number, in words for the operator, as far as it was kept
@@ -77,7 +78,7 @@ func ExplainGuard(ctx context.Context, c config.Config, r dispatch.Request, numb
 	if c.Guard == "off" || c.Store.SQLite == "" && c.Store.Postgres.Empty() {
 		return "", true, nil
 	}
-	m, closed, err := openMemory(ctx, c.Store)
+	m, closed, err := openLearnt(ctx, c.Store)
 	if err != nil {
 		return "", true, err
 	}
@@ -99,7 +100,7 @@ func ExplainGuard(ctx context.Context, c config.Config, r dispatch.Request, numb
 	}
 }
 
-func readForgotten(ctx context.Context, m memory) (list []forgotten, err error) {
+func readForgotten(ctx context.Context, m learntStore) (list []forgotten, err error) {
 	body, err := m.Learnt(ctx, forgottenName)
 	if err != nil || len(body) == 0 {
 		return nil, err

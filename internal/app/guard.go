@@ -74,8 +74,8 @@ func outcome(m ledger.Message, now time.Time) (o insight.Outcome, ok bool) {
 	return insight.Unused, true
 }
 
-// memory keeps what was learnt, so that a restart doesn't forget it.
-type memory interface {
+// learntStore keeps what was learnt, so that a restart doesn't forget it.
+type learntStore interface {
 	// HashKey returns a key that is the same for all who use the store, and doesn't change when secrets do.
 	HashKey(ctx context.Context) ([]byte, error)
 	KeepLearnt(ctx context.Context, name string, body []byte) error
@@ -94,7 +94,7 @@ const (
 func guardName(part uint64) string { return fmt.Sprintf("guard %d", part) }
 
 // restore has a guard take over what a store has of it, and the store's key.
-func restore(ctx context.Context, m memory, g *insight.Guard) error {
+func restore(ctx context.Context, m learntStore, g *insight.Guard) error {
 	exchange := func(ask func(ctx context.Context) error) error {
 		limited, cancel := context.WithTimeout(ctx, keepTime)
 		defer cancel()

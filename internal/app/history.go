@@ -26,7 +26,8 @@ func OpenHistory(store config.Store) (h History, err error) {
 	case !store.Postgres.Empty():
 		h.store, err = postgres.OpenReader(store.Postgres.Reveal())
 	default:
-		return h, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: only the process that serves can read that; name a file or a database, and what is sent from then on can be read here"}
+		return h, providers.Problem{Setting: config.Prefix + "STORE", Want: "is memory: only the process that serves can read that; " +
+			"name a file or a database, and what is sent from then on can be read here"}
 	}
 	if err != nil {
 		return h, storeProblem(err)

@@ -87,7 +87,13 @@ func (s pageSource) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Co
 const askQueueFor = time.Second
 
 func (s pageSource) Live() web.Live {
-	live := web.Live{Store: web.Store{Kind: s.settings.Store.String(), Away: s.store.away(), Held: s.store.held.Load(), Owed: uint64(s.store.owed()), Keeps: s.keeps()}}
+	live := web.Live{Store: web.Store{
+		Kind:  s.settings.Store.String(),
+		Away:  s.store.away(),
+		Held:  s.store.held.Load(),
+		Owed:  uint64(s.store.owed()),
+		Keeps: s.keeps(),
+	}}
 	if !live.Store.Away {
 		live.Queues = s.queues()
 	}
@@ -129,7 +135,15 @@ func (s pageSource) keeps() string {
 func (s pageSource) Setup() web.Setup {
 	c := *s.shown.Load()
 	rules := c.PolicySettings()
-	setup := web.Setup{Version: s.version, Warnings: c.Warnings, Lists: rules.Lists.Words(), Observe: rules.Observe, Guard: c.Guard, Learned: c.RouteBy == "conversion", App: c.App}
+	setup := web.Setup{
+		Version:  s.version,
+		Warnings: c.Warnings,
+		Lists:    rules.Lists.Words(),
+		Observe:  rules.Observe,
+		Guard:    c.Guard,
+		Learned:  c.RouteBy == "conversion",
+		App:      c.App,
+	}
 	for _, r := range c.Read {
 		setup.Settings = append(setup.Settings, web.Setting{Name: r.Name, Value: r.Value, Help: r.Help, Secret: r.Hidden, Default: r.Default})
 	}

@@ -131,7 +131,10 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken, c.Store, c.StoreConns, c.Keep, c.APILimit, c.APIUserLimit, c.APIJWKS, c.APIEventsURL}
+	all := []any{
+		settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken,
+		c.Store, c.StoreConns, c.Keep, c.APILimit, c.APIUserLimit, c.APIJWKS, c.APIEventsURL,
+	}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

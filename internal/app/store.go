@@ -26,7 +26,7 @@ type store struct {
 	away      func() bool   // the database can't be reached
 	owed      func() int    // what has to be written to it
 	close     func() error
-	learnt    memory // nil if it keeps nothing of it
+	learnt    learntStore // nil if it keeps nothing of it
 
 	database *postgres.Store // nil if the store is another one
 	watched  context.Context // ends when the store is closed
@@ -98,8 +98,9 @@ const warmTime = time.Second
 
 // unverified is the warning of an address that lets any server answer. https://supabase.com/docs/guides/database/psql has where the
 // certificate is.
-const unverified = "the database is on another machine, and nothing proves that it is the right one: an attacker in the network could read the password; " +
-	"add sslmode=verify-full&sslrootcert=FILE to the address, with the certificate of its CA (on Supabase: in the dashboard, Database Settings, SSL Configuration)"
+const unverified = "the database is on another machine, and nothing proves that it is the right one: " +
+	"an attacker in the network could read the password; add sslmode=verify-full&sslrootcert=FILE to the address, " +
+	"with the certificate of its CA (on Supabase: in the dashboard, Database Settings, SSL Configuration)"
 
 // openPostgres doesn't need the database: while it can't be reached, the memory decides.
 func (a *App) openPostgres(c config.Config, s *store) error {
@@ -202,7 +203,8 @@ func checkPostgres(ctx context.Context, c config.Config) (found string, err erro
 	if err != nil {
 		return "", storeProblem(err)
 	}
-	found = fmt.Sprintf("postgres %s: ok, schema %d, pooler: %s, round trip %s", facts.Server, facts.Version, facts.Pooler, facts.RoundTrip.Round(10*time.Microsecond))
+	found = fmt.Sprintf("postgres %s: ok, schema %d, pooler: %s, round trip %s",
+		facts.Server, facts.Version, facts.Pooler, facts.RoundTrip.Round(10*time.Microsecond))
 	for _, warning := range []struct {
 		given bool
 		text  string

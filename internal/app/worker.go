@@ -92,7 +92,9 @@ func (a *App) worker(topic ledger.Topic, read func(ledger.Claimed) (dispatch.Req
 }
 
 // newWorker returns a worker for the items of a topic. ended is called for each that has ended in the queue.
-func (a *App) newWorker(topic ledger.Topic, slots int, do func(context.Context, ledger.Claimed) ledger.ItemEnd, ended func(ledger.Claimed)) *outbox.Worker {
+func (a *App) newWorker(
+	topic ledger.Topic, slots int, do func(context.Context, ledger.Claimed) ledger.ItemEnd, ended func(ledger.Claimed),
+) *outbox.Worker {
 	counts := a.metrics.Outbox(string(topic))
 	return &outbox.Worker{
 		Queue: a.store.queue,

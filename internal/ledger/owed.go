@@ -42,7 +42,14 @@ type Counts struct {
 func (s *Shared) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Counts{s.counts.missed.Load(), s.counts.skipped.Load(), s.counts.errors.Load(), s.counts.written.Load(), s.counts.dropped.Load(), len(s.owed)}
+	return Counts{
+		Missed:  s.counts.missed.Load(),
+		Skipped: s.counts.skipped.Load(),
+		Errors:  s.counts.errors.Load(),
+		Written: s.counts.written.Load(),
+		Dropped: s.counts.dropped.Load(),
+		Owed:    len(s.owed),
+	}
 }
 
 // owe has something written to the store as soon as that can be reached.

@@ -49,10 +49,17 @@ func (s *Service) tell(ctx context.Context, id string, d document, statuses ...a
 		if status == api.Expired {
 			status = api.Failed
 		}
-		body := encode(api.Event{Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata})
+		body := encode(api.Event{
+			Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata,
+		})
 		event := id + "/" + string(status)
 		items = append(items, ledger.Item{
-			ID: event, Topic: ledger.Event, Serial: id, DueAt: ledger.At(now), ExpiresAt: ledger.At(now.Add(eventLife)), Body: s.sealer.SealBytes(aad(event), body),
+			ID:        event,
+			Topic:     ledger.Event,
+			Serial:    id,
+			DueAt:     ledger.At(now),
+			ExpiresAt: ledger.At(now.Add(eventLife)),
+			Body:      s.sealer.SealBytes(aad(event), body),
 		})
 	}
 	return s.queue.Put(ctx, items...)

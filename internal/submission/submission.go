@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"net/http"
 	"sync"
 	"time"
 
@@ -27,6 +26,8 @@ const (
 	latest = 4 * time.Hour
 	// wait is how long an answer waits for the provider if the queue would not outlive the process.
 	wait = 5 * time.Second
+	// mostDirect is how many messages may be sent while one request waits.
+	mostDirect = 100
 
 	prefix = "msg_" // of a message's ID for callers
 )
@@ -73,7 +74,16 @@ type Service struct {
 
 // New returns a Service. events may be nil.
 func New(s Settings, q ledger.Queue, l Ledger, d Dispatcher, sealer Sealer, events *Events) *Service {
-	return &Service{settings: s, queue: q, ledger: l, dispatcher: d, sealer: sealer, events: events, counter: policy.NewMemory(), ended: map[string]chan struct{}{}}
+	return &Service{
+		settings:   s,
+		queue:      q,
+		ledger:     l,
+		dispatcher: d,
+		sealer:     sealer,
+		events:     events,
+		counter:    policy.NewMemory(),
+		ended:      map[string]chan struct{}{},
+	}
 }
 
 // Caller is who asks: one of the two is set.
@@ -99,7 +109,15 @@ type Answer struct {
 // answer for each number, or a problem of the whole request.
 func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, digest [sha256.Size]byte, r api.Request) ([]Answer, *api.Problem) {
 	now := time.Now()
-	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, 0, len(r.To)), segments: message.Written(r.Body).Segments}
+	b := &batch{
+		service:  s,
+		caller:   c,
+		request:  r,
+		digest:   fmt.Sprintf("%x", digest[:8]),
+		now:      now,
+		ids:      newIDs(c, idempotencyKey, 0, len(r.To)),
+		segments: message.Written(r.Body).Segments,
+	}
 	if idempotencyKey != "" {
 		if problem := b.name(ctx, idempotencyKey); problem != nil {
 			return nil, problem
@@ -134,21 +152,6 @@ func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, d
 	s.waitFor(ctx, waiting, answers)
 	return answers, nil
 }
-
-var (
-	tooLarge    = &api.Problem{Status: http.StatusRequestEntityTooLarge, Code: api.TooLarge, Message: "The message is too large to be kept"}
-	unavailable = &api.Problem{Status: http.StatusServiceUnavailable, Code: api.Unavailable, Message: "The store can't be reached, and it isn't known whether the message was kept; try again, with the same Idempotency-Key so that nothing is sent twice"}
-	notSender   = &api.Problem{Status: http.StatusForbidden, Code: api.SMSNotEnabled, Message: "The 'from' field is not one of the configured senders"}
-	keyReused   = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.KeyReused, Message: "The Idempotency-Key was used before, for a request with another body"}
-	forgets     = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "The 'scheduled_at' field needs a server that remembers: SMSHOOK_STORE must be sqlite or postgres"}
-	longList    = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "The 'to' field may have 100 phone numbers at most on this server: SMSHOOK_STORE must be sqlite or postgres for more"}
-	repeated    = &api.Problem{Status: http.StatusBadRequest, Code: api.InvalidRequest, Message: "The 'to' field has this phone number more than once"}
-	unreachable = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidPhoneNumber, Message: "The 'to' field must be a phone number that exists, and that the settings of the server allow"}
-	noInstance  = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "No provider of the server can send this to this number: a text of one's own, from the sender of the 'from' field, with what the 'media_urls' field has"}
-)
-
-// mostDirect is how many messages may be sent while one request waits.
-const mostDirect = 100
 
 // charge counts a message of a caller.
 func (s *Service) charge(c Caller, now time.Time) *api.Problem {

@@ -78,14 +78,16 @@ create index counters_until on counters (until);
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (
-	errFolder  = errors.New("the folder of the file doesn't exist, or smshook may not write to it: mount a volume there that its user (65532 in the image) may write to")
+	errFolder = errors.New("the folder of the file doesn't exist, or smshook may not write to it: " +
+		"mount a volume there that its user (65532 in the image) may write to")
 	errFile    = errors.New("smshook may not read and write the file: give it to smshook's user (65532 in the image)")
 	errForeign = errors.New("the file is not one of smshook's; nothing in it was changed: name another file, or none that exists")
 	errNewer   = errors.New("the file was written by a newer version of smshook; nothing in it was changed: start that version, or name another file")
-	errCorrupt = errors.New("the file is damaged: move it away, with the files -wal and -shm beside it, and start again; what it remembers is then forgotten")
-	errFull    = errors.New("the disk is full: make room for the file")
-	errBusy    = errors.New("another process holds the file: stop it, or name another file")
-	errBroken  = errors.New("the disk fails to read or write the file")
+	errCorrupt = errors.New("the file is damaged: move it away, with the files -wal and -shm beside it, and start again; " +
+		"what it remembers is then forgotten")
+	errFull   = errors.New("the disk is full: make room for the file")
+	errBusy   = errors.New("another process holds the file: stop it, or name another file")
+	errBroken = errors.New("the disk fails to read or write the file")
 )
 
 // Result codes of SQLite that say what an operator can do. https://www.sqlite.org/rescode.html
