@@ -26,11 +26,3 @@ func TestAlerts(t *testing.T) {
 		require.NoError(t, err, "%s", output)
 	}
 }
-
-func TestREADMEShowsTheAlerts(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	rules, err := os.ReadFile(alerts)
-	require.NoError(t, err)
-	require.Contains(t, string(readme), "```yaml\n"+string(rules)+"```\n")
-}

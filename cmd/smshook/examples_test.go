@@ -129,7 +129,7 @@ func TestUsersWithoutTheChannelGetAnSMS(t *testing.T) {
 
 // The README has the examples that are tested, and all examples are tested.
 func TestREADMEShowsTheExamples(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../providers/webhook/README.md")
 	require.NoError(t, err)
 	verified, err := filepath.Glob(filepath.Join(examples, "*.env"))
 	require.NoError(t, err)

@@ -62,7 +62,7 @@ func TestUncountedReturnsTheLimitsThatNeedAPublicAddress(t *testing.T) {
 
 // The README has a row for each limit, and a sentence with those that don't count proven numbers.
 func TestReadmeExplainsEveryLimit(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	_, table, found := strings.Cut(string(readme), "\n| limit | counts |")
 	require.True(t, found, "the README has a table of limits")

@@ -42,7 +42,7 @@ func startingValues(t testing.TB) starting {
 
 // marked returns a part of the README that is tested here.
 func marked(t testing.TB, what string) string {
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	_, rest, found := strings.Cut(string(readme), "<!-- "+what+": tested by TestPumping in internal/policy -->\n")
 	require.True(t, found, what)

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
@@ -106,6 +107,7 @@ func (p *Page) unprefixed(next http.Handler) http.Handler {
 // figures are what is known of a window.
 type figures struct {
 	Window  window
+	At      time.Time // when they were computed
 	Since   time.Time
 	Counts  []ledger.Count
 	Sample  sample
@@ -113,31 +115,65 @@ type figures struct {
 	Problem string // why the figures are not whole; may be empty
 }
 
-// cache has the figures of each window for a short time: a page that many look at is computed once.
+// cache has the last figures of each window.
 type cache struct {
 	mu sync.Mutex
-	of map[string]figures
-	at map[string]time.Time
+	of map[string]*kept
 }
 
-// cacheLife is how long figures are shown again: a sixtieth of a step of the chart, which nobody sees.
-func (w window) cacheLife() time.Duration { return w.Step / 60 }
+type kept struct {
+	counting chan struct{} // holds an element while figures are counted
+	figures  atomic.Pointer[figures]
+}
 
-// figures returns those of a window.
-func (p *Page) figures(ctx context.Context, w window) figures {
-	c := &p.overview
+// fresh is how long figures are shown again without new ones: a sixtieth of a step of the chart, which nobody sees.
+func (w window) fresh() time.Duration { return w.Step / 60 }
+
+// askFor is how long the store may take to count.
+const askFor = 4 * time.Second
+
+func (c *cache) window(name string) *kept {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.of == nil {
-		c.of, c.at = map[string]figures{}, map[string]time.Time{}
+		c.of = map[string]*kept{}
 	}
-	if time.Since(c.at[w.Name]) < w.cacheLife() {
-		return c.of[w.Name]
+	if c.of[name] == nil {
+		c.of[name] = &kept{counting: make(chan struct{}, 1)}
 	}
+	return c.of[name]
+}
+
+// figures returns those of a window. One request computes them, and meanwhile the others get the last ones.
+func (p *Page) figures(w window) figures {
+	k := p.overview.window(w.Name)
+	last := k.figures.Load()
+	if last != nil && time.Since(last.At) < w.fresh() {
+		return *last
+	}
+	select {
+	case k.counting <- struct{}{}:
+	default:
+		if last != nil {
+			return *last
+		}
+		k.counting <- struct{}{}
+	}
+	defer func() { <-k.counting }()
+	if f := k.figures.Load(); f != nil && time.Since(f.At) < w.fresh() { // another request has computed them meanwhile
+		return *f
+	}
+	f := p.count(w)
+	k.figures.Store(&f)
+	return f
+}
+
+// count asks the store for the figures of a window. They are for all who look: that one of them leaves ends nothing.
+func (p *Page) count(w window) figures {
 	now := time.Now()
 	q := w.query(now)
-	f := figures{Window: w, Since: q.Since.Time()}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*time.Second)
+	f := figures{Window: w, At: now, Since: q.Since.Time()}
+	ctx, cancel := context.WithTimeout(context.Background(), askFor)
 	defer cancel()
 	var err error
 	if f.Counts, err = p.Source.Count(ctx, q); err != nil {
@@ -148,23 +184,22 @@ func (p *Page) figures(ctx context.Context, w window) figures {
 		f.Problem = problemWords(err)
 	}
 	f.Sample, f.Newest = sampleOf(messages), messages
-	c.of[w.Name], c.at[w.Name] = f, time.Now()
 	return f
 }
 
 func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) {
-	f, live := p.figures(r.Context(), windowOf(r.URL.Query().Get("window"))), p.Source.Live()
+	f, live := p.figures(windowOf(r.URL.Query().Get("window"))), p.Source.Live()
 	list := attentions(live, f.Counts, f.Sample, f.Window, p.Source.Setup().Observe)
 	p.answer(w, r, "overview", "Overview", overview(p.base(), f, live, list))
 }
 
 func (p *Page) showDelivery(w http.ResponseWriter, r *http.Request) {
-	f := p.figures(r.Context(), windowOf(r.URL.Query().Get("window")))
+	f := p.figures(windowOf(r.URL.Query().Get("window")))
 	p.answer(w, r, "delivery", "Delivery", delivery(p.base(), f, p.Source.Setup()))
 }
 
 func (p *Page) showProtection(w http.ResponseWriter, r *http.Request) {
-	f := p.figures(r.Context(), windowOf(r.URL.Query().Get("window")))
+	f := p.figures(windowOf(r.URL.Query().Get("window")))
 	p.answer(w, r, "protection", "Protection", protection(p.base(), f, p.Source.Setup()))
 }
 

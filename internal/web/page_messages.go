@@ -160,7 +160,7 @@ func (p *Page) showMessage(w http.ResponseWriter, r *http.Request) {
 // problemWords says why there is less to see than there could be.
 func problemWords(err error) string {
 	if errors.Is(err, ledger.ErrAway) {
-		return "The database can't be reached. This is what this process knows."
+		return "The database can't be reached, or is too slow. This is what this process knows."
 	}
 	return "The store could not be asked. This is not all."
 }

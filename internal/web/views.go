@@ -32,6 +32,13 @@ func refusedRanges(messages []ledger.Message) []row {
 	return top(refused, 12)
 }
 
+// refusedCountries are those where most was refused.
+func refusedCountries(f figures) []row {
+	rows := byCountry(f.Counts)
+	sortBy(rows, func(r row) int { return r.Refused })
+	return top(rows, 12)
+}
+
 func localeWords(locale string) string {
 	if locale == "*" {
 		return "all other languages"

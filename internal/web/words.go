@@ -118,7 +118,7 @@ func toneOfBreaker(state string) string {
 
 // kindWords are the kinds as people read them.
 var kindWords = map[string]string{
-	"": "sign-in", "otp": "sign-in", "phone_change": "phone change", "reauthentication": "reauthentication", "mfa": "second factor", "message": "message",
+	"": "sign-in or reauthentication", "otp": "sign-in", "phone_change": "phone change", "reauthentication": "reauthentication", "mfa": "second factor", "message": "message",
 }
 
 func since(f figures) string { return "in the last " + f.Window.Name }

@@ -68,7 +68,7 @@ type Store struct {
 	refusal  refusal
 	accounts accounts
 	sweeps   atomic.Uint64
-	alarm    alarm
+	wakeups  wakeups
 	claiming chan struct{} // full while items are being claimed
 	claims   claims
 	stop     context.CancelFunc

@@ -1,8 +1,9 @@
 -- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
 --
 -- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
--- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users (but for the ids of Auth's), flows, limits and the providers' names
--- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
+-- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users (but for the ids of Auth's), flows,
+-- limits and the providers' names for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by
+-- smshook.
 
 do $$ begin
   if not exists (select from pg_roles where rolname = 'smshook_owner') then create role smshook_owner nologin noinherit; end if;
@@ -35,8 +36,8 @@ create table smshook.hash_key (
 );
 insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
--- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed, also write to
--- the indices: at the end of a race, at a receipt, and when it is known what became of the code.
+-- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed,
+-- also write to the indices: at the end of a race, at a receipt, and when it is known what became of the code.
 create table smshook.message (
   id          text collate "C" primary key,
   version     int not null,              -- counts the changes: a change that was computed from an older row is refused
@@ -188,8 +189,8 @@ begin
   return case when m.resending then array[m.id] else array[]::text[] end;
 end $$;
 
--- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The code of the other one is no longer valid.
--- The flow is locked by the caller of this function.
+-- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The code of the other one is no
+-- longer valid. The flow is locked by the caller of this function.
 create function smshook.answered(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
 declare
   newest smshook.message;
@@ -619,7 +620,8 @@ begin
   return '{}';
 end $$;
 
--- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when it is planned.
+-- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when
+-- it is planned.
 create function smshook.messages(p jsonb) returns jsonb language plpgsql stable security definer set search_path = '' as $$
 declare
   now      bigint := smshook.micros();
@@ -654,16 +656,25 @@ create function smshook.undecided(p jsonb) returns jsonb language sql stable sec
     select * from smshook.message x where x.user_key = u::bigint and x.use in ('', 'unused') and x.result = 'accepted' order by x.received_at desc limit 10) m
 $$;
 
--- How many messages there are of each group, as ledger.Group has them.
-create function smshook.count(p jsonb) returns jsonb language sql stable security definer set search_path = '' as $$
-  select coalesce(jsonb_agg(to_jsonb(g)), '[]') from (
-    select (m.received_at - (p->>'since')::bigint) / (p->>'step')::bigint * (p->>'step')::bigint + (p->>'since')::bigint as at, m.country, m.kind, m.rule, m.use,
+-- How many messages there are of each group, as ledger.Group has them. What is asked for is in variables: the parameter
+-- would be read again for each row. The planner takes the groups for more than they are, and would sort.
+create function smshook.count(p jsonb) returns jsonb language plpgsql stable security definer set enable_sort = off set work_mem = '32MB' set jit = off set search_path = '' as $$
+declare
+  now     bigint := smshook.micros();
+  since   bigint := p->>'since';
+  until   bigint := p->>'until';
+  step    bigint := p->>'step';
+  counted jsonb;
+begin
+  select jsonb_agg(to_jsonb(g)) into counted from (
+    select (m.received_at - since) / step * step + since as at, m.country, m.kind, m.rule, m.use,
       case when m.instance = '' and m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end as instance,
-      case when m.state = 'queued' and m.received_at + m.life <= smshook.micros() then 'expired' else m.state end as state,
+      case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end as state,
       count(*) as messages, sum(m.segments) as segments
-    from smshook.message m where m.received_at >= (p->>'since')::bigint and m.received_at < (p->>'until')::bigint
-    group by 1, 2, 3, 4, 5, 6, 7) g
-$$;
+    from smshook.message m where m.received_at >= since and m.received_at < until
+    group by 1, 2, 3, 4, 5, 6, 7) g;
+  return coalesce(counted, '[]');
+end $$;
 
 insert into smshook.version values (1);
 reset role;
