@@ -144,4 +144,8 @@ code      used
 2026-01-02 03:04:14.000     +9.000s  b (sms) reports of part 1: delivered
 2026-01-02 03:04:35.000    +30.000s  the code is used
 `, way(&m, at(40)))
+
+	refused := ledger.Message{ID: "another", Number: "+4474*****999", Country: "GB", ReceivedAt: at(0), Life: time.Minute, Result: ledger.TooMany, Rule: "guard",
+		Why: "+44740012: of about 4 codes to this number range, 0 were used"}
+	require.Contains(t, way(&refused, at(40)), "\nstate     refused: guard, +44740012: of about 4 codes to this number range, 0 were used\n")
 }

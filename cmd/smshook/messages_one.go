@@ -57,6 +57,8 @@ func way(m *ledger.Message, now ledger.Time) string {
 
 func because(m *ledger.Message, now ledger.Time) string {
 	switch {
+	case m.State(now) == ledger.Refused && m.Why != "":
+		return ": " + reason(m) + ", " + m.Why
 	case m.State(now) == ledger.Refused:
 		return ": " + reason(m)
 	case m.Rule != "":

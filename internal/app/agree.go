@@ -31,6 +31,7 @@ func published(c config.Config) postgres.Published {
 		Life:         cmp.Or(c.CodeLife, dispatch.DefaultLife).Microseconds(),
 		MFALife:      dispatch.FactorLife.Microseconds(),
 		LateFallback: ledgerSettings(c).LateFallback,
+		Guard:        c.Guard == "enforce",
 		Countries:    phone.Countries(),
 		Sentences:    postgres.PublishedSentences(sentences(c)),
 		Compared:     compared(c),

@@ -44,6 +44,7 @@ type App struct {
 	store       *store
 	learner     learner
 	stopKeeping func()
+	remembered  bool                               // what was learnt before has been read: until then, nothing that was learnt is kept
 	forgot      map[forgotten]bool                 // ranges that the guard has forgotten as operators said
 	published   atomic.Pointer[postgres.Published] // what the other replicas are told
 	accountLog  server.Throttle                    // limits the log lines about account problems, by instance
@@ -71,7 +72,9 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		return nil, err
 	}
 	a.learner, a.forgot = newLearner(c), map[forgotten]bool{}
-	a.remember(context.Background())
+	if err := a.remember(context.Background()); err != nil {
+		a.log.Warn().Str("error", err.Error()).Msg("the guard starts with nothing learnt, until the store can be read")
+	}
 	a.stopKeeping = a.keepOn()
 	settings := dispatchSettings(c)
 	settings.Guard, settings.Learned = a.learner.guard, a.learner.order

@@ -83,15 +83,9 @@ func ExplainGuard(ctx context.Context, c config.Config, r dispatch.Request, numb
 		return "", true, err
 	}
 	defer closed()
-	state, err := m.Learnt(ctx, guardName)
-	if err != nil {
+	g := newGuard(c)
+	if err := restore(ctx, m, g); err != nil {
 		return "", true, storeProblem(err)
-	}
-	g := insight.NewGuard(guardSettings(c))
-	if len(state) > 0 {
-		if err := g.Restore(state); err != nil {
-			return "", true, err
-		}
 	}
 	now := time.Now()
 	switch v := g.Look(dispatch.GuardSubject(number, r), now); {

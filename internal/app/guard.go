@@ -3,13 +3,16 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/insight"
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/postgres"
 	"github.com/smshook/smshook/internal/policy"
 )
 
@@ -22,7 +25,7 @@ type learner struct {
 func newLearner(c config.Config) learner {
 	var l learner
 	if c.Guard != "off" {
-		l.guard = &dispatch.Guard{Guard: insight.NewGuard(guardSettings(c)), Observe: c.Guard == "observe"}
+		l.guard = &dispatch.Guard{Guard: newGuard(c), Observe: c.Guard == "observe"}
 	}
 	if c.RouteBy == "conversion" {
 		l.order = insight.NewOrder(rand.NewPCG(rand.Uint64(), rand.Uint64()))
@@ -30,13 +33,8 @@ func newLearner(c config.Config) learner {
 	return l
 }
 
-// guardSettings: the key is the same in all replicas that share a store.
-func guardSettings(c config.Config) insight.Settings {
-	s := insight.Settings{Country: perHour(c.LimitCountry), Total: perHour(c.LimitTotal), All: perHour(c.LimitAll)}
-	if secrets := c.StoreSecrets(); len(secrets) > 0 {
-		s.Key = sha256.Sum256([]byte("smshook guard\x00" + secrets[0].Reveal()))
-	}
-	return s
+func newGuard(c config.Config) *insight.Guard {
+	return insight.NewGuard(insight.Settings{Country: perHour(c.LimitCountry), Total: perHour(c.LimitTotal), All: perHour(c.LimitAll)})
 }
 
 func perHour(l policy.Limit) float64 {
@@ -78,56 +76,113 @@ func outcome(m ledger.Message, now time.Time) (o insight.Outcome, ok bool) {
 
 // learntStore keeps what was learnt, so that a restart doesn't forget it.
 type learntStore interface {
+	// HashKey returns a key that is the same for all who use the store, and doesn't change when secrets do.
+	HashKey(ctx context.Context) ([]byte, error)
 	KeepLearnt(ctx context.Context, name string, body []byte) error
 	Learnt(ctx context.Context, name string) ([]byte, error)
 }
 
 const (
-	guardName = "guard"
 	// keepEvery is how often it is kept. What was learnt since is lost if the process is killed.
 	keepEvery = time.Minute
 	// lookEvery is how often the store is asked what other processes have left there.
 	lookEvery = 15 * time.Second
-	keepTime  = 2 * time.Second
+	keepTime  = 2 * time.Second // for each exchange
 )
 
-// remember takes over what was learnt before, if the store has it. Without it, the guard starts with nothing.
-func (a *App) remember(ctx context.Context) {
+// guardName is the name of a part of the guard's state.
+func guardName(part uint64) string { return fmt.Sprintf("guard %d", part) }
+
+// restore has a guard take over what a store has of it, and the store's key.
+func restore(ctx context.Context, m learntStore, g *insight.Guard) error {
+	exchange := func(ask func(ctx context.Context) error) error {
+		limited, cancel := context.WithTimeout(ctx, keepTime)
+		defer cancel()
+		return ask(limited)
+	}
+	err := exchange(func(ctx context.Context) error {
+		key, err := m.HashKey(ctx)
+		if err == nil {
+			g.SetKey(sha256.Sum256(append([]byte("smshook guard\x00"), key...)))
+		}
+		return err
+	})
+	for part := uint64(0); part < insight.Parts && err == nil; part++ {
+		err = exchange(func(ctx context.Context) error {
+			state, err := m.Learnt(ctx, guardName(part))
+			if err != nil || len(state) == 0 {
+				return err
+			}
+			return g.Restore(state)
+		})
+	}
+	return err
+}
+
+// remember takes over what was learnt before, if the store has it. While the store can't be asked, the guard has nothing learnt, and nothing of
+// it is kept: the store has more.
+func (a *App) remember(ctx context.Context) error {
 	if a.store.learnt == nil || a.learner.guard == nil {
-		return
+		return nil
 	}
-	limited, cancel := context.WithTimeout(ctx, keepTime)
-	defer cancel()
-	state, err := a.store.learnt.Learnt(limited, guardName)
-	if err == nil && len(state) > 0 {
-		err = a.learner.guard.Restore(state)
-	}
-	if err != nil {
-		a.log.Warn().Str("error", err.Error()).Msg("the guard starts with nothing learnt")
-	}
+	err := restore(ctx, a.store.learnt, a.learner.guard.Guard)
+	a.remembered = err == nil
+	return err
 }
 
 // keep keeps what was learnt.
 func (a *App) keep(ctx context.Context) {
+	if !a.remembered {
+		return
+	}
+	for part := range uint64(insight.Parts) {
+		if err := a.keepPart(ctx, part); err != nil {
+			a.log.Warn().Str("error", err.Error()).Msg("what the guard has learnt could not be kept")
+			return
+		}
+	}
+}
+
+func (a *App) keepPart(ctx context.Context, part uint64) error {
 	limited, cancel := context.WithTimeout(ctx, keepTime)
 	defer cancel()
-	state, err := a.learner.guard.Snapshot()
-	if err == nil {
-		err = a.store.learnt.KeepLearnt(limited, guardName, state)
-	}
+	state, err := a.learner.guard.Snapshot(part)
 	if err != nil {
-		a.log.Warn().Str("error", err.Error()).Msg("what the guard has learnt could not be kept")
+		return err
 	}
+	return a.store.learnt.KeepLearnt(limited, guardName(part), state)
 }
 
 // look learns what other processes have left in the store.
 func (a *App) look(ctx context.Context, now time.Time, keep bool) {
+	if !a.remembered {
+		_ = a.remember(ctx) // the next time is soon
+	}
 	a.forget(ctx, now)
 	if a.store.database != nil {
 		a.learnOthers(ctx, now)
+		a.flag(ctx)
 	}
 	if keep {
 		a.keep(ctx)
+	}
+}
+
+// flag tells the hook in SQL which prefixes to refuse, if the guard refuses any: of too many those that have no trial soon.
+func (a *App) flag(ctx context.Context) {
+	if a.learner.guard.Observe {
+		return
+	}
+	list := a.learner.guard.Flagged()
+	slices.SortStableFunc(list, func(a, b insight.Flagged) int { return b.TrialAt.Compare(a.TrialAt) })
+	trials := map[uint64]time.Time{}
+	for _, f := range list[:min(len(list), postgres.MaxFlagged)] {
+		trials[f.Range.Prefix] = f.TrialAt
+	}
+	limited, cancel := context.WithTimeout(ctx, keepTime)
+	defer cancel()
+	if err := a.store.database.Flag(limited, trials); err != nil {
+		a.log.Warn().Str("error", err.Error()).Msg("the hook in SQL could not be told what the guard refuses")
 	}
 }
 

@@ -81,6 +81,14 @@ func (g guarded) verdict(observe bool) policy.Verdict {
 	return policy.Verdict{Allow: observe, Rule: policy.Guard, After: max(0, time.Until(g.Until))}
 }
 
+// why says for the record which range is to blame, and why. It is empty if the guard has nothing to say.
+func (g guarded) why() string {
+	if g.Why == "" {
+		return ""
+	}
+	return fmt.Sprintf("%v: %s", g.Range, g.Why)
+}
+
 // reason tells the operator what the guard did; nil if it has nothing to say. It is safe to log.
 func (g guarded) reason(observe bool) error {
 	switch {

@@ -64,6 +64,11 @@ func TestGuard(t *testing.T) {
 				}
 				if tt.want == TooMany {
 					require.Zero(t, p.sent())
+					page, err := d.ledger.Messages(t.Context(), ledger.Query{})
+					require.NoError(t, err)
+					require.Len(t, page, 1)
+					require.Equal(t, []string{"guard", "+4474********"}, []string{page[0].Rule, page[0].Number}, "number and range together don't tell the number")
+					require.Regexp(t, `^\+44740012: `+why, page[0].Why)
 					other := numbered("2", func(r *Request) { r.Phone, r.User = providers.NewSecret("447400133456"), "another" })
 					require.Equal(t, Accepted, d.Send(t.Context(), other).Result, "what the guard refuses is charged to no limit")
 				}

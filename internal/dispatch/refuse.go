@@ -34,7 +34,7 @@ func (r *refusals) take(now time.Time) bool {
 }
 
 // check reads the number, and asks the lists of numbers that are never texted and the guard. It returns the job of a request, or else the
-// outcome of one that is refused.
+// outcome of one that is refused, and a job that has the guard's answer alone.
 func (d *Dispatcher) check(r Request) (j job, refused *Outcome) {
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
@@ -46,7 +46,7 @@ func (d *Dispatcher) check(r Request) (j job, refused *Outcome) {
 	}
 	guard := d.askGuard(r, number)
 	if !guard.Way.Sends() && !d.settings.Guard.Observe {
-		return job{}, &Outcome{Result: TooMany, Number: number, Verdict: guard.verdict(false), Reason: guard.reason(false)}
+		return job{guard: guard}, &Outcome{Result: TooMany, Number: number, Verdict: guard.verdict(false), Reason: guard.reason(false)}
 	}
 	if r.Trusted {
 		charges = nil
@@ -66,8 +66,8 @@ func (d *Dispatcher) verdict(j job, begun ledger.Begun) (policy.Verdict, error) 
 	return limits, j.guard.reason(true)
 }
 
-// refuse notes a request that is answered without asking the ledger.
-func (d *Dispatcher) refuse(ctx context.Context, r Request, o Outcome) {
+// refuse notes a request that is answered without asking the ledger, and why, if the rule doesn't say it.
+func (d *Dispatcher) refuse(ctx context.Context, r Request, o Outcome, why string) {
 	if !d.refusals.take(time.Now()) {
 		return
 	}
@@ -78,11 +78,16 @@ func (d *Dispatcher) refuse(ctx context.Context, r Request, o Outcome) {
 	if o.Verdict.Rule != policy.None {
 		rule = o.Verdict.Rule.String()
 	}
+	number := o.Number.Masked()
+	if why != "" { // it may tell all digits but the last four
+		number = number[:len(number)-3] + "***"
+	}
 	_ = d.ledger.Refuse(ctx, ledger.Call{ // without its ledger, it is refused all the same
 		Message:    providers.Message{ID: r.ID},
 		Flow:       r.flow(),
-		Number:     o.Number.Masked(),
+		Number:     number,
 		Country:    country,
+		Why:        why,
 		Kind:       r.Kind,
 		Proven:     r.Proven,
 		LastSignIn: r.LastSignIn,

@@ -7,7 +7,7 @@ import (
 
 // Settings are what a guard is made with.
 type Settings struct {
-	Key [32]byte // of the hashes of addresses and accounts: the same in all replicas, and after a restart
+	Key [32]byte // see [Guard.SetKey]
 	// The rate limits by messages an hour: of a country and in total, both for unproven numbers, and of all messages. When one is nearly
 	// used up, what is left of it is kept for ranges and accounts against which nothing is held. 0: no limit.
 	Country, Total, All float64
@@ -42,11 +42,29 @@ func NewGuard(s Settings) *Guard {
 	}
 	g := &Guard{settings: s, countries: map[string]*country{}, areas: [2]map[uint64]*area{{}, {}}}
 	g.prefixes = newTable(s.Most, (*prefix).worth, g.removed)
-	g.addresses = newTable(s.Most, (*address).worth, nil)
-	g.accounts = newTable(s.Most, (*account).worth, nil)
-	g.chains = newTable(s.Most, (*chain).worth, nil)
-	g.bypass = newTable(s.Most, func(last *int64, now int64) float64 { return float64(max(0, *last+oneBypass-now)) }, nil)
+	g.emptyHashed()
 	return g
+}
+
+// SetKey sets the key of the hashes of addresses and accounts: the same in all replicas, and after a restart. If it is another one than
+// before, what was learnt of addresses and accounts is forgotten, and so are the codes that are being waited for.
+func (g *Guard) SetKey(key [32]byte) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if key == g.settings.Key {
+		return
+	}
+	g.settings.Key = key
+	g.emptyHashed()
+}
+
+// emptyHashed makes the tables whose keys are hashes, empty.
+func (g *Guard) emptyHashed() {
+	g.addresses = newTable(g.settings.Most, (*address).worth, nil)
+	g.accounts = newTable(g.settings.Most, (*account).worth, nil)
+	g.chains = newTable(g.settings.Most, (*chain).worth, nil)
+	g.bypass = newTable(g.settings.Most, func(last *int64, now int64) float64 { return float64(max(0, *last+oneBypass-now)) }, nil)
+	g.queue = nil
 }
 
 // Ask answers whether a message is to be sent. It counts the message, and a trial that it allows is used up: ask once a message.

@@ -3,10 +3,13 @@ package insight
 import (
 	"bytes"
 	"cmp"
+	"compress/gzip"
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"time"
 )
 
 // snapshot is the state of a guard as it is stored: no number, address or account is in it, but for the first digits of numbers.
@@ -51,47 +54,71 @@ type accountState struct {
 
 const snapshotVersion = 1
 
-// Snapshot returns the state of the guard, for [Guard.Restore]. It is lost which codes are being waited for, and which addresses have
-// just passed flagged ranges.
-func (g *Guard) Snapshot() ([]byte, error) {
+// Parts is how many parts the state of a guard is stored in. Each can be stored and restored alone. When the guard has no room left, each
+// has some 350 kB: an exchange with a slow store takes one part.
+const Parts = 16
+
+// maxState is how long a part may be after it was unpacked. What is longer is none.
+const maxState = 1 << 24
+
+// Snapshot returns a part of the guard's state, for [Guard.Restore]; part is from 0 to Parts - 1. It is lost which codes are being waited
+// for, and which addresses have just passed flagged ranges.
+func (g *Guard) Snapshot(part uint64) ([]byte, error) {
 	g.mu.Lock()
-	s := g.state()
+	s := g.state(part)
 	g.mu.Unlock()
 	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(s); err != nil {
+	packed := gzip.NewWriter(&b)
+	if err := errors.Join(gob.NewEncoder(packed).Encode(s), packed.Close()); err != nil {
 		return nil, fmt.Errorf("writing the guard's state: %w", err)
 	}
 	return b.Bytes(), nil
 }
 
-func (g *Guard) state() snapshot {
+func (g *Guard) state(part uint64) snapshot {
 	s := snapshot{Version: snapshotVersion, Key: g.hash(checked, nil)}
 	names := map[*country]string{}
 	for name, c := range g.countries {
 		names[c] = name
+		if part != 0 {
+			continue
+		}
 		s.Countries = append(s.Countries, countryState{name, c.proven, c.fresh, c.usual, c.bypass, c.bypassNext, c.trialNext, c.trialPause})
 	}
 	slices.SortFunc(s.Countries, func(a, b countryState) int { return cmp.Compare(a.Name, b.Name) })
 	for _, i := range g.prefixes.ring {
+		if i.key%Parts != part {
+			continue
+		}
 		p := &i.value
 		s.Prefixes = append(s.Prefixes, prefixState{i.key, names[p.country], float32(p.score), float32(p.asked), float32(p.weekly), float32(p.used), float32(p.due), p.at, p.flagged, p.trialAt, p.pause})
 	}
 	for _, i := range g.addresses.ring {
+		if i.key%Parts != part {
+			continue
+		}
 		a := &i.value
 		s.Addresses = append(s.Addresses, addressState{i.key, float32(a.score), a.at, a.flagged, a.trialAt, a.pause})
 	}
 	for _, i := range g.accounts.ring {
+		if i.key%Parts != part {
+			continue
+		}
 		a := &i.value
 		s.Accounts = append(s.Accounts, accountState{i.key, float32(a.score), a.at, a.nextAt, a.pause, a.countedAt})
 	}
 	return s
 }
 
-// Restore takes a state over that [Guard.Snapshot] has returned. The guard must be new. After an error it is as before. A state that was
-// written with another key is an error.
+// Restore takes a part of a state over that [Guard.Snapshot] has returned. It counts for prefixes that the guard knows already; what the guard
+// knows of addresses and accounts stays. After an error the guard is as before. A state that was written with another key is an error.
 func (g *Guard) Restore(data []byte) error {
 	var s snapshot
-	if err := gob.NewDecoder(bytes.NewReader(data)).Decode(&s); err != nil {
+	packed, err := gzip.NewReader(bytes.NewReader(data))
+	if err == nil {
+		err = gob.NewDecoder(io.LimitReader(packed, maxState)).Decode(&s)
+	}
+	if err != nil {
 		return fmt.Errorf("reading the guard's state: %w", err)
 	}
 	g.mu.Lock()
@@ -100,7 +127,7 @@ func (g *Guard) Restore(data []byte) error {
 	case s.Version != snapshotVersion:
 		return fmt.Errorf("the guard's state has version %d, and this program reads %d", s.Version, snapshotVersion)
 	case s.Key != g.hash(checked, nil):
-		return errors.New("the guard's state was written with another key: the secrets were changed")
+		return errors.New("the guard's state was written with the key of another store")
 	}
 	for _, c := range s.Countries[:min(len(s.Countries), maxCountries)] {
 		into := g.country(c.Name)
@@ -112,9 +139,9 @@ func (g *Guard) Restore(data []byte) error {
 		into.score, into.asked, into.weekly = clamp(float64(p.Score), floor, ceiling), float64(p.Asked), float64(p.Weekly)
 		into.used, into.due = float64(p.Used), float64(p.Due)
 		into.trialAt, into.pause = p.TrialAt, p.Pause
-		if p.Flagged && !into.flagged {
-			into.flagged = true
-			g.count(into, 1)
+		if p.Flagged != into.flagged {
+			into.flagged = p.Flagged
+			g.count(into, map[bool]int{true: 1, false: -1}[p.Flagged])
 		}
 	}
 	for _, a := range s.Addresses {
@@ -130,11 +157,11 @@ func (g *Guard) Restore(data []byte) error {
 	return nil
 }
 
-// Flagged is a prefix that is refused, and since when trials are due.
+// Flagged is a prefix that is refused.
 type Flagged struct {
 	Range   Range
-	TrialAt int64 // nanoseconds since 1970
-	Why     string
+	TrialAt time.Time // when the next trial is due, if the country has none before
+	Why     string    // as in [Verdict]
 }
 
 // Flagged returns the prefixes that are flagged, in order. There are 65,536 at most.
@@ -144,7 +171,7 @@ func (g *Guard) Flagged() []Flagged {
 	var list []Flagged
 	for _, i := range g.prefixes.ring {
 		if i.value.flagged {
-			list = append(list, Flagged{Range{Prefix, i.key}, i.value.trialAt, i.value.why()})
+			list = append(list, Flagged{Range{Prefix, i.key}, time.Unix(0, max(i.value.trialAt, i.value.country.trialNext)), i.value.why()})
 		}
 	}
 	slices.SortFunc(list, func(a, b Flagged) int { return cmp.Compare(a.Range.Prefix, b.Range.Prefix) })

@@ -75,6 +75,7 @@ type Call struct {
 	// Range is what the message is counted under when its use is judged, as the caller of Begin names it: keyed hashes, never digits.
 	// It has [MaxRange] bytes at most.
 	Range      string
+	Why        string // for the operator, why Refuse is called, if the rule doesn't say it; it has [MaxWhy] bytes at most
 	Kind       Kind   // if it is known
 	Proven     bool   // the account has shown before that the number is its own
 	LastSignIn string // when the user last signed in, as the caller writes it; it is only compared

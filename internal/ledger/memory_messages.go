@@ -102,7 +102,7 @@ func (m *Memory) Refuse(_ context.Context, c Call, result Result, rule string) e
 	defer m.mu.Unlock()
 	if r, err := m.find(c); err == nil && !r.Sending && !r.Settled() && len(r.Attempts) == 0 {
 		m.refuse(r, result)
-		r.Rule = rule
+		r.Number, r.Rule, r.Why = c.Number, rule, Why(c)
 		m.trim(c.ReceivedAt)
 	}
 	return nil

@@ -33,6 +33,7 @@ type Message struct {
 	Segments  uint8
 	Result    Result
 	Rule      string // the rule that refused the message, or would have if it did not only observe; empty if none did
+	Why       string // of a refusal, as in [Call]
 	Instance  string // that accepted the message, or may have; of several the last
 	Lost      string // the instance that seemed to have lost the message before
 	Attempts  []Attempt

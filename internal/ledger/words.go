@@ -146,11 +146,16 @@ func (m *Message) Channel() string {
 	return ""
 }
 
-// MaxCode and MaxRange are how long the code of a provider, and the range of a number, may be. What is longer is left out.
+// MaxCode, MaxRange and MaxWhy are how long the code of a provider, the range of a number, and the reason of a refusal may be. What is longer is
+// left out.
 const (
 	MaxCode  = 32
 	MaxRange = 64
+	MaxWhy   = 240
 )
+
+// Why is the reason of a call's refusal, as its record has it.
+func Why(c Call) string { return bounded(c.Why, MaxWhy) }
 
 // bounded returns a text, or nothing if it is too long.
 func bounded(text string, most int) string {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"time"
@@ -51,7 +52,7 @@ type siegeFigures struct {
 	inside, outside share    // new users
 	insideByDay     [9]share
 	proven          share
-	byGuard         int // new users outside whom the guard has refused
+	byGuard         int // new users outside that the guard has refused
 	slowed          int // requests of proven users
 }
 
@@ -86,7 +87,7 @@ func (r siegeRun) run(calls []call, inside map[uint64]bool) siegeFigures {
 		if r.guard {
 			v = g.Ask(s, now)
 		}
-		sent := v.Way.Sends() && p.judge(now, Subject{Number: c.number, User: c.account, IP: c.ip, Proven: c.proven}).Allow
+		sent := v.Way.Sends() && p.allows(now, c)
 		if sent && r.guard && !r.deaf {
 			results.put(r.result(g, s, v, c, now))
 		}
@@ -101,6 +102,13 @@ func (r siegeRun) run(calls []call, inside map[uint64]bool) siegeFigures {
 		}
 	}
 	return f
+}
+
+// allows is judge for a call whose country is known: the number's is the dearest part of the simulation.
+func (j judge) allows(at time.Time, c call) bool {
+	charges := j.charges(Subject{Number: c.number, User: c.account, IP: c.ip, Proven: c.proven}, c.country)
+	over, _, _ := j.counter.Take(context.Background(), at, charges)
+	return over < 0
 }
 
 // result is what becomes of a code, and when that is known.

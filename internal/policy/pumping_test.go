@@ -25,7 +25,7 @@ type starting struct {
 }
 
 func startingValues(t testing.TB) starting {
-	block := marked(t, "starting values")
+	block := marked(t, "README.md", "starting values", "TestPumping")
 	var s starting
 	fields := map[string]encoding.TextUnmarshaler{"PHONE_CHECK": &s.check}
 	for _, row := range rateLimits {
@@ -40,11 +40,11 @@ func startingValues(t testing.TB) starting {
 	return s
 }
 
-// marked returns a part of the README that is tested here.
-func marked(t testing.TB, what string) string {
-	readme, err := os.ReadFile("README.md")
+// marked returns a part of a README that is tested here.
+func marked(t testing.TB, path, what, test string) string {
+	readme, err := os.ReadFile(path)
 	require.NoError(t, err)
-	_, rest, found := strings.Cut(string(readme), "<!-- "+what+": tested by TestPumping in internal/policy -->\n")
+	_, rest, found := strings.Cut(string(readme), "<!-- "+what+": tested by "+test+" in internal/policy -->\n")
 	require.True(t, found, what)
 	part, _, found := strings.Cut(rest, "<!-- "+what+" end -->")
 	require.True(t, found, what)
@@ -244,5 +244,5 @@ func TestPumping(t *testing.T) {
 		})
 	})
 	table := "| 50,000 requests in two hours | sent | known users refused | new users refused |\n|---|---|---|---|\n" + strings.Join(rows[:], "")
-	require.Equal(t, table, strings.TrimSpace(marked(t, "figures"))+"\n", "the README has these figures")
+	require.Equal(t, table, strings.TrimSpace(marked(t, "README.md", "figures", "TestPumping"))+"\n", "the README has these figures")
 }

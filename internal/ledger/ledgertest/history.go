@@ -190,7 +190,7 @@ func refusedOnRecord(d *desk) {
 	d.clock.Move(2 * time.Second)
 	require.True(d, d.begin(d.call("3", one, otherFlow, func(c *ledger.Call) { c.Observe = true })).Go)
 	d.clock.Move(2 * time.Second)
-	listed := d.call("4", func(c *ledger.Call) { c.Flow.User = "4" })
+	listed := d.call("4", func(c *ledger.Call) { c.Flow.User, c.Why = "4", "of about 4 codes, 0 were used" })
 	require.NoError(d, d.Refuse(d.Context(), listed, ledger.BadNumber, policy.BlockedCountry.String()))
 	require.NoError(d, d.Refuse(d.Context(), listed, ledger.BadNumber, policy.BlockedCountry.String()))
 	require.NoError(d, d.Refuse(d.Context(), d.call("1"), ledger.BadNumber, ""), "it was sent before")
@@ -198,7 +198,7 @@ func refusedOnRecord(d *desk) {
 	page := d.messages(ledger.Query{State: ledger.Refused})
 	require.Len(d, page, 2)
 	want := ledger.NewMessage(listed)
-	want.Result, want.Rule = ledger.BadNumber, "blocked_countries"
+	want.Result, want.Rule, want.Why = ledger.BadNumber, "blocked_countries", listed.Why
 	require.Equal(d, want, page[0])
 	require.Equal(d, []string{"2", "limit_phone"}, []string{page[1].ID, page[1].Rule})
 	require.Equal(d, []string{"3", "2"}, d.ids(ledger.Query{Rule: "limit_phone"}), "the rule that only observed is on record too")

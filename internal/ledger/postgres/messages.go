@@ -81,7 +81,8 @@ func (s *Store) Refuse(ctx context.Context, c ledger.Call, result ledger.Result,
 		call
 		Result string `json:"result"`
 		Rule   string `json:"rule"`
-	}{s.call(h, c), result.String(), rule}
+		Why    string `json:"why"`
+	}{s.call(h, c), result.String(), rule, ledger.Why(c)}
 	q.Sealed = nil
 	return s.ask(ctx, "refuse", q, &struct{}{})
 }

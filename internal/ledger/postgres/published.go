@@ -19,6 +19,7 @@ type Published struct {
 	Life         int64              `json:"life"`
 	MFALife      int64              `json:"mfa_life"`
 	LateFallback bool               `json:"late_fallback"`
+	Guard        bool               `json:"guard"`
 	// Compared has the value of each setting that is to be the same at all replicas, by the name of the setting. Instead of the values, keyed
 	// hashes of them are stored, also because some are secrets.
 	Compared map[string]string `json:"compared"`

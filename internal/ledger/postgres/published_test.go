@@ -46,7 +46,7 @@ func TestThePublishedDocument(t *testing.T) {
 			{"rule": "limit_user", "on": false, "most": 0, "per": 0, "interval": 0}],
 		"observe": true, "allowed": ["44"], "blocked": ["4470", "882"],
 		"sentences": {"just_sent": "just sent", "too_many": "too many", "number": "number", "failed": "failed"},
-		"life": 60000000, "mfa_life": 300000000, "late_fallback": true}`, document)
+		"life": 60000000, "mfa_life": 300000000, "late_fallback": true, "guard": false}`, document)
 }
 
 func TestAgreeTellsClocksThatDiffer(t *testing.T) {

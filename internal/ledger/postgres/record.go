@@ -31,6 +31,7 @@ type record struct {
 	UsedAt     int64     `json:"used_at"`
 	Segments   uint8     `json:"segments"`
 	Rule       string    `json:"rule"`
+	Why        string    `json:"why"`
 	Result     string    `json:"result"`
 	Instance   string    `json:"instance"`
 	Lost       string    `json:"lost"`
@@ -107,6 +108,7 @@ func (s *Store) message(r record) (m ledger.Message, err error) {
 		UsedAt:     ledger.Time(r.UsedAt),
 		Segments:   r.Segments,
 		Rule:       r.Rule,
+		Why:        r.Why,
 		Result:     value[ledger.Result](results, r.Result, &err),
 		Instance:   r.Instance,
 		Lost:       r.Lost,

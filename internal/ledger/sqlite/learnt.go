@@ -6,9 +6,9 @@ import (
 	"errors"
 )
 
-// learntSchema is the table of what was learnt from messages: see package insight.
+// learntSchema is the table of what was learnt from messages: see package insight. A file that an older version has made gets it when it is opened.
 const learntSchema = `
-create table learnt (
+create table if not exists learnt (
 	name text primary key,
 	body blob not null
 ) without rowid;
@@ -20,6 +20,9 @@ func (l *Ledger) KeepLearnt(ctx context.Context, name string, body []byte) error
 		return keepLearnt(ctx, l.rows.conn, name, body)
 	}, nil)
 }
+
+// HashKey returns the random key that stays with the file.
+func (l *Ledger) HashKey(context.Context) ([]byte, error) { return l.hashing, nil }
 
 // Learnt returns what was kept last under a name; nothing if nothing was.
 func (l *Ledger) Learnt(ctx context.Context, name string) (body []byte, err error) {
@@ -49,6 +52,9 @@ func OpenFile(ctx context.Context, path string) (*File, error) {
 	if err != nil {
 		return nil, reason(err)
 	}
+	if _, err := conn.ExecContext(ctx, learntSchema); err != nil {
+		return nil, errors.Join(reason(err), conn.Close(), db.Close())
+	}
 	return &File{db, conn}, nil
 }
 
@@ -64,6 +70,12 @@ func (f *File) KeepLearnt(ctx context.Context, name string, body []byte) error {
 func (f *File) Learnt(ctx context.Context, name string) ([]byte, error) {
 	body, err := learnt(ctx, f.conn, name)
 	return body, reason(err)
+}
+
+// HashKey is as that of [Ledger].
+func (f *File) HashKey(ctx context.Context) (key []byte, err error) {
+	err = f.conn.QueryRowContext(ctx, "select key from hashing").Scan(&key)
+	return key, reason(err)
 }
 
 func keepLearnt(ctx context.Context, conn *sql.Conn, name string, body []byte) error {

@@ -179,7 +179,7 @@ func open(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, erro
 	if err != nil {
 		return nil, nil, reason(err)
 	}
-	if _, err := conn.ExecContext(ctx, "pragma journal_mode = wal"); err != nil {
+	if _, err := conn.ExecContext(ctx, "pragma journal_mode = wal; "+learntSchema); err != nil {
 		return nil, nil, errors.Join(reason(err), conn.Close(), db.Close())
 	}
 	return db, conn, nil

@@ -27,6 +27,7 @@ type state struct {
 	UsedAt     ledger.Time   `json:"used_at,omitempty"`
 	Segments   uint8         `json:"segments,omitempty"`
 	Rule       string        `json:"rule,omitempty"`
+	Why        string        `json:"why,omitempty"`
 	Result     int           `json:"result,omitempty"`
 	Instance   string        `json:"instance,omitempty"`
 	Lost       string        `json:"lost,omitempty"`
@@ -55,7 +56,7 @@ func encode(m ledger.Message) (string, error) {
 	s := state{
 		Number: m.Number, Country: m.Country, Range: m.Range, AskedAt: m.AskedAt, AnsweredAt: m.AnsweredAt, Life: m.Life,
 		Sending: m.Sending, Charged: m.Charged, Left: m.Left, Resending: m.Resending, Proven: m.Proven,
-		Kind: int(m.Kind), Use: int(m.Use), UsedAt: m.UsedAt, Segments: m.Segments, Rule: m.Rule,
+		Kind: int(m.Kind), Use: int(m.Use), UsedAt: m.UsedAt, Segments: m.Segments, Rule: m.Rule, Why: m.Why,
 		Result: int(m.Result), Instance: m.Instance, Lost: m.Lost,
 	}
 	for _, a := range m.Attempts {
@@ -94,7 +95,7 @@ func decode(id string, receivedAt ledger.Time, mfa bool, text string) (ledger.Me
 	m := ledger.Message{
 		ID: id, Number: s.Number, Country: s.Country, Range: s.Range, ReceivedAt: receivedAt, AskedAt: s.AskedAt, AnsweredAt: s.AnsweredAt, Life: s.Life,
 		Sending: s.Sending, Charged: s.Charged, Left: s.Left, Resending: s.Resending, MFA: mfa, Proven: s.Proven,
-		Kind: ledger.Kind(s.Kind), Use: ledger.Use(s.Use), UsedAt: s.UsedAt, Segments: s.Segments, Rule: s.Rule,
+		Kind: ledger.Kind(s.Kind), Use: ledger.Use(s.Use), UsedAt: s.UsedAt, Segments: s.Segments, Rule: s.Rule, Why: s.Why,
 		Result: ledger.Result(s.Result), Instance: s.Instance, Lost: s.Lost,
 	}
 	for _, n := range s.Attempts {

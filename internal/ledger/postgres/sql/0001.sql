@@ -73,6 +73,7 @@ create table smshook.message (
   used_at      bigint not null default 0,            -- by the clock of the caller; 0: not used
   segments     smallint not null,
   rule         text collate "C" not null default '', -- that has refused it, or would have
+  why          text not null default '',             -- the rule has refused it
   result       text not null default 'failed',
   instance     text collate "C" not null default '', -- that has accepted it, or may have
   lost         text not null default '',             -- the instance that seemed to have lost the flow's message before
@@ -186,7 +187,7 @@ create function smshook.shown(m smshook.message) returns jsonb language sql stab
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
     'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule,
-    'result', m.result, 'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts)
+    'why', m.why, 'result', m.result, 'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts)
 $$;
 
 -- A record with its contents, as long as these are kept.
@@ -420,13 +421,13 @@ declare
 begin
   perform set_config('synchronous_commit', 'off', true);
   insert into smshook.message as m (id, version, flow, mfa, user_key, user_id, number_key, sign_in, known, number, country, range,
-    received_at, asked_at, life, owner, proven, kind, segments, rule, result, state)
+    received_at, asked_at, life, owner, proven, kind, segments, rule, why, result, state)
   values (p->>'id', 1, (p->>'flow')::bigint, (p->>'mfa')::boolean, (p->>'user')::bigint, (p->>'user_id')::uuid, (p->>'number_key')::bigint,
     (p->>'sign_in')::bigint, (p->>'known')::bigint, p->>'number', p->>'country', p->>'range',
     (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint, (p->>'me')::int,
-    (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'result', 'refused')
-  on conflict (id) do update set version = m.version + 1, rule = excluded.rule, result = excluded.result, state = excluded.state,
-    country = excluded.country, range = excluded.range
+    (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'why', p->>'result', 'refused')
+  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why,
+    result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
   where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
   return '{}';
 end $$;

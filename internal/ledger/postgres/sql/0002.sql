@@ -69,6 +69,7 @@ insert into smshook.origin values (smshook.identity());
 --   sentences      what the app's user reads: just_sent, too_many, number, failed
 --   life, mfa_life how long a code is valid, in microseconds; mfa_life is that of a second factor
 --   late_fallback  whether a message that was not delivered is sent again
+--   guard          true: prefixes in smshook.flagged are refused
 --   compared       for each setting that is to be the same at all replicas, by name, a keyed hash of its value
 create table smshook.settings (
   replica    int primary key,
