@@ -61,6 +61,9 @@ func TestGuard(t *testing.T) {
 						continue
 					}
 					require.Regexp(t, tt.reason, outcome.Reason.Error())
+					if outcome.Verdict.Rule == policy.Guard {
+						require.Equal(t, "+4474********", outcome.Masked(), "the log has the range beside it")
+					}
 				}
 				if tt.want == TooMany {
 					require.Zero(t, p.sent())

@@ -81,14 +81,10 @@ func (d *Dispatcher) refuse(ctx context.Context, j job, o Outcome) {
 	if o.Verdict.Rule != policy.None {
 		rule = o.Verdict.Rule.String()
 	}
-	number := j.number.Masked()
-	if why != "" { // it may tell all digits but the last four
-		number = number[:len(number)-3] + "***"
-	}
 	_ = d.ledger.Refuse(ctx, ledger.Call{ // without its ledger, it is refused all the same
 		Message:    providers.Message{ID: j.ID},
 		Flow:       j.flow(),
-		Number:     number,
+		Number:     o.Masked(),
 		Country:    country,
 		Why:        why,
 		Kind:       j.Kind,

@@ -94,3 +94,13 @@ type Outcome struct {
 	Verdict  policy.Verdict // the zero Verdict if it came to none
 	Reason   error          // why no instance was tried, or what else there is to say; may be nil. It is safe to log
 }
+
+// Masked returns the number as it may be shown beside the reason. The guard's reason tells the range of the number, which is all digits but
+// the last four: then the last digits are hidden too.
+func (o Outcome) Masked() string {
+	masked := o.Number.Masked()
+	if o.Verdict.Rule == policy.Guard && masked != "" {
+		masked = masked[:len(masked)-3] + "***"
+	}
+	return masked
+}

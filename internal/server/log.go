@@ -84,7 +84,7 @@ func (c *apiCall) describe(event *zerolog.Event) {
 func describe(event *zerolog.Event, id string, o *dispatch.Outcome) {
 	event.Str("id", id).Stringer("result", o.Result)
 	if code := o.Number.CallingCode(); code != 0 {
-		event.Str("phone", o.Number.Masked()).Int("calling_code", code)
+		event.Str("phone", o.Masked()).Int("calling_code", code)
 	}
 	if o.Lost != "" {
 		event.Str("lost_by", o.Lost)

@@ -132,6 +132,9 @@ func foundBy(d *desk) {
 		"several":         {ledger.Query{Country: "GB", Instance: "b", Since: start, Limit: 10}, []string{"undelivered"}},
 		"ID and country":  {ledger.Query{ID: "sent", Country: "GB"}, nil},
 		"hostile country": {ledger.Query{Country: "' or true --"}, nil},
+		"NUL in an ID":    {ledger.Query{ID: "sent\x00"}, nil},
+		"NUL elsewhere":   {ledger.Query{Instance: "b\x00"}, nil},
+		"backslash":       {ledger.Query{Rule: `\' or true --`}, nil},
 	} {
 		require.Equal(d, tt.want, d.ids(tt.query), name)
 	}

@@ -11,6 +11,9 @@ var Functions = functions
 // StartedBefore lets a replica have started earlier than it has.
 func (s *Store) StartedBefore(by time.Duration) { s.started = s.started.Add(-by) }
 
+// KeepRefused lets fewer messages be kept that were refused.
+func (s *Store) KeepRefused(most int) { s.mostRefused = most }
+
 // Hash is what stands in the database for a thing of a kind.
 func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, error) {
 	h, err := s.hasher(ctx)

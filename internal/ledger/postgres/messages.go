@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"regexp"
+	"strings"
 
 	"github.com/smshook/smshook/internal/ledger"
 )
@@ -37,6 +38,9 @@ type query struct {
 
 // Messages is described at [ledger.Ledger].
 func (s *Store) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
+	if strings.Contains(q.ID+q.Country+q.Instance+q.Rule+q.Before.ID, "\x00") { // no text in Postgres has one
+		return nil, nil
+	}
 	h, err := s.hasher(ctx)
 	if err != nil {
 		return nil, err

@@ -57,22 +57,24 @@ type Sealer interface {
 
 // Store is a [ledger.Store] in Postgres. It may be used concurrently.
 type Store struct {
-	settings Settings
-	pool     *pgxpool.Pool
-	me       int32 // names this replica in the database; another one after each start
-	started  time.Time
-	pooled   atomic.Bool
-	noCache  bool
-	counters atomic.Bool // the last sweep has left counters that are over
-	hints    hints
-	refusal  refusal
-	accounts accounts
-	sweeps   atomic.Uint64
-	wakeups  wakeups
-	claiming chan struct{} // full while items are being claimed
-	claims   claims
-	stop     context.CancelFunc
-	stopped  chan struct{}
+	settings    Settings
+	pool        *pgxpool.Pool
+	me          int32 // names this replica in the database; another one after each start
+	started     time.Time
+	pooled      atomic.Bool
+	noCache     bool
+	counters    atomic.Bool // the last sweep has left counters that are over
+	refusedOver atomic.Bool // the last sweep has left too many messages that were refused
+	mostRefused int
+	hints       hints
+	refusal     refusal
+	accounts    accounts
+	sweeps      atomic.Uint64
+	wakeups     wakeups
+	claiming    chan struct{} // full while items are being claimed
+	claims      claims
+	stop        context.CancelFunc
+	stopped     chan struct{}
 
 	mu       sync.Mutex
 	ready    bool
@@ -128,13 +130,14 @@ func newStore(address string, s Settings) (*Store, error) {
 	config.MaxConnIdleTime = 5 * time.Minute
 	config.ConnConfig.ConnectTimeout = queryTime
 	store := &Store{
-		settings: s,
-		me:       rand.Int32(),
-		started:  time.Now(),
-		noCache:  s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
-		hints:    hints{byID: map[string]hint{}},
-		claiming: make(chan struct{}, 1),
-		stopped:  make(chan struct{}),
+		settings:    s,
+		me:          rand.Int32(),
+		started:     time.Now(),
+		noCache:     s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
+		hints:       hints{byID: map[string]hint{}},
+		claiming:    make(chan struct{}, 1),
+		mostRefused: mostRefused,
+		stopped:     make(chan struct{}),
 	}
 	// Each connection is asked who is behind it, and must do so before a statement is prepared.
 	config.AfterConnect = store.detectPooler

@@ -7,10 +7,12 @@ import (
 )
 
 type sweepQuestion struct {
-	Keep      int64 `json:"keep"`
-	KeepEarly int64 `json:"keep_early"`
-	Batch     int   `json:"batch"`
-	Counters  bool  `json:"counters"`
+	Keep        int64 `json:"keep"`
+	KeepEarly   int64 `json:"keep_early"`
+	Batch       int   `json:"batch"`
+	Counters    bool  `json:"counters"`
+	Refused     bool  `json:"refused"`
+	MostRefused int   `json:"most_refused"`
 }
 
 type sweepAnswer struct {
@@ -18,10 +20,15 @@ type sweepAnswer struct {
 	Reports  []receipt `json:"reports"`
 	More     bool      `json:"more"`
 	Counters bool      `json:"counters"`
+	Refused  bool      `json:"refused"`
 }
 
 // sweepBatch is how many rows of each kind one sweep deletes at most.
 const sweepBatch = 1000
+
+// mostRefused is how many messages are kept that were refused. Above it, the oldest are deleted: otherwise, a day of an attack that the limits
+// refuse would be tens of gigabytes.
+const mostRefused = 100_000
 
 // Sweep is described at [ledger.Store].
 func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err error) {
@@ -30,15 +37,18 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 	}
 	var a sweepAnswer
 	err = s.ask(ctx, "sweep", sweepQuestion{
-		Keep:      s.settings.Keep.Microseconds(),
-		KeepEarly: ledger.KeepEarly.Microseconds(),
-		Batch:     sweepBatch,
-		Counters:  s.counters.Load(),
+		Keep:        s.settings.Keep.Microseconds(),
+		KeepEarly:   ledger.KeepEarly.Microseconds(),
+		Batch:       sweepBatch,
+		Counters:    s.counters.Load(),
+		Refused:     s.refusedOver.Load(),
+		MostRefused: s.mostRefused,
 	}, &a)
 	if err != nil {
 		return false, news, err
 	}
 	s.counters.Store(a.Counters)
+	s.refusedOver.Store(a.Refused)
 	if len(a.Stop) > 0 {
 		news.Stop = a.Stop
 	}

@@ -85,3 +85,35 @@ func TestCountersThatAreOver(t *testing.T) {
 	require.False(t, more)
 	require.Equal(t, 1, count(), "it is not over")
 }
+
+// An attack that the limits refuse doesn't fill the history: the newest of its messages are kept, and all others.
+func TestRefusedMessagesAreBounded(t *testing.T) {
+	d, one, _ := replicas(t)
+	one.KeepRefused(100)
+	begun, _ := begin(t, one, call("sent", "user"), "")
+	require.Equal(t, sendIt, begun)
+	_, _, err := one.End(t.Context(), accepted("sent"))
+	require.NoError(t, err)
+	d.Exec(t, `
+		insert into smshook.message select r.* from smshook.message m, generate_series(1, 6000) i, jsonb_populate_record(m, jsonb_build_object('id', 'refused ' || i,
+			'flow', i, 'state', 'refused', 'result', 'too_many', 'received_at', m.received_at + i)) r;
+		insert into smshook.flow select i from generate_series(1, 6000) i`)
+	conn := connect(t, d.Superuser())
+	counts := func() (all [3]int) {
+		require.NoError(t, conn.QueryRow(t.Context(), `select (select count(*) from smshook.message), (select count(*) from smshook.flow),
+			(select count(*) from smshook.message where id > 'refused 5900' and length(id) = 12)`).Scan(&all[0], &all[1], &all[2]))
+		return all
+	}
+	require.Equal(t, [3]int{6001, 6001, 100}, counts())
+	for n := 0; counts()[0] == 6001 && n < 2000; n++ { // each has a chance of 3 in 100
+		_, _, err := one.Sweep(t.Context())
+		require.NoError(t, err)
+	}
+	require.Equal(t, [3]int{1001, 1001, 100}, counts())
+	_, _, err = one.Sweep(t.Context()) // once there are many, each sweep looks at them
+	require.NoError(t, err)
+	require.Equal(t, [3]int{101, 101, 100}, counts())
+	_, found, err := one.Message(t.Context(), "sent")
+	require.NoError(t, err)
+	require.True(t, found)
+}

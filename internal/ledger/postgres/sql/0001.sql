@@ -73,7 +73,7 @@ create table smshook.message (
   used_at      bigint not null default 0,            -- by the clock of the caller; 0: not used
   segments     smallint not null,
   rule         text collate "C" not null default '', -- that has refused it, or would have
-  why          text not null default '',             -- the rule has refused it
+  why          text not null default '',             -- of a refusal: ledger.Message.Why
   result       text not null default 'failed',
   instance     text collate "C" not null default '', -- that has accepted it, or may have
   lost         text not null default '',             -- the instance that seemed to have lost the flow's message before
@@ -641,7 +641,7 @@ end $$;
 -- == What is forgotten
 
 -- Forgets what is over, a batch of each kind at a time. A row that somebody else has locked is left for the next time. Answers in more whether the
--- next time should be soon, and in counters whether it should look at counters: the question of then has that.
+-- next time should be soon, and in counters and refused whether it should look at these: the question of then has that.
 create function smshook.sweep(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now     bigint := smshook.micros();
@@ -653,6 +653,7 @@ declare
   keys    bigint[];
   more    boolean := false;
   many    boolean := false;
+  refused text[] := '{}';
 begin
   perform set_config('synchronous_commit', 'off', true);
   ids := array(select id from smshook.content where expires_at <= now order by expires_at limit batch for update skip locked);
@@ -664,8 +665,13 @@ begin
 
   if pg_try_advisory_xact_lock(20822, 1) then -- one replica at a time deletes what is old
     ids := array(select id from smshook.message where received_at <= oldest order by received_at limit batch for update skip locked);
+    more := cardinality(ids) = batch;
+    if (p->>'refused')::boolean or random() < 0.03 then -- an attack may be refused for days: the newest messages of those are enough
+      refused := array(select m.id from smshook.message m where m.state = 'refused' and m.received_at <= (select x.received_at from smshook.message x
+        where x.state = 'refused' order by x.received_at desc offset (p->>'most_refused')::int limit 1) order by m.received_at limit 5 * batch for update skip locked);
+      ids := ids || refused;
+    end if;
     if cardinality(ids) > 0 then
-      more := cardinality(ids) = batch;
       delete from smshook.content where id = any(ids);
       with gone as (delete from smshook.message where id = any(ids) returning flow)
       select array_agg(gone.flow) into keys from gone;
@@ -684,7 +690,7 @@ begin
     end if;
   end if;
   return jsonb_build_object('stop', stop, 'reports', coalesce(reports, '[]'),
-    'counters', many, 'more', more or many or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
+    'counters', many, 'refused', cardinality(refused) = 5 * batch, 'more', more or many or cardinality(refused) = 5 * batch or exists (select from smshook.content) or exists (select from smshook.name where message_id is null));
 end $$;
 
 -- Erases a batch of the messages of an account or a number, with all that belongs to them, and the counters that are theirs alone. Returns how
