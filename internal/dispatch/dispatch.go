@@ -54,7 +54,7 @@ func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
 	// The number, the lists and the guard can refuse a request. One that they let through has a message, and charges of rate limits.
 	j, refused := d.check(r)
 	if refused != nil {
-		d.refuse(ctx, r, *refused, j.guard.why())
+		d.refuse(ctx, j, *refused)
 		return *refused
 	}
 

@@ -33,25 +33,28 @@ func (r *refusals) take(now time.Time) bool {
 	return r.noted <= maxRefusals
 }
 
-// check reads the number, and asks the lists of numbers that are never texted and the guard. It returns the job of a request, or else the
-// outcome of one that is refused, and a job that has the guard's answer alone.
+// check reads the number, and asks the lists of numbers that are never texted and the guard. It returns the job of a request, and the outcome
+// if the request is refused. Such a job is not complete.
 func (d *Dispatcher) check(r Request) (j job, refused *Outcome) {
+	j.Request = r
 	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
 	if err != nil {
-		return job{}, &Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
+		return j, &Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
 	}
+	j.number = number
 	charges, verdict := d.Policy.Ask(r.subject(number))
 	if !verdict.Allow {
-		return job{}, &Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
+		return j, &Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
 	}
-	guard := d.askGuard(r, number)
-	if !guard.Way.Sends() && !d.settings.Guard.Observe {
-		return job{guard: guard}, &Outcome{Result: TooMany, Number: number, Verdict: guard.verdict(false), Reason: guard.reason(false)}
+	j.guard = d.askGuard(r, number)
+	if !j.guard.Way.Sends() && !d.settings.Guard.Observe {
+		return j, &Outcome{Result: TooMany, Number: number, Verdict: j.guard.verdict(false), Reason: j.guard.reason(false)}
 	}
-	if r.Trusted {
-		charges = nil
+	if !r.Trusted {
+		j.charges = charges
 	}
-	return job{Request: r, number: number, message: d.message(r, number), charges: charges, guard: guard}, nil
+	j.message = d.message(r, number)
+	return j, nil
 }
 
 // verdict is what the rate limits say of a request that the ledger has answered, or else the guard, which has let it through.
@@ -66,30 +69,30 @@ func (d *Dispatcher) verdict(j job, begun ledger.Begun) (policy.Verdict, error) 
 	return limits, j.guard.reason(true)
 }
 
-// refuse notes a request that is answered without asking the ledger, and why, if the rule doesn't say it.
-func (d *Dispatcher) refuse(ctx context.Context, r Request, o Outcome, why string) {
+// refuse notes a request that is answered without asking the ledger.
+func (d *Dispatcher) refuse(ctx context.Context, j job, o Outcome) {
 	if !d.refusals.take(time.Now()) {
 		return
 	}
-	country, rule := "", ""
-	if o.Number.CallingCode() != 0 {
-		country = o.Number.Country()
+	country, rule, why := "", "", j.guard.why()
+	if j.number.CallingCode() != 0 { // else it could not be read
+		country = j.number.Country()
 	}
 	if o.Verdict.Rule != policy.None {
 		rule = o.Verdict.Rule.String()
 	}
 	_ = d.ledger.Refuse(ctx, ledger.Call{ // without its ledger, it is refused all the same
-		Message:    providers.Message{ID: r.ID},
-		Flow:       r.flow(),
+		Message:    providers.Message{ID: j.ID},
+		Flow:       j.flow(),
 		Number:     o.Masked(),
 		Country:    country,
 		Why:        why,
-		Kind:       r.Kind,
-		Proven:     r.Proven,
-		LastSignIn: r.LastSignIn,
-		Stored:     r.Stored,
-		ReceivedAt: ledger.At(r.ReceivedAt),
-		AskedAt:    r.AskedAt,
-		Life:       d.settings.life(r),
+		Kind:       j.Kind,
+		Proven:     j.Proven,
+		LastSignIn: j.LastSignIn,
+		Stored:     j.Stored,
+		ReceivedAt: ledger.At(j.ReceivedAt),
+		AskedAt:    j.AskedAt,
+		Life:       d.settings.life(j.Request),
 	}, o.Result, rule)
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"compress/gzip"
-	"encoding/gob"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -69,7 +69,7 @@ func (g *Guard) Snapshot(part uint64) ([]byte, error) {
 	g.mu.Unlock()
 	var b bytes.Buffer
 	packed := gzip.NewWriter(&b)
-	if err := errors.Join(gob.NewEncoder(packed).Encode(s), packed.Close()); err != nil {
+	if err := errors.Join(json.NewEncoder(packed).Encode(s), packed.Close()); err != nil {
 		return nil, fmt.Errorf("writing the guard's state: %w", err)
 	}
 	return b.Bytes(), nil
@@ -116,7 +116,7 @@ func (g *Guard) Restore(data []byte) error {
 	var s snapshot
 	packed, err := gzip.NewReader(bytes.NewReader(data))
 	if err == nil {
-		err = gob.NewDecoder(io.LimitReader(packed, maxState)).Decode(&s)
+		err = json.NewDecoder(io.LimitReader(packed, maxState)).Decode(&s)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the guard's state: %w", err)

@@ -59,7 +59,6 @@ type desk struct {
 	statuses []int    // of the receiver, in turn; the last one counts
 	told     []string // what the receiver was told, and when
 	problems []string // of workers
-	fellBack int
 }
 
 func open(t *testing.T, change ...func(*Settings)) *desk {

@@ -18,16 +18,16 @@ import (
 func TestScheduled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := open(t)
-		m := d.take(shop, "", d.scheduled(7*24*time.Hour))
-		require.Equal(t, []any{api.Scheduled, d.begun.Add(7 * 24 * time.Hour).UnixMilli()}, []any{m.Status, m.ScheduledAt.UnixMilli()})
+		m := d.take(shop, "", d.scheduled(20*time.Minute))
+		require.Equal(t, []any{api.Scheduled, d.begun.Add(20 * time.Minute).UnixMilli()}, []any{m.Status, m.ScheduledAt.UnixMilli()})
 		late := d.take(shop, "", d.scheduled(-20*time.Second)) // the caller's clock is slow
 		require.Equal(t, []any{api.Queued, true}, []any{late.Status, late.ScheduledAt.IsZero()})
-		d.sleep(7*24*time.Hour - time.Microsecond)
+		d.sleep(20*time.Minute - time.Microsecond)
 		require.Equal(t, api.Scheduled, d.status(shop, m.ID))
 		require.Len(t, d.sent, 1)
 		d.sleep(time.Second)
 		require.Equal(t, api.Sent, d.status(shop, m.ID))
-		require.Equal(t, `Hi from "" to +14155551234, life 0s at 168h0m0s`, d.sent[1])
+		require.Equal(t, `Hi from "" to +14155551234, life 0s at 20m0s`, d.sent[1])
 		_, problem := d.Cancel(t.Context(), shop, m.ID)
 		require.Equal(t, tooLate, problem)
 	})

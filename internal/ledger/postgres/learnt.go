@@ -31,8 +31,8 @@ func (s *Store) HashKey(ctx context.Context) ([]byte, error) { return s.hasher(c
 // MaxFlagged is how many prefixes [Store.Flag] takes.
 const MaxFlagged = 10_000
 
-// Flag tells the hook in SQL to refuse messages to unproven numbers that begin with a prefix, all digits but the last four, for the next minute. From the time
-// on that is given with it, the hook lets one message pass; of several replicas' times the last counts.
+// Flag tells the hook in SQL to refuse messages to unproven numbers that begin with a prefix, all digits but the last four, for the next
+// minute. From the time on that is given with it, the hook lets one message pass; of several replicas' times the last counts.
 func (s *Store) Flag(ctx context.Context, trials map[uint64]time.Time) error {
 	h, err := s.hasher(ctx)
 	if err != nil {

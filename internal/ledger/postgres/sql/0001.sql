@@ -186,8 +186,8 @@ end $$;
 create function smshook.shown(m smshook.message) returns jsonb language sql stable as $$
   select jsonb_build_object('id', m.id, 'version', m.version, 'number', m.number, 'country', m.country, 'range', m.range, 'received_at', m.received_at,
     'asked_at', m.asked_at, 'answered_at', m.answered_at, 'life', m.life, 'mfa', m.mfa, 'sending', m.sending, 'charged', m.charged, 'left', m.abandoned,
-    'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule, 'why', m.why,
-    'result', m.result, 'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts)
+    'resending', m.resending, 'proven', m.proven, 'kind', m.kind, 'use', m.use, 'used_at', m.used_at, 'segments', m.segments, 'rule', m.rule,
+    'why', m.why, 'result', m.result, 'instance', m.instance, 'lost', m.lost, 'attempts', m.attempts)
 $$;
 
 -- A record with its contents, as long as these are kept.
@@ -426,8 +426,8 @@ begin
     (p->>'sign_in')::bigint, (p->>'known')::bigint, p->>'number', p->>'country', p->>'range',
     (p->>'received_at')::bigint + now - (p->>'now')::bigint, (p->>'asked_at')::bigint, (p->>'life')::bigint, (p->>'me')::int,
     (p->>'proven')::boolean, p->>'kind', (p->>'segments')::smallint, p->>'rule', p->>'why', p->>'result', 'refused')
-  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why, result = excluded.result,
-    state = excluded.state, country = excluded.country, range = excluded.range
+  on conflict (id) do update set version = m.version + 1, number = excluded.number, rule = excluded.rule, why = excluded.why,
+    result = excluded.result, state = excluded.state, country = excluded.country, range = excluded.range
   where m.committed and m.state = 'queued'; -- it came by smshook.send_sms
   return '{}';
 end $$;

@@ -149,8 +149,9 @@ begin
   return jsonb_build_object('items', coalesce(items, '[]'), 'next', next - shift);
 end $$;
 
--- Frees what replicas have that are gone, and deletes what was kept long enough. Of its own items, the replica that asks has those of the given claims.
--- It doesn't know of the others: the answer to a claim was lost on its way, or the end of an item was, in a crash of the database.
+-- Frees what replicas have that are gone, and deletes what was kept long enough. Of its own items, the replica that asks has those of the
+-- given claims. It doesn't know of the others: the answer to a claim was lost on its way, or the end of an item was, in a crash of the
+-- database.
 create function smshook.outbox_tidy(me int, claims bigint[], now bigint) returns void language plpgsql set search_path = '' as $$
 declare
   who int := -1;

@@ -21,8 +21,8 @@ begin
   return jsonb_build_object('body', (select translate(encode(l.body, 'base64'), E'\n', '') from smshook.learnt l where l.name = p->>'name'));
 end $$;
 
--- The prefixes (numbers without their last four digits) that the guards of the replicas refuse, for smshook.send_sms. There are 10,000 at most, and a few more
--- while replicas take turns. A replica tells each again before it is stale.
+-- The prefixes (numbers without their last four digits) that the guards of the replicas refuse, for smshook.send_sms. There are 10,000 at
+-- most, and a few more while replicas take turns. A replica tells each again before it is stale.
 create table smshook.flagged (
   prefix   bigint primary key,           -- a hash of it
   seen_at  bigint not null,              -- when a replica has told it last
@@ -46,7 +46,8 @@ begin
   select (f->>0)::bigint, now, (f->>1)::bigint + shift from jsonb_array_elements(p->'prefixes') f order by 1 limit 10000
   on conflict (prefix) do update set seen_at = excluded.seen_at, trial_at = greatest(x.trial_at, excluded.trial_at)
   where x.seen_at < excluded.seen_at - smshook.flagged_lasts() / 6 or x.trial_at < excluded.trial_at;
-  delete from smshook.flagged where prefix = any(array(select x.prefix from smshook.flagged x where x.seen_at < now - smshook.flagged_lasts() order by x.prefix limit 10000 for update skip locked));
+  delete from smshook.flagged where prefix = any(array(
+    select x.prefix from smshook.flagged x where x.seen_at < now - smshook.flagged_lasts() order by x.prefix limit 10000 for update skip locked));
   return '{}';
 end $$;
 
@@ -55,7 +56,8 @@ create function smshook.guarded(number text, now bigint) returns boolean languag
 declare
   f smshook.flagged;
 begin
-  select * into f from smshook.flagged x where x.prefix = smshook.hash('flagged', (number::bigint / 10000)::text) and x.seen_at >= now - smshook.flagged_lasts();
+  select * into f from smshook.flagged x
+  where x.prefix = smshook.hash('flagged', (number::bigint / 10000)::text) and x.seen_at >= now - smshook.flagged_lasts();
   if not found then return false; end if;
   if f.trial_at > now then return true; end if;
   select * into f from smshook.flagged x where x.prefix = f.prefix for update skip locked;
@@ -64,6 +66,7 @@ begin
   return false;
 end $$;
 
-revoke execute on function smshook.keep_learnt(jsonb), smshook.learnt(jsonb), smshook.flag(jsonb), smshook.guarded(text, bigint), smshook.flagged_lasts(), smshook.trial_lasts() from public;
+revoke execute on function smshook.keep_learnt(jsonb), smshook.learnt(jsonb), smshook.flag(jsonb), smshook.guarded(text, bigint),
+  smshook.flagged_lasts(), smshook.trial_lasts() from public;
 insert into smshook.version values (5);
 reset role;
