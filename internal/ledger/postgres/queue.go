@@ -80,7 +80,7 @@ type claimQuestion struct {
 	Topics []ledger.Topic `json:"topics"`
 	Most   int            `json:"most"`
 	Tidy   bool           `json:"tidy"`
-	Claims []int64        `json:"claims"` // that this replica knows of, and has not ended
+	Claims []int64        `json:"claims"` // with Tidy: those that this replica knows of, and that have not ended
 }
 
 type claimAnswer struct {
@@ -106,7 +106,10 @@ func (q *Queue) Claim(ctx context.Context, topics []ledger.Topic, most int) ([]l
 	most = min(most, ledger.MaxClaim)
 	before, tidy := q.store.wakeups.claiming(topics)
 	var a claimAnswer
-	question := claimQuestion{q.store.me, lease.Microseconds(), q.store.now(), topics, most, tidy, q.store.claims.all()}
+	question := claimQuestion{Me: q.store.me, Lease: lease.Microseconds(), Now: q.store.now(), Topics: topics, Most: most, Tidy: tidy}
+	if tidy {
+		question.Claims = q.store.claims.all()
+	}
 	if err := q.store.ask(ctx, "claim", question, &a); err != nil {
 		return nil, err
 	}
