@@ -55,7 +55,7 @@ func run(t *testing.T, url, file, name string, event map[string]any) string {
 	return string(out)
 }
 
-// server answers calls of Actions, and notes the valid ones. The first calls fail as given: 0 breaks the connection.
+// server answers calls of Actions, and notes the valid ones. The first calls fail with a status, or break the connection for 0.
 type server struct {
 	mu    sync.Mutex
 	fails []int
@@ -96,6 +96,20 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(s.reply.Body)
 }
 
+// begin forgets what came before. The first calls to come fail as given.
+func (s *server) begin(fails []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails, s.calls, s.ids = fails, nil, nil
+}
+
+// seen returns the valid calls since then, and the names of all.
+func (s *server) seen() ([]auth0.Call, []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls, s.ids
+}
+
 func newEvent() map[string]any {
 	return map[string]any{
 		"notification": map[string]any{
@@ -128,24 +142,27 @@ func TestActions(t *testing.T) {
 		{"failed", nil, auth0.Refused(503, "not sent", true), 1, "retry: not sent\n", "threw: not sent\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := &server{fails: tt.fails, reply: tt.reply}
+			s := &server{reply: tt.reply}
 			h := httptest.NewServer(s)
 			defer h.Close()
+			s.begin(tt.fails)
 			require.Equal(t, tt.provider, run(t, h.URL, "custom-phone-provider.js", "onExecuteCustomPhoneProvider", newEvent()))
-			require.Len(t, s.calls, tt.calls)
-			for _, id := range s.ids {
-				require.Equal(t, s.ids[0], id, "a repeat has the same name")
+			calls, ids := s.seen()
+			require.Len(t, calls, tt.calls)
+			for _, id := range ids {
+				require.Equal(t, ids[0], id, "a repeat has the same name")
 			}
 			if tt.calls == 1 {
-				c := s.calls[0]
+				c := calls[0]
 				require.Equal(t, []any{"+18085555555", "Your code is 123456", "123456", "en-US", "auth0|1", "203.0.113.7", true},
 					[]any{c.Phone.Reveal(), c.Text.Reveal(), c.Code.Reveal(), c.Locale, c.User, c.IP.String(), c.Proven})
 			}
-			s.fails, s.calls, s.ids = tt.fails, nil, nil
+			s.begin(tt.fails)
 			require.Equal(t, tt.mfa, run(t, h.URL, "send-phone-message.js", "onExecuteSendPhoneMessage", newEvent()))
-			require.Len(t, s.calls, tt.calls)
+			calls, _ = s.seen()
+			require.Len(t, calls, tt.calls)
 			if tt.calls == 1 {
-				require.Equal(t, "en", s.calls[0].Locale)
+				require.Equal(t, "en", calls[0].Locale)
 			}
 		})
 	}
