@@ -31,6 +31,9 @@ func all() (*Metrics, func() string) {
 	m.ReceiptUnknown("twilio")
 	m.LateFallback("whatsapp", "channel", true)
 	m.Messages(func() uint64 { return 1 })
+	m.API("shop", 200, 20*time.Millisecond)
+	m.API("", 401, time.Millisecond)
+	m.APIMessages("shop", 2, 0)
 	m.Store(func() uint64 { return 4 })
 	m.Replica(func() bool { return true }, func() bool { return false }, func() uint64 { return 5 }, func() uint64 { return 6 })
 	m.Panic()
@@ -67,6 +70,11 @@ func TestMetrics(t *testing.T) {
 	}
 	slices.Sort(own)
 	require.Equal(t, strings.TrimSpace(`
+smshook_api_duration_seconds_count 1
+smshook_api_duration_seconds_sum 0.02
+smshook_api_messages_total{answer="taken",caller="shop"} 2
+smshook_api_requests_total{caller="",status="401"} 1
+smshook_api_requests_total{caller="shop",status="200"} 1
 smshook_attempt_duration_seconds_count{provider="twilio"} 3
 smshook_attempt_duration_seconds_sum{provider="twilio"} 1.04
 smshook_attempts_total{kind="accepted",provider="twilio"} 2

@@ -246,6 +246,7 @@ func (d *desk) shows(sent, told []string, problems ...string) {
 
 // sleep lets time pass, and waits until all that is due has been done.
 func (d *desk) sleep(pause time.Duration) {
+	d.note(func() {}) // what the test has read so far is read before the workers write more
 	time.Sleep(pause)
 	synctest.Wait()
 }
