@@ -1,7 +1,7 @@
 // Package providers is the contract between smshook and the providers that send its messages.
 //
 // A provider is one folder below this one and one line in providers/all. It implements [Provider], and those of the optional
-// interfaces ([Receiver], [Challenger], [Checker], [Channeler], [Sender], [MediaSender]) that it can. Callers find the optional ones by [As].
+// interfaces ([Receiver], [Challenger], [Checker], [Channeler], [Sender], [MediaSender], [CodeSender]) that it can. Callers find the optional ones by [As].
 package providers
 
 import (
@@ -85,7 +85,15 @@ type Sender interface {
 // MediaSender is a Provider that can send pictures and documents with a text.
 type MediaSender interface {
 	Provider
-	SendsMedia() bool
+	// SendsMedia reports whether it can send these, all in one message. Their addresses end in jpg, jpeg, png, gif or pdf.
+	SendsMedia(addresses []string) bool
+}
+
+// CodeSender is a Provider whose messages may be a template of the provider's, in which only the code changes.
+type CodeSender interface {
+	Provider
+	// OnlyCodes reports whether they are: then a text of a caller can't be sent.
+	OnlyCodes() bool
 }
 
 // Message is one text for one phone.

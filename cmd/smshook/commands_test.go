@@ -54,7 +54,7 @@ func TestHelp(t *testing.T) {
 func TestServeReportsAllProblems(t *testing.T) {
 	r := smshook(t, "", []string{"SMSHOOK_PROVIDERS=console,twilio"}, "serve")
 	require.Equal(t, exitFail, r.code)
-	require.Equal(t, `smshook serve: SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0
+	require.Equal(t, `smshook serve: SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0, or SMSHOOK_API_KEYS for the message API
 smshook serve: SMSHOOK_PROVIDERS: console sends nothing and prints codes: it is only for `+"`smshook dev`"+`
 smshook serve: TWILIO_ACCOUNT_SID: is missing: the account, AC and 32 hex digits
 smshook serve: TWILIO_AUTH_TOKEN: is missing, and so is an API key (API_KEY and API_SECRET)

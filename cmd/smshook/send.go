@@ -20,11 +20,14 @@ import (
 
 var sendCommand = command{
 	name:    "send",
-	args:    "[-code CODE] PHONE",
+	args:    "[-code CODE | -api URL [-from SENDER] [-text TEXT]] PHONE",
 	summary: "really send a test message to a phone",
 	help: `
 Sends a message with a code to PHONE, such as +447700900123, with the settings of serve, and prints the attempt of each instance.
-The provider charges for it. Auth doesn't know the code: it can't be used to sign in.`,
+The provider charges for it. Auth doesn't know the code: it can't be used to sign in.
+
+With -api, asks a running server to send a text instead, by its message API, as the apps that use it do. URL is the server's address,
+such as http://localhost:8080, and MESSAGE_API_KEY holds the key of a caller. Prints the answer.`,
 	run: send,
 }
 
@@ -34,8 +37,16 @@ var codeShape = regexp.MustCompile(`^[0-9]{4,10}$`)
 func send(ctx context.Context, sh *shell, c command, args []string) int {
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
 	code := flags.String("code", "", "the `CODE` in the message; by default six random digits")
+	m := apiMessage{Body: "A test message of smshook"}
+	url := flags.String("api", "", "the `URL` of a running server, whose message API is asked")
+	flags.StringVar(&m.From, "from", "", "with -api: the `SENDER`; by default any")
+	flags.StringVar(&m.Body, "text", m.Body, "with -api: the `TEXT`")
 	if exit, ok := sh.parse(c, flags, args, 1); !ok {
 		return exit
+	}
+	if *url != "" {
+		m.To = typed(flags.Arg(0))
+		return sendByAPI(ctx, sh, c, *url, m)
 	}
 	if *code == "" {
 		*code = randomDigits(6)

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -188,17 +187,20 @@ func TestSQLHook(t *testing.T) {
 	require.Contains(t, shown, `smshook_outbox_worker{topic="hook"} 1`)
 	require.Contains(t, shown, `smshook_outbox_oldest_seconds{topic="hook"} 0`)
 
-	// While the worker stands still, a user asks twice. Only the code that is valid then is sent.
-	require.NoError(t, p.command.Process.Signal(syscall.SIGSTOP))
+	// A user asks twice before a worker looks: both messages are there at once, since one transaction has put them there. Only the code that
+	// is valid then is sent.
 	user := s.next.Add(1)
+	_, err := auth.Exec(t.Context(), "begin")
+	require.NoError(t, err)
 	older, refused := s.sendTo(auth, user, "")
 	require.Empty(t, refused)
 	newer, refused := s.sendTo(auth, user, now())
 	require.Empty(t, refused)
+	_, err = auth.Exec(t.Context(), "commit")
+	require.NoError(t, err)
 	s.mu.Lock()
 	delete(s.committed, older)
 	s.mu.Unlock()
-	require.NoError(t, p.command.Process.Signal(syscall.SIGCONT))
 	s.all()
 
 	s.mu.Lock()

@@ -77,5 +77,19 @@ func Bearer(header http.Header) string {
 // NoKey refuses a request without a key, or with one that is not known.
 var NoKey = &Problem{Status: http.StatusUnauthorized, Code: Unauthorized, Message: "The Authorization header must be 'Bearer' and a valid key"}
 
+// IdempotencyKey returns the Idempotency-Key of a request, which may be empty.
+func IdempotencyKey(header http.Header) (string, *Problem) {
+	values := header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) > 1 || !idempotencyKey.MatchString(values[0]) {
+		return "", invalid("The Idempotency-Key header must be one, with 1 to 255 visible ASCII characters")
+	}
+	return values[0], nil
+}
+
+var idempotencyKey = regexp.MustCompile(`^[!-~]{1,255}$`)
+
 // KeyInQuery refuses a key that stands in the address: addresses are logged by proxies.
 var KeyInQuery = &Problem{Status: http.StatusUnauthorized, Code: Unauthorized, Message: "The key must stand in the Authorization header, never in the address; replace that key"}

@@ -18,6 +18,7 @@ const (
 	Conflict           = "CONFLICT"
 	KeyReused          = "IDEMPOTENCY_KEY_REUSED"
 	Unavailable        = "UNAVAILABLE"
+	Internal           = "INTERNAL"
 )
 
 // Problem is why a request is refused. Its text is for the caller's developer, and quotes nothing of the request.
@@ -49,6 +50,14 @@ func invalid(message string) *Problem {
 func wrong(field, what string) *Problem { return invalid("The '" + field + "' field " + what) }
 
 func missing(field string) *Problem { return wrong(field, "is required") }
+
+// What is wrong with a request before its fields are read.
+var (
+	NotJSONType = &Problem{Status: http.StatusUnsupportedMediaType, Code: InvalidRequest, Message: "The Content-Type header must be application/json"}
+	BodyTooLong = &Problem{Status: http.StatusRequestEntityTooLarge, Code: TooLarge, Message: "The body must have at most 262144 bytes"}
+	BodyCutOff  = &Problem{Status: http.StatusBadRequest, Code: InvalidRequest, Message: "The body could not be read to its end"}
+	Broken      = &Problem{Status: http.StatusInternalServerError, Code: Internal, Message: "The server has made a mistake; it isn't known whether the message was kept"}
+)
 
 // Status is how far a message is, in the words of the contract and three of ours.
 type Status string

@@ -61,6 +61,11 @@ func NewTokens(ctx context.Context, address string, secret providers.Secret, cli
 	return t, nil
 }
 
+// With returns Tokens with another shared secret, and the same published keys. Both or neither must have a secret.
+func (t *Tokens) With(secret providers.Secret) *Tokens {
+	return &Tokens{published: t.published, secret: secret, parser: t.parser}
+}
+
 // clocks is how much the clocks of Auth and of this machine may differ.
 const clocks = 10 * time.Second
 

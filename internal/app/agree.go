@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smshook/smshook/internal/api"
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/ledger/postgres"
@@ -82,6 +83,13 @@ func compared(c config.Config) map[string]string {
 		"TEXT_FAILED":       c.TextFailed,
 		"STORE_KEY":         reveal(c.StoreSecrets()), // or else the hook's secrets
 		"KEEP":              c.Keep,
+		"API_KEYS":          c.APIKeys,
+		"API_LIMIT":         c.APILimit,
+		"API_JWKS":          written(c.APIJWKS),
+		"API_JWT_SECRET":    c.APIJWTSecret.Reveal(),
+		"API_USER_LIMIT":    c.APIUserLimit,
+		"API_EVENTS_URL":    written(c.APIEventsURL),
+		"API_EVENTS_SECRET": reveal(c.APIEventsSecret.Keys()),
 		"GUARD":             c.Guard,
 		"ROUTE_BY":          c.RouteBy,
 	} {
@@ -104,11 +112,19 @@ func reveal(secrets []providers.Secret) (texts []string) {
 	return texts
 }
 
+func written(a api.Address) string {
+	if !a.Given() {
+		return ""
+	}
+	return a.URL().String()
+}
+
 // applied are the settings that apply after a reload: those of the start, but for what a reload changes.
 func applied(start, reloaded config.Config) config.Config {
 	c := start
 	c.Texts, c.Secrets, c.StoreKey, c.ReceiptSecret = reloaded.Texts, reloaded.Secrets, reloaded.StoreKey, reloaded.ReceiptSecret
 	c.PublicURL, c.UnsignedReceipts = reloaded.PublicURL, reloaded.UnsignedReceipts
+	c.APIKeys, c.APIJWTSecret, c.APIEventsSecret = reloaded.APIKeys, reloaded.APIJWTSecret, reloaded.APIEventsSecret
 	return c
 }
 

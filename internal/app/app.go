@@ -50,6 +50,7 @@ type App struct {
 	shown       atomic.Pointer[config.Config] // what the operator's page shows: the settings as loaded last
 	problems    accountProblems
 	page        *web.Page // nil if there is none
+	api         messageAPI
 }
 
 // New builds the program and opens its store, which Close closes. Instances that only print messages print to out.
@@ -74,6 +75,7 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 			a.guard(func() { a.decided(r, m, result) })
 		},
 		Reported: func(r ledger.Report) { a.guard(func() { a.reported(r) }) },
+		Resent:   func(id string) { a.guard(func() { a.tellCaller(id) }) },
 		FellBack: func(f dispatch.Fallback) { a.guard(func() { a.fellBack(f) }) },
 		Judged:   func(m ledger.Message) { a.guard(func() { a.judged(m) }) },
 	})
@@ -89,11 +91,18 @@ func New(c config.Config, version string, log zerolog.Logger, out io.Writer) (*A
 		Metrics:    a.metrics,
 		Log:        log,
 	}
-	a.Server.Keys.Store(&server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts})
+	keys := &server.Keys{Hook: c.Secrets, Auth0: c.Auth0Secrets, Receipts: c.Addresses(), UnsignedReceipts: c.UnsignedReceipts}
+	if err := a.openAPI(c, keys); err != nil {
+		a.Close()
+		return nil, err
+	}
+	a.Server.Keys.Store(keys)
 	a.warnOfUnsigned(c)
 	a.publish(c)
-	if a.store.database != nil {
+	if a.store.database != nil || c.API() {
 		a.watchOutbox(c)
+	}
+	if a.store.database != nil {
 		go a.agree(a.store.watched, a.store.database)
 	}
 	return a, nil
@@ -227,6 +236,7 @@ func (a *App) Serve(ctx context.Context, listener, admin net.Listener, linger ti
 	if err := active.wait(limited); err != nil {
 		return errors.Join(fmt.Errorf("draining: %w", err), public.Close(), operator.Close())
 	}
+	work.finish()
 	work.wait(limited)
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), lateGrace)
 	defer cancel()

@@ -81,6 +81,7 @@ func (a *App) reported(r ledger.Report) {
 	} else {
 		a.metrics.Receipt(r.Instance, r.Country, r.Receipt.State.String())
 	}
+	a.tellCaller(r.ID)
 	if r.Delivered {
 		a.metrics.Delivered(r.Instance, r.After)
 	}

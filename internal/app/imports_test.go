@@ -22,13 +22,13 @@ const (
 
 // mayImport is what each package may import of this module. A provider is any other folder of providers.
 var mayImport = map[string][]string{
-	"cmd/smshook":                     {"internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "testdata/hook"},
-	"internal/app":                    {"internal/config", "internal/dispatch", "internal/hook", "internal/insight", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/phone", "internal/policy", "internal/submission", "internal/race", "internal/server", "internal/web", "providers", "providers/call"},
+	"cmd/smshook":                     {"internal/api", "internal/app", "internal/config", "internal/dispatch", "internal/hook", "internal/ledger", "internal/ledger/postgres", "internal/policy", "internal/race", "internal/route", "internal/server", "internal/web", "providers", "providers/all", "providers/call", "testdata/hook"},
+	"internal/app":                    {"internal/api", "internal/config", "internal/dispatch", "internal/hook", "internal/insight", "internal/ledger", "internal/ledger/postgres", "internal/ledger/sqlite", "internal/metrics", "internal/outbox", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/server", "internal/submission", "internal/web", "providers", "providers/call"},
 	"internal/web":                    {"internal/ledger"},
-	"internal/config":                 {"internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
-	"internal/api":                    {"providers"},
+	"internal/config":                 {"internal/api", "internal/hook", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/receipt", "internal/route", "providers"},
+	"internal/api":                    {"providers", "providers/call"},
 	"internal/auth0":                  {"providers"},
-	"internal/submission":             {"internal/api", "internal/dispatch", "internal/ledger", "internal/message", "internal/phone", "internal/policy", "providers"},
+	"internal/submission":             {"internal/api", "internal/dispatch", "internal/ledger", "internal/message", "internal/policy", "providers"},
 	"internal/server":                 {"internal/api", "internal/auth0", "internal/dispatch", "internal/hook", "internal/metrics", "internal/race", "internal/receipt", "internal/submission", "providers"},
 	"internal/dispatch":               {"internal/insight", "internal/ledger", "internal/message", "internal/phone", "internal/policy", "internal/race", "internal/route", "providers"},
 	"internal/outbox":                 {"internal/dispatch", "internal/ledger"},

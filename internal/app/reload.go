@@ -10,6 +10,7 @@ import (
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
 )
@@ -27,8 +28,11 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 		return providers.Problem{Setting: config.Prefix + "PUBLIC_URL", Want: "turns receipts on or off; restart to apply that"}
 	}
 	for name, changed := range map[string]bool{
-		"SECRETS":       (len(c.Secrets) > 0) != (len(a.settings.Secrets) > 0),
-		"AUTH0_SECRETS": (len(c.Auth0Secrets) > 0) != (len(a.settings.Auth0Secrets) > 0),
+		"SECRETS":        (len(c.Secrets) > 0) != (len(a.settings.Secrets) > 0),
+		"AUTH0_SECRETS":  (len(c.Auth0Secrets) > 0) != (len(a.settings.Auth0Secrets) > 0),
+		"API_KEYS":       c.API() != a.settings.API(),
+		"API_JWT_SECRET": c.APIJWTSecret.Empty() != a.settings.APIJWTSecret.Empty(),
+		"API_EVENTS_URL": c.APIEventsURL.Given() != a.settings.APIEventsURL.Given(),
 	} {
 		if changed { // the routes are made at the start
 			return providers.Problem{Setting: config.Prefix + name, Want: "is set or unset now; restart to apply that"}
@@ -53,6 +57,7 @@ func (a *App) Reload(ctx context.Context, c config.Config) error {
 	a.Dispatcher.SetTexts(c.Texts)
 	a.store.sealer.Replace(c.StoreSecrets()...)
 	a.Server.Keys.Store(keys)
+	a.signs(c.APIEventsSecret)
 	a.warnOfUnsigned(c)
 	a.publish(applied(a.settings, c))
 	return nil
@@ -76,7 +81,17 @@ func (a *App) newKeys(c config.Config) (*server.Keys, error) {
 	if err := c.StoreKey.Complete(a.reloaded.StoreKey); err != nil {
 		return nil, providers.Problem{Setting: config.Prefix + "STORE_KEY", Want: err.Error()}
 	}
-	return &server.Keys{Hook: secrets, Auth0: auth0, Receipts: addresses, UnsignedReceipts: c.UnsignedReceipts}, nil
+	if _, err := c.APIEventsSecret.Replacing(a.reloaded.APIEventsSecret, now); err != nil {
+		return nil, providers.Problem{Setting: config.Prefix + "API_EVENTS_SECRET", Want: err.Error()}
+	}
+	tokens := old.Tokens
+	if tokens != nil {
+		if err := (receipt.Secrets{c.APIJWTSecret}).Complete(receipt.Secrets{a.reloaded.APIJWTSecret}); err != nil {
+			return nil, providers.Problem{Setting: config.Prefix + "API_JWT_SECRET", Want: err.Error()}
+		}
+		tokens = tokens.With(c.APIJWTSecret)
+	}
+	return &server.Keys{Hook: secrets, Auth0: auth0, API: c.APIKeys, Tokens: tokens, Receipts: addresses, UnsignedReceipts: c.UnsignedReceipts}, nil
 }
 
 // ReloadOn loads the settings again at each signal, until ctx ends. Secrets in files and texts in a folder then change without a restart.
@@ -116,7 +131,7 @@ func restartNeeded(before, after config.Config) bool {
 func fixed(c config.Config) []any {
 	settings := dispatchSettings(c)
 	settings.Texts = nil
-	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken, c.Store, c.StoreConns, c.Keep}
+	all := []any{settings, ledgerSettings(c), sentences(c), c.Patience, c.Unknown, c.Addr, c.AdminAddr, c.AdminPassword, c.AdminURL, c.MetricsToken, c.Store, c.StoreConns, c.Keep, c.APILimit, c.APIUserLimit, c.APIJWKS, c.APIEventsURL}
 	for _, instance := range c.Providers {
 		all = append(all, instance.Codes)
 	}

@@ -252,6 +252,7 @@ const maxSkew = 2 * time.Second
 
 // Close writes what the store has not written yet. Nothing may be sent after it.
 func (a *App) Close() {
+	a.api.stopKeys()
 	a.stopKeeping()
 	if err := a.store.close(); err != nil {
 		a.log.Error().Str("error", storeProblem(err).Error()).Msg("the store was not closed well")

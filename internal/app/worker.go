@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/smshook/smshook/internal/config"
@@ -22,32 +23,55 @@ func (a *App) watchOutbox(c config.Config) {
 			depths[string(topic)] = metrics.Depth(d)
 		}
 		return depths, err
-	}, map[string]bool{string(ledger.Hooked): c.Works()})
+	}, a.topics(c))
 }
 
-// working is a worker that runs.
+// topics are those that this process may have items of, and whether it has a worker for them.
+func (a *App) topics(c config.Config) map[string]bool {
+	topics := map[string]bool{}
+	if a.store.database != nil {
+		topics[string(ledger.Hooked)] = c.Works()
+	}
+	if c.API() {
+		topics[string(ledger.Scheduled)], topics[string(ledger.Event)] = c.APIWorks(), c.APIWorks()
+	}
+	return topics
+}
+
+// working is the workers that run.
 type working struct {
-	stop context.CancelFunc // of what it does
-	done chan struct{}      // closed when it has ended
+	finish context.CancelFunc // of those that claim until the last request is answered
+	stop   context.CancelFunc // of what they do
+	done   chan struct{}      // closed when all have ended
 }
 
-// work starts to send what Auth asks for by SQL, until ctx ends, if the settings say so.
+// work starts to do what is in the queue, until ctx ends, if the settings say so. What only this process knows of is done until finish is
+// called: the answers of running requests wait for it.
 func (a *App) work(ctx context.Context) *working {
 	doing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	w := &working{stop: stop, done: make(chan struct{})}
-	if !a.settings.Works() {
-		close(w.done)
-		return w
+	claiming, finish := context.WithCancel(doing)
+	w := &working{finish: finish, stop: stop, done: make(chan struct{})}
+	if a.durable() {
+		claiming = ctx
 	}
-	worker := a.worker(ledger.Hooked, readEvent)
+	var running sync.WaitGroup
+	if a.settings.Works() {
+		worker := a.worker(ledger.Hooked, readEvent)
+		running.Go(func() { worker.Run(ctx, doing) })
+	}
+	if a.api.submissions != nil && a.settings.APIWorks() {
+		messages, events := a.messageWorker(), a.eventWorker()
+		running.Go(func() { messages.Run(claiming, doing) })
+		running.Go(func() { events.Run(claiming, doing) })
+	}
 	go func() {
 		defer close(w.done)
-		worker.Run(ctx, doing)
+		running.Wait()
 	}()
 	return w
 }
 
-// wait waits until what the worker had begun has ended, or until ctx ends.
+// wait waits until what the workers had begun has ended, or until ctx ends.
 func (w *working) wait(ctx context.Context) {
 	select {
 	case <-w.done:
@@ -55,7 +79,7 @@ func (w *working) wait(ctx context.Context) {
 	}
 }
 
-// abort ends what the worker still does, and waits for that until ctx ends.
+// abort ends what the workers still do, and waits for that until ctx ends.
 func (w *working) abort(ctx context.Context) {
 	w.stop()
 	w.wait(ctx)
@@ -63,16 +87,26 @@ func (w *working) abort(ctx context.Context) {
 
 // worker returns a worker that sends the messages of a topic.
 func (a *App) worker(topic ledger.Topic, read func(ledger.Claimed) (dispatch.Request, error)) *outbox.Worker {
-	counts := a.metrics.Outbox(string(topic))
 	messages := &outbox.Messages{Dispatcher: a.Dispatcher, Read: read, Handled: a.handled}
+	return a.newWorker(topic, a.settings.Concurrency, messages.Do, func(ledger.Claimed) {})
+}
+
+// newWorker returns a worker for the items of a topic. ended is called for each that has ended in the queue.
+func (a *App) newWorker(topic ledger.Topic, slots int, do func(context.Context, ledger.Claimed) ledger.ItemEnd, ended func(ledger.Claimed)) *outbox.Worker {
+	counts := a.metrics.Outbox(string(topic))
 	return &outbox.Worker{
 		Queue: a.store.queue,
 		Topic: topic,
-		Slots: a.settings.Concurrency,
-		Do:    messages.Do,
+		Slots: slots,
+		Do:    do,
 		Events: outbox.Events{
-			Claimed:  counts.Claimed,
-			Ended:    func(_ ledger.Claimed, e ledger.ItemEnd, held bool) { counts.Ended(how(e, held)) },
+			Claimed: counts.Claimed,
+			Ended: func(c ledger.Claimed, e ledger.ItemEnd, held bool) {
+				counts.Ended(how(e, held))
+				if e.Again == 0 {
+					ended(c)
+				}
+			},
 			Failed:   a.queueFailed,
 			Panicked: a.recovered,
 		},
@@ -124,6 +158,6 @@ func (a *App) handled(h outbox.Handled) {
 func (a *App) queueFailed(err error) {
 	if times, ok := a.queueLog.Take(err.Error()); ok {
 		a.log.Error().Str("error", storeProblem(err).Error()).Int("times", times).
-			Msg("the queue can't be asked: what Auth asks for by SQL has to wait")
+			Msg("the queue can't be asked: what Auth asks for by SQL, and what waits of the message API, has to wait")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/smshook/smshook/internal/api"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/phone"
@@ -27,7 +28,7 @@ const Prefix = "SMSHOOK_"
 type Config struct {
 	Addr         string        `env:"ADDR" default:":8080" help:"listen address; if it is unset, PORT is used"`
 	AdminAddr    string        `env:"ADMIN_ADDR" help:"a second listen address, for the operator alone: a page that shows what was sent, /metrics for Prometheus, and a /readyz that shows the circuit breaker of each instance"`
-	Secrets      hook.Secrets  `env:"SECRETS" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar; required unless AUTH0_SECRETS is set"`
+	Secrets      hook.Secrets  `env:"SECRETS" help:"the secrets of the hook, in the form of Auth's own setting: v1,whsec_…, several joined by a vertical bar; required unless AUTH0_SECRETS or the message API is set"`
 	Auth0Secrets hook.Secrets  `env:"AUTH0_SECRETS" help:"the secrets of Auth0's Actions, in the same form; together with SECRETS or alone"`
 	Providers    Instances     `env:"PROVIDERS" required:"true" help:"the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on"`
 	Routes       route.Table   `env:"ROUTES" help:"the instances for a country, a calling code or all others (*), such as IN: plivo, twilio; +44: twilio; *: twilio, plivo; where no rule fits, all instances are tried in the order of PROVIDERS"`
@@ -83,6 +84,14 @@ type Config struct {
 	AdminURL      URL              `env:"ADMIN_URL" help:"the address of the operator's page in a browser, if a proxy is before it, such as https://ops.example.com/smshook"`
 	MetricsToken  providers.Secret `env:"METRICS_TOKEN" help:"the bearer token that /metrics asks for, at least 12 characters; if it is unset, it asks for none"`
 
+	APIKeys         api.Keys         `env:"API_KEYS" help:"who may use the message API, each by a name and the SHA-256 of a key: name:sha256, several joined by a vertical bar (smshook secret -api NAME makes both)"`
+	APILimit        policy.Limit     `env:"API_LIMIT" default:"off" help:"rate limit for the messages of each key of the message API: 1000/1m is 1000 messages at once, and 1000 more in each minute; each replica counts for itself"`
+	APIJWKS         api.Address      `env:"API_JWKS" help:"lets the project's signed-in users use the message API: where its public keys are, https://PROJECT.supabase.co/auth/v1/.well-known/jwks.json"`
+	APIJWTSecret    providers.Secret `env:"API_JWT_SECRET" help:"the same for a project that signs by HS256: its JWT secret"`
+	APIUserLimit    policy.Limit     `env:"API_USER_LIMIT" default:"10/1h" help:"rate limit for the messages that each user sends through the message API; each replica counts for itself"`
+	APIEventsURL    api.Address      `env:"API_EVENTS_URL" help:"the address of your server that is told of each message of the message API when it is sent, delivered, undelivered or failed"`
+	APIEventsSecret hook.Secrets     `env:"API_EVENTS_SECRET" help:"the secret by which these events are signed, v1,whsec_… (smshook secret makes one); several joined by a vertical bar, and each signs"`
+
 	LogLevel  string `env:"LOG_LEVEL" default:"info" oneof:"debug info warn error" help:"the lowest level that is logged"`
 	LogFormat string `env:"LOG_FORMAT" oneof:"json console" help:"json or console; if it is unset, console on a terminal and json elsewhere"`
 
@@ -100,10 +109,10 @@ type Config struct {
 // Validate checks the settings that depend on each other.
 func (c Config) Validate() error {
 	var problems []error
-	if len(c.Secrets)+len(c.Auth0Secrets) == 0 && !c.Works() {
-		problems = append(problems, providers.Problem{Setting: "SECRETS", Want: "is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set " + Prefix + "AUTH0_SECRETS for Auth0"})
+	if len(c.Secrets)+len(c.Auth0Secrets) == 0 && !c.Works() && !c.API() {
+		problems = append(problems, providers.Problem{Setting: "SECRETS", Want: "is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set " + Prefix + "AUTH0_SECRETS for Auth0, or " + Prefix + "API_KEYS for the message API"})
 	}
-	if c.Works() && len(c.StoreSecrets()) == 0 {
+	if (c.Works() || c.API()) && len(c.StoreSecrets()) == 0 {
 		problems = append(problems, providers.Problem{Setting: "STORE_KEY", Want: "is missing: without it, the secrets of the hook would serve, and there are none"})
 	}
 	if !isAddr(c.Addr) {
@@ -129,7 +138,7 @@ func (c Config) Validate() error {
 			break
 		}
 	}
-	return errors.Join(slices.Concat(problems, c.routeProblems(), c.unsignedProblems())...)
+	return errors.Join(slices.Concat(problems, c.apiProblems(), c.routeProblems(), c.unsignedProblems())...)
 }
 
 // Addresses returns the addresses to which providers send delivery receipts; none if receipts are off.

@@ -78,7 +78,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Addr: ":8080", Secrets: c.Secrets, Providers: c.Providers, Budget: 4 * time.Second, Unknown: race.AcceptUnknown,
 		Patience: 1500 * time.Millisecond, ResendWindow: 10 * time.Minute, Concurrency: 512, TextJustSent: "A code was just sent. Please use it.",
-		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
+		LimitPhone: policy.Limit{Most: 5, Per: 10 * time.Minute}, LimitUser: policy.Limit{Most: 10, Per: time.Hour}, APIUserLimit: policy.Limit{Most: 10, Per: time.Hour}, Policy: "enforce",
 		TextTooMany: "Too many attempts. Please try again later.",
 		TextNumber:  "This number cannot receive codes.", TextFailed: "The code could not be sent. Please try again.", LogLevel: "info", LateFallback: "on",
 		StoreConns: 4, Worker: "on", Keep: 2160 * time.Hour, Guard: "observe", RouteBy: "order",
@@ -93,7 +93,8 @@ func TestDefaults(t *testing.T) {
 
 // What was read can be shown: no secret is in it.
 func TestRead(t *testing.T) {
-	c, err := Load(good("SMSHOOK_APP=Acme", "SMSHOOK_MESSAGE_DE=Dein Code: {{ .Code }}", "SMSHOOK_STORE=postgres://u:hunter2@db/x", "SMSHOOK_STORE_KEY=hunter2-hunter2-hunter2-hunter2"), drivers(), false, nil)
+	c, err := Load(good("SMSHOOK_APP=Acme", "SMSHOOK_MESSAGE_DE=Dein Code: {{ .Code }}", "SMSHOOK_STORE=postgres://u:hunter2@db/x", "SMSHOOK_STORE_KEY=hunter2-hunter2-hunter2-hunter2", "SMSHOOK_API_JWKS=https://hunter2.example",
+		"SMSHOOK_API_KEYS=shop:"+strings.Repeat("0a", 32)), drivers(), false, nil)
 	require.NoError(t, err)
 	found := map[string]Read{}
 	for _, r := range c.Read {
@@ -109,6 +110,8 @@ func TestRead(t *testing.T) {
 		{Name: "SMSHOOK_SECRETS", Hidden: true},
 		{Name: "SMSHOOK_STORE", Hidden: true},
 		{Name: "SMSHOOK_STORE_KEY", Hidden: true},
+		{Name: "SMSHOOK_API_JWKS", Hidden: true},
+		{Name: "SMSHOOK_API_KEYS", Hidden: true},
 		{Name: "PIGEON_TOKEN", Hidden: true},
 		{Name: "PIGEON_FROM", Value: "loft", Default: true},
 		{Name: "PIGEON_REST", Value: "2h", Default: true},
@@ -158,7 +161,7 @@ func TestProblems(t *testing.T) {
 	}{
 		{"nothing at all", nil, []string{
 			"SMSHOOK_PROVIDERS: is missing: the providers, in the order in which they are tried: twilio, or for two accounts twilio,eu=twilio, where the second account (the instance eu) reads EU_ACCOUNT_SID and so on",
-			"SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0",
+			"SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0, or SMSHOOK_API_KEYS for the message API",
 		}},
 		{"many problems", good("SMSHOOK_BUDGET=soon", "SMSHOOK_SECRETS=v1,whsec_x", "SMSHOOK_UNKNOWN=maybe", "PIGEON_LOUD=very", "PIGEON_REST=9h", "PIGEON_KIND=wood"), []string{
 			"SMSHOOK_SECRETS: secret 1: what follows whsec_ is not base64, or is cut off",
@@ -260,6 +263,22 @@ func TestProblems(t *testing.T) {
 		}},
 		{"value and file", good("PIGEON_TOKEN_FILE=" + missing), []string{"PIGEON_TOKEN: is set, and so is PIGEON_TOKEN_FILE"}},
 		{"unsigned receipts of no instance", good("SMSHOOK_UNSIGNED_RECEIPTS=pigeon, eagle"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 2: want a name that is in SMSHOOK_PROVIDERS"}},
+		{"the message API alone, without a key for what is kept", []string{"SMSHOOK_PROVIDERS=pigeon", "PIGEON_TOKEN=ring", "SMSHOOK_API_KEYS=shop:" + strings.Repeat("0a", 32)}, []string{
+			"SMSHOOK_STORE_KEY: is missing: without it, the secrets of the hook would serve, and there are none",
+		}},
+		{"the message API", good("SMSHOOK_API_KEYS=shop", "SMSHOOK_API_JWT_SECRET=short", "SMSHOOK_API_JWKS=ftp://example.com", "SMSHOOK_API_LIMIT=many", "SMSHOOK_API_EVENTS_URL=http://example.com/events"), []string{
+			"SMSHOOK_API_KEYS: key 1: want the SHA-256 of the key in 64 hex digits after the colon; smshook secret -api NAME makes both",
+			"SMSHOOK_API_LIMIT: want how many in how much time, such as 5/10m, with 1 to 1000000 in 1s to 720h; or off",
+			"SMSHOOK_API_JWKS: want an address such as https://example.com/path, without a name and password",
+			"SMSHOOK_API_EVENTS_URL: want https://; http:// is for this machine and private networks only",
+			"SMSHOOK_API_JWT_SECRET: want the project's JWT secret, 32 characters or more",
+		}},
+		{"events to a cloud's metadata", good("SMSHOOK_API_EVENTS_URL=https://169.254.169.254/", "SMSHOOK_API_EVENTS_SECRET="+secret), []string{"SMSHOOK_API_EVENTS_URL: a link-local address is never called"}},
+		{"events without a secret, and without the message API", good("SMSHOOK_API_EVENTS_URL=https://shop.example/events?token=1"), []string{
+			"SMSHOOK_API_EVENTS_SECRET: is missing, and SMSHOOK_API_EVENTS_URL is set",
+			"SMSHOOK_API_EVENTS_URL: is of no use without the message API: set SMSHOOK_API_KEYS",
+		}},
+		{"a secret for events without an address", good("SMSHOOK_API_EVENTS_SECRET=" + secret), []string{"SMSHOOK_API_EVENTS_URL: is missing, and SMSHOOK_API_EVENTS_SECRET is set"}},
 		{"unsigned receipts of all", good("SMSHOOK_UNSIGNED_RECEIPTS=*"), []string{"SMSHOOK_UNSIGNED_RECEIPTS: entry 1: want a name that is in SMSHOOK_PROVIDERS"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -392,7 +411,7 @@ func TestEveryRateLimitHasItsSetting(t *testing.T) {
 	}
 	settings := 0
 	for field := range reflect.TypeFor[Config]().Fields() {
-		if field.Type == reflect.TypeFor[policy.Limit]() {
+		if field.Type == reflect.TypeFor[policy.Limit]() && strings.HasPrefix(field.Name, "Limit") { // those of the message API are its own
 			settings++
 		}
 	}
@@ -595,5 +614,25 @@ func TestHelpTextsAndDefaults(t *testing.T) {
 		if s.Default != "" {
 			require.NoError(t, s.set(reflect.New(field.Type).Elem(), s.Default), s.Name)
 		}
+	}
+}
+
+// Any of the three lets callers in, and is a door of its own.
+func TestTheMessageAPIIsADoor(t *testing.T) {
+	alone := []string{"SMSHOOK_PROVIDERS=pigeon", "PIGEON_TOKEN=ring", "SMSHOOK_STORE_KEY=0123456789-0123456789-01"}
+	for _, tt := range []struct {
+		env   string
+		users bool
+		store string
+		works bool
+	}{
+		{"SMSHOOK_API_KEYS=shop:" + strings.Repeat("0a", 32), false, "memory", true},
+		{"SMSHOOK_API_JWKS=http://127.0.0.1:54321/auth/v1/.well-known/jwks.json", true, "sqlite:/data/smshook.db", true},
+		{"SMSHOOK_API_JWT_SECRET=super-secret-jwt-token-with-at-least-32-characters-long", true, "postgres://db", false},
+	} {
+		c, err := Load(append(alone, tt.env, "SMSHOOK_STORE="+tt.store, "SMSHOOK_WORKER=off"), drivers(), false, nil)
+		require.NoError(t, err)
+		require.Equal(t, []bool{true, tt.users, tt.works}, []bool{c.API(), c.APIUsers(), c.APIWorks()}, tt.env)
+		require.NotContains(t, c.APIJWKS.String(), "54321")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/smshook/smshook/internal/api"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/receipt"
 	"github.com/smshook/smshook/providers"
@@ -29,7 +30,7 @@ func (env *environment) note(s setting, field reflect.Value, value string) {
 
 func mayBeSecret(field reflect.Value) bool {
 	switch field.Interface().(type) {
-	case providers.Secret, hook.Secrets, receipt.Secrets, Store:
+	case providers.Secret, api.Keys, api.Address, hook.Secrets, receipt.Secrets, Store:
 		return true
 	}
 	return strings.Contains(field.Type().PkgPath(), "/providers/")

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/smshook/smshook/internal/api"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
@@ -38,7 +39,7 @@ func settingOf(field reflect.StructField, prefix string) (setting, bool) {
 // end the protection without a warning. It is therefore an error. For all other types, an empty value counts as unset.
 func (s setting) protects(field reflect.Value) bool {
 	switch field.Interface().(type) {
-	case providers.Secret, hook.Secrets, receipt.Secrets, Store, phone.Check, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
+	case providers.Secret, api.Keys, hook.Secrets, receipt.Secrets, Store, phone.Check, policy.Countries, policy.Prefixes, policy.Types, policy.Limit:
 		return true
 	}
 	return false

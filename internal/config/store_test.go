@@ -92,7 +92,7 @@ func TestStoreSecrets(t *testing.T) {
 func TestWorks(t *testing.T) {
 	const (
 		database = "SMSHOOK_STORE=postgres://db"
-		noHook   = "SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0"
+		noHook   = "SMSHOOK_SECRETS: is missing: the secrets of the hook, in the form of Auth's own setting: v1,whsec_…; or set SMSHOOK_AUTH0_SECRETS for Auth0, or SMSHOOK_API_KEYS for the message API"
 		noKey    = "SMSHOOK_STORE_KEY: is missing: without it, the secrets of the hook would serve, and there are none"
 		key      = "SMSHOOK_STORE_KEY=a random text, long enough"
 	)

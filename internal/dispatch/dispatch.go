@@ -4,7 +4,6 @@ package dispatch
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	"github.com/smshook/smshook/internal/ledger"
@@ -52,55 +51,34 @@ func (d *Dispatcher) SetTexts(t *message.Texts) { d.texts.Store(t) }
 // Send returns when an instance has accepted the message, when none will, or when the time is used up. If ctx ends first, Auth
 // drops the code: no further attempt starts, and attempts whose request was not written yet are cancelled.
 func (d *Dispatcher) Send(ctx context.Context, r Request) Outcome {
-	// Read the number, and apply the lists of numbers that are never texted.
-	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
-	if err != nil {
-		d.refuse(ctx, r, number, BadNumber, "")
-		return Outcome{Result: BadNumber, Reason: fmt.Errorf("the number %w", err)}
+	// The number, the lists and the guard can refuse a request. One that they let through has a message, and charges of rate limits.
+	j, refused := d.check(r)
+	if refused != nil {
+		d.refuse(ctx, r, *refused)
+		return *refused
 	}
-	charges, verdict := d.Policy.Ask(r.subject(number))
-	if !verdict.Allow {
-		d.refuse(ctx, r, number, BadNumber, verdict.Rule.String())
-		return Outcome{Result: BadNumber, Number: number, Verdict: verdict, Reason: verdict.Reason()}
-	}
-	if r.Trusted {
-		charges = nil
-	}
-	guard := d.askGuard(r, number)
-	if !guard.Way.Sends() && !d.settings.Guard.Observe {
-		d.refuse(ctx, r, number, TooMany, policy.Guard.String())
-		return Outcome{Result: TooMany, Number: number, Verdict: guard.verdict(false), Reason: guard.reason(false)}
-	}
-	j := job{Request: r, number: number, message: d.message(r, number), charges: charges, tag: guard.tag}
 
 	// The ledger says whether the message is to be sent: it knows repeats, other messages of the flow, and the rate limits.
 	waiting, leave := d.callers.join(ctx, r.ID)
 	defer leave()
 	begun, err := d.begin(ctx, j)
 	if err != nil {
-		return Outcome{Result: Failed, Number: number, Reason: err}
+		return Outcome{Result: Failed, Number: j.number, Reason: err}
 	}
 	if begun.Repeat {
-		return Outcome{Result: begun.Result, Number: number, Reason: errRepeat}
+		return Outcome{Result: begun.Result, Number: j.number, Reason: errRepeat}
 	}
-	verdict = d.Policy.Verdict(charges, begun.Over, begun.After)
-	reason := verdict.Reason()
-	if reason == nil {
-		if v := guard.verdict(true); v.Rule != policy.None {
-			verdict = v
-		}
-		reason = guard.reason(true)
-	}
+	verdict, reason := d.verdict(j, begun)
 	if !begun.Go {
 		d.decided(j, begun.Result)
-		return Outcome{Result: begun.Result, Number: number, Verdict: verdict, Reason: cmp.Or(reason, errJustSent)}
+		return Outcome{Result: begun.Result, Number: j.number, Verdict: verdict, Reason: cmp.Or(reason, errJustSent)}
 	}
 
 	// A race gets the message accepted by one of the instances of its route, and the ledger notes what came of it.
 	raced, err := d.race(waiting, j, begun)
 	result := d.end(waiting, j, begun, raced)
 	d.decided(j, result)
-	return Outcome{Result: result, Number: number, Lost: begun.Lost, Attempts: raced.Attempts, Verdict: verdict, Reason: cmp.Or(err, reason)}
+	return Outcome{Result: result, Number: j.number, Lost: begun.Lost, Attempts: raced.Attempts, Verdict: verdict, Reason: cmp.Or(err, reason)}
 }
 
 // Drain waits for messages that are under way although their request has been answered, until ctx ends.

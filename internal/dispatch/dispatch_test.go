@@ -74,16 +74,21 @@ type setup struct {
 	Settings
 	ResendWindow time.Duration
 	LateFallback bool
+	Around       func(ledger.Ledger) ledger.Ledger // returns the ledger that the Dispatcher is given; nil: the memory itself
 }
 
 func (s setup) ledger() ledger.Ledger {
-	return ledger.NewMemory(ledger.Settings{
+	memory := ledger.NewMemory(ledger.Settings{
 		CallerWaits:  s.CallerWaits,
 		ResendWindow: s.ResendWindow,
 		CodeLife:     max(s.CodeLife, DefaultLife),
 		MaxWaiting:   s.Concurrency,
 		LateFallback: s.LateFallback,
 	}, policy.NewMemory(), time.Now)
+	if s.Around != nil {
+		return s.Around(memory)
+	}
+	return memory
 }
 
 // dispatcher returns one with instances a, b, c …

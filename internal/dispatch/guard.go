@@ -22,7 +22,7 @@ type Guard struct {
 // guarded is the guard's answer to one request.
 type guarded struct {
 	insight.Verdict
-	tag string // for the record of the message
+	tag string // for the record of the message: what the guard has to know when the message's result is known
 }
 
 // guards asks the guard once a request: a repeat gets the same answer.

@@ -17,6 +17,7 @@ type Events struct {
 	Decided  func(Request, providers.Message, Result)
 	Reported func(ledger.Report)  // each receipt that says something new
 	FellBack func(Fallback)       // each message that was sent again because of a receipt
+	Resent   func(id string)      // each message of which a receipt said that it won't be delivered, and that is not sent again any more
 	Judged   func(ledger.Message) // each message of which it is known now whether its code was used; it may come again
 }
 

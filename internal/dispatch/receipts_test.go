@@ -91,6 +91,7 @@ func newStage(change func([]*post, *setup), channels ...string) *stage {
 	}
 	runner := &race.Runner{Patience: 1500 * time.Millisecond, Unknown: race.AcceptUnknown, Ended: func(race.Attempt) {}}
 	s.Dispatcher = New(settings.Settings, settings.ledger(), instances, runner, Events{
+		Resent: func(string) {},
 		Reported: func(r ledger.Report) {
 			what := fmt.Sprintf("%s reports %v of %q", r.Instance, r.Receipt.State, r.ID)
 			if r.Receipt.State.Failed() {
@@ -711,8 +712,10 @@ func TestLateFallbackThatAnotherReplicaStops(t *testing.T) {
 	} {
 		t.Run(first, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(func(posts []*post, _ *setup) { posts[1].silent, posts[2].silent = time.Minute, time.Minute }, "sms", "sms", "sms", "sms")
-				s.ledger = elsewhere{s.ledger, first}
+				s := newStage(func(posts []*post, setup *setup) {
+					posts[1].silent, posts[2].silent = time.Minute, time.Minute
+					setup.Around = func(l ledger.Ledger) ledger.Ledger { return elsewhere{l, first} }
+				}, "sms", "sms", "sms", "sms")
 				require.Equal(t, Accepted, s.ask("1"))
 				s.happened()
 				s.report("a", "1", providers.StateUndelivered, providers.Temporary)
@@ -734,9 +737,13 @@ func TestLateFallbackThatIsStoppedBeforeItBegins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newStage(nil, "sms", "sms")
-				l := &slowNews{Ledger: s.ledger}
-				s.ledger = l
+				l := &slowNews{}
+				s := newStage(func(_ []*post, setup *setup) {
+					setup.Around = func(memory ledger.Ledger) ledger.Ledger {
+						l.Ledger = memory
+						return l
+					}
+				}, "sms", "sms")
 				require.Equal(t, Accepted, s.ask("1"))
 				time.Sleep(2 * time.Second)
 				l.meanwhile = func() { meanwhile(s) }

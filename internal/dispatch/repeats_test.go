@@ -222,8 +222,10 @@ func TestAPanicReleasesTheWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var routes route.Table
 		require.NoError(t, routes.UnmarshalText([]byte("*: nobody")))
-		d := dispatcher(Settings{Routes: routes}, &pigeon{})
-		d.ledger = slow{d.ledger}
+		d := setup{
+			Settings: Settings{Routes: routes},
+			Around:   func(l ledger.Ledger) ledger.Ledger { return slow{l} },
+		}.dispatcher(&pigeon{})
 		waiting := make(chan Outcome, 1)
 		go func() {
 			time.Sleep(500 * time.Millisecond)

@@ -36,7 +36,7 @@ type Request struct {
 	Spent      time.Duration    // how long the caller had waited when the request was received; 0 if that is not known
 
 	// ExpiresAt is set for a request from a queue: when its message makes no sense any more. Nobody waits for the answer, so the
-	// request has 8 s, or until then; and whoever works on the queue limits how many are under way.
+	// request has 8 s, or until then; and the queue's worker limits how many are under way.
 	ExpiresAt time.Time
 }
 

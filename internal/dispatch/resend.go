@@ -59,6 +59,9 @@ func (d *Dispatcher) resent(id string, raced race.Outcome) {
 	_, news, _ := d.ledger.End(context.Background(), e)
 	d.resends.end(id, news.Resend != nil)
 	d.tell(news)
+	if news.Resend == nil {
+		d.events.Resent(id)
+	}
 }
 
 // resends are the messages that are being sent again, by their ID.

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -61,11 +62,12 @@ func startAfter(instances []*race.Instance, name string) []*race.Instance {
 
 // able returns the instances of a route that can send a message as its caller wants. An empty channel means any.
 func able(route []*race.Instance, m providers.Message, channel string) []*race.Instance {
-	if channel == "" && m.From == "" && len(m.Media) == 0 {
+	if channel == "" && m.From == "" && len(m.Media) == 0 && !m.Code.Empty() {
 		return route
 	}
 	return slices.DeleteFunc(slices.Clone(route), func(i *race.Instance) bool {
-		return channel != "" && i.Channel() != channel || m.From != "" && !hasSender(i, m.From) || len(m.Media) > 0 && !sendsMedia(i)
+		return channel != "" && i.Channel() != channel || m.From != "" && !hasSender(i, m.From) ||
+			len(m.Media) > 0 && !sendsMedia(i, m.Media) || m.Code.Empty() && onlyCodes(i)
 	})
 }
 
@@ -74,9 +76,32 @@ func hasSender(i *race.Instance, from string) bool {
 	return ok && slices.Contains(p.Senders(), from)
 }
 
-func sendsMedia(i *race.Instance) bool {
+func sendsMedia(i *race.Instance, addresses []string) bool {
 	p, ok := providers.As[providers.MediaSender](i.Provider())
-	return ok && p.SendsMedia()
+	return ok && p.SendsMedia(addresses)
+}
+
+func onlyCodes(i *race.Instance) bool {
+	p, ok := providers.As[providers.CodeSender](i.Provider())
+	return ok && p.OnlyCodes()
+}
+
+// ErrNumber means that no message goes to a number: it can't be one, or a list of the settings refuses it.
+var ErrNumber = errors.New("no message goes to this number")
+
+// May returns nil if an instance may send what a request asks for. Otherwise it is [ErrNumber] or [ErrNoChannel], and will be so again.
+func (d *Dispatcher) May(r Request) error {
+	number, err := d.settings.PhoneCheck.Parse(r.Phone.Reveal())
+	if err != nil {
+		return ErrNumber
+	}
+	if _, verdict := d.Policy.Ask(r.subject(number)); !verdict.Allow {
+		return ErrNumber
+	}
+	if len(able(d.route(number, ""), providers.Message{Code: r.Code, From: r.From, Media: r.Media}, r.Channel)) == 0 {
+		return ErrNoChannel
+	}
+	return nil
 }
 
 // HasSender reports whether an instance sends from that number or name.

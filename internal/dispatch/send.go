@@ -20,7 +20,7 @@ type job struct {
 	number  phone.Number
 	message providers.Message
 	charges []policy.Charge
-	tag     string // what the guard has to know of the message when its result is known
+	guard   guarded
 }
 
 // message is all that an instance is to be given.
@@ -38,7 +38,7 @@ func (d *Dispatcher) message(r Request, number phone.Number) providers.Message {
 		From:     r.From,
 		Media:    r.Media,
 	}
-	if !r.MFA { // a second factor's code lives longer
+	if !r.MFA && !r.Code.Empty() { // a second factor's code lives longer, and a text without a code has no end
 		m.Life = d.settings.CodeLife
 	}
 	return m
@@ -65,7 +65,7 @@ func (d *Dispatcher) begin(ctx context.Context, j job) (ledger.Begun, error) {
 		Country:    j.number.Country(),
 		Kind:       j.Kind,
 		Proven:     j.Proven,
-		Range:      j.tag,
+		Range:      j.guard.tag,
 		LastSignIn: j.LastSignIn,
 		Stored:     j.Stored,
 		Account:    j.Account,

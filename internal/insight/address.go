@@ -13,7 +13,7 @@ const (
 	addressFlag    = 9.1
 	addressClear   = 6.0
 	goodHistory    = -1.2 // one code more used than not
-	oneInLane      = hour // one message of an address
+	oneBypass      = hour // one message of an address
 )
 
 // address is what is known of a range of addresses.

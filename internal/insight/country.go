@@ -8,23 +8,23 @@ type country struct {
 	fresh, usual rate // of unproven numbers outside of flagged ranges: lately, and for long
 	traffic      traffic
 	proven       rate // of accounts that have proven their number
-	lane         rate
+	bypass       rate // of messages to flagged ranges from addresses with a good history
 	// Trials follow each other the more slowly the more of them fail.
 	trialNext, trialPause int64
-	laneNext              int64 // when the lane lets the next message through, where it is closed
+	bypassNext            int64 // when the next message from such an address is let through, if codes of the last ones were not used
 }
 
 const (
 	provenKeeps     = 0.95
-	laneKeeps       = 0.97
-	lanePause       = 30 * minute
+	bypassKeeps     = 0.97
+	bypassPause     = 30 * minute
 	leastTrialPause = minute
 	mostTrialPause  = 30 * minute
 )
 
-// open reports whether the codes of messages that the lane lets through are used.
-func (c *country) open(now int64) bool {
-	return c.lane.Used+3 >= 0.5*(c.lane.Due+3) || now >= c.laneNext
+// bypasses reports whether the codes of messages that were let through by the good history of their address are used.
+func (c *country) bypasses(now int64) bool {
+	return c.bypass.Used+3 >= 0.5*(c.bypass.Due+3) || now >= c.bypassNext
 }
 
 // maxCountries bounds the countries. There are some 250, and calling codes of no country.

@@ -27,7 +27,7 @@ type Guard struct {
 	areas     [2]map[uint64]*area // by the digits without the last five and six
 	prefixes  table[prefix]
 	addresses table[address]
-	lane      table[int64] // when an address has last passed a flagged range
+	bypass    table[int64] // when an address has last passed a flagged range
 	accounts  table[account]
 	chains    table[chain]
 	queue     []due
@@ -45,7 +45,7 @@ func NewGuard(s Settings) *Guard {
 	g.addresses = newTable(s.Most, (*address).worth, nil)
 	g.accounts = newTable(s.Most, (*account).worth, nil)
 	g.chains = newTable(s.Most, (*chain).worth, nil)
-	g.lane = newTable(s.Most, func(last *int64, now int64) float64 { return float64(max(0, *last+oneInLane-now)) }, nil)
+	g.bypass = newTable(s.Most, func(last *int64, now int64) float64 { return float64(max(0, *last+oneBypass-now)) }, nil)
 	return g
 }
 
@@ -112,7 +112,7 @@ func (g *Guard) verdict(s Subject, p *prefix, places places, now int64) Verdict 
 	case !p.flagged:
 		return v
 	case h == good && g.passes(p, places, now):
-		return Verdict{Way: Lane, Range: blame, Why: p.why() + ", but codes that this address asks for are"}
+		return Verdict{Way: Bypass, Range: blame, Why: p.why() + ", but codes that this address asks for are"}
 	case now < p.trialAt, now < p.country.trialNext, full, h == bad && now < p.trialAt+p.pause:
 		return Verdict{Refuse, blame, time.Unix(0, max(p.trialAt, now+minute)), p.why()}
 	}
@@ -125,11 +125,11 @@ func (g *Guard) let(v Verdict, p *prefix, places places, now int64) {
 	g.traffic.add(now)
 	p.country.traffic.add(now)
 	switch {
-	case v.Way == Lane:
-		p.country.laneNext = now + lanePause
-		last := g.lane.get(places.self)
+	case v.Way == Bypass:
+		p.country.bypassNext = now + bypassPause
+		last := g.bypass.get(places.self)
 		if last == nil {
-			last = g.lane.add(places.self, now)
+			last = g.bypass.add(places.self, now)
 		}
 		*last = now
 	case v.Way == Trial && v.Range.Kind == Prefix:
@@ -144,8 +144,8 @@ func (g *Guard) let(v Verdict, p *prefix, places places, now int64) {
 
 // passes reports whether a message with an address of good history passes a flagged prefix.
 func (g *Guard) passes(p *prefix, places places, now int64) bool {
-	last := g.lane.get(places.self)
-	return (last == nil || now-*last >= oneInLane) && p.country.open(now)
+	last := g.bypass.get(places.self)
+	return (last == nil || now-*last >= oneBypass) && p.country.bypasses(now)
 }
 
 // account returns what is known of an account, or nil.

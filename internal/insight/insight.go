@@ -43,13 +43,13 @@ type Way int8
 
 const (
 	Allow  Way = iota // the guard has nothing to say
-	Lane              // the range is flagged, but the address has a good history
+	Bypass            // the range is flagged, but the address has a good history
 	Trial             // the range is flagged; this message finds out whether it still has to be
 	Refuse            // the range is flagged
 	Slow              // the account asks again and again for codes that it doesn't use
 )
 
-var ways = [...]string{"allow", "lane", "trial", "refuse", "slow"}
+var ways = [...]string{"allow", "bypass", "trial", "refuse", "slow"}
 
 func (w Way) String() string { return ways[w] }
 

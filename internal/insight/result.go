@@ -70,8 +70,8 @@ func (g *Guard) learn(c *chain, used bool, now int64) {
 	switch {
 	case c.proven:
 		g.learnProven(c, land, base, used, now)
-	case c.lane:
-		land.lane.add(laneKeeps, used)
+	case c.bypass:
+		land.bypass.add(bypassKeeps, used)
 	default:
 		g.learnPrefix(c, land, points, used, now)
 	}

@@ -20,10 +20,10 @@ type snapshot struct {
 }
 
 type countryState struct {
-	Name                       string
-	Proven, Fresh, Usual, Lane rate
-	LaneNext                   int64
-	TrialNext, TrialPause      int64
+	Name                         string
+	Proven, Fresh, Usual, Bypass rate
+	BypassNext                   int64
+	TrialNext, TrialPause        int64
 }
 
 type prefixState struct {
@@ -69,7 +69,7 @@ func (g *Guard) state() snapshot {
 	names := map[*country]string{}
 	for name, c := range g.countries {
 		names[c] = name
-		s.Countries = append(s.Countries, countryState{name, c.proven, c.fresh, c.usual, c.lane, c.laneNext, c.trialNext, c.trialPause})
+		s.Countries = append(s.Countries, countryState{name, c.proven, c.fresh, c.usual, c.bypass, c.bypassNext, c.trialNext, c.trialPause})
 	}
 	slices.SortFunc(s.Countries, func(a, b countryState) int { return cmp.Compare(a.Name, b.Name) })
 	for _, i := range g.prefixes.ring {
@@ -104,8 +104,8 @@ func (g *Guard) Restore(data []byte) error {
 	}
 	for _, c := range s.Countries[:min(len(s.Countries), maxCountries)] {
 		into := g.country(c.Name)
-		into.proven, into.fresh, into.usual, into.lane = c.Proven, c.Fresh, c.Usual, c.Lane
-		into.laneNext, into.trialNext, into.trialPause = c.LaneNext, c.TrialNext, c.TrialPause
+		into.proven, into.fresh, into.usual, into.bypass = c.Proven, c.Fresh, c.Usual, c.Bypass
+		into.bypassNext, into.trialNext, into.trialPause = c.BypassNext, c.TrialNext, c.TrialPause
 	}
 	for _, p := range s.Prefixes {
 		into := g.prefix(p.Key, p.Country, p.At)

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// restFor is how long the store is not asked after the breaker has opened.
-	restFor = time.Second
+	// openFor is how long the store is not asked after the breaker has opened.
+	openFor = time.Second
 	// mostSlow is how many exchanges in a row may be too slow. One pause of a busy machine or database makes one of them, and a replica that
 	// decided alone for a second because of it would send what the other replicas have sent. A store that has stopped makes all of them within
 	// half a second, and each call has waited for one of them at most.
@@ -93,7 +93,7 @@ func (b *breaker) failed(t ticket, err error) {
 	if !b.open {
 		b.change(Change{Away: true, Err: err})
 	}
-	b.open, b.probe, b.slow, b.until = true, 0, 0, time.Now().Add(restFor)
+	b.open, b.probe, b.slow, b.until = true, 0, 0, time.Now().Add(openFor)
 }
 
 // change leaves the newest change to be read. One that was not read in time is replaced.

@@ -26,26 +26,29 @@ var (
 	errGivenUp = errors.New("the exchange with the store was given up")
 )
 
-// box is how long a call may still wait for the store. It may be used concurrently.
-type box struct{ left atomic.Int64 }
+// budget is how long a call may still wait for the store. It may be used concurrently.
+type budget struct{ left atomic.Int64 }
 
-func newBox(d time.Duration) *box {
-	b := new(box)
+func newBudget(d time.Duration) *budget {
+	b := new(budget)
 	b.left.Store(int64(d))
 	return b
 }
 
-func (b *box) spend(d time.Duration) { b.left.Add(-int64(d)) }
+func (b *budget) spend(d time.Duration) { b.left.Add(-int64(d)) }
 
 // answered reports whether an error is an answer of the store, and not a failure.
 func answered(err error) bool {
-	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded) || errors.Is(err, ErrStopped)
+	return err == nil || errors.Is(err, ErrReplayed) || errors.Is(err, ErrNoTime) || errors.Is(err, ErrCrowded) ||
+		errors.Is(err, ErrStopped)
 }
 
-// exchange asks the store once, and waits for the answer as long as the box allows and until ctx ends. It also returns how long
-// that took; the caller takes it out of the box. If the error is errGivenUp or that of ctx, late is called when the exchange has
+// exchange asks the store once, and waits for the answer as long as the budget allows and until ctx ends. It also returns how long
+// that took; the caller takes it out of the budget. If the error is errGivenUp or that of ctx, late is called when the exchange has
 // ended; otherwise late is not called. Other errors are answers, or mean that the store can't be reached.
-func exchange[T any](ctx context.Context, s *Shared, b *box, ask func(context.Context) (T, error), late func(T, error)) (value T, took time.Duration, err error) {
+func exchange[T any](
+	ctx context.Context, s *Shared, b *budget, ask func(context.Context) (T, error), late func(T, error),
+) (value T, took time.Duration, err error) {
 	type answer struct {
 		value T
 		err   error

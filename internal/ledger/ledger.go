@@ -21,8 +21,8 @@ import (
 type Ledger interface {
 	// Begin asks for the right to send a message now. It answers at once, except for a repeat of a call, or a call of a flow,
 	// whose message is just being sent: then it waits until that message has ended, until c.Deadline, or until ctx ends. The
-	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait, and [ErrReplayed] for a call that its caller has long given up. If the answer is to go, the caller
-	// must call End.
+	// error is then [ErrNoTime], or that of ctx; it is [ErrCrowded], at once, if too many wait, and [ErrReplayed] for a call that its
+	// caller has long given up. If the answer is to go, the caller must call End.
 	Begin(ctx context.Context, c Call) (Begun, error)
 
 	// Attempt notes that an instance is about to be called. It must return before anything can leave: a repeat
@@ -45,8 +45,8 @@ type Ledger interface {
 	// for the message; it may be empty.
 	Receipt(ctx context.Context, instance, id string, r providers.Receipt) (News, error)
 
-	// Refuse notes a call that is refused before Begin is asked, by a rule or since its number can't be read; then the rule is empty. A call
-	// that was answered before stays as it is.
+	// Refuse notes a call that is refused before Begin is asked: by a rule, or, if that is empty, since its number can't be read. A call that
+	// was answered before stays as it is.
 	Refuse(ctx context.Context, c Call, result Result, rule string) error
 
 	// Messages returns messages that a query asks for, the newest first. Their contents, and the instances' names for them, are left out.
@@ -85,7 +85,7 @@ type Call struct {
 	Deadline   time.Time       // for waiting
 	Life       time.Duration   // of the code, from ReceivedAt
 	Charges    []policy.Charge // of the rate limits
-	Queued     bool            // it comes from a [Queue], which knows what overtakes it, and how long it is tried: nobody waits for the answer
+	Queued     bool            // it comes from a [Queue], which knows what overtakes it and how long it is tried: no caller waits
 	Observe    bool            // a limit that is used up is noted, but refuses nothing
 }
 
@@ -96,7 +96,7 @@ type Call struct {
 // their own, and don't wait for each other.
 type Flow struct {
 	User, Number string
-	MFA          bool
+	MFA          bool // its messages don't wait for each other: second factors, and texts that the caller has written
 }
 
 // Begun is the answer to a call.
@@ -149,8 +149,8 @@ type News struct {
 	Reports []Report
 	Resend  *Resend  // a message that is to be sent again, by the one who is told
 	Stop    []string // IDs of messages whose resending must stop
-	// Judged are messages of which it is known now what became of their codes, as [Memory.Messages] returns them. The same message may come
-	// again: a code that was taken to be unused may be used later. They come with the answer of Sweep.
+	// Judged are messages of which it is known now what became of their codes, as Messages returns them. Sweep finds them; if its answer
+	// comes too late, they come with the next one. The same message may come again: a code that was taken to be unused may be used later.
 	Judged []Message
 }
 

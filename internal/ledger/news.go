@@ -25,9 +25,9 @@ func (s *Shared) keep(news News) {
 	}
 }
 
-// heard adds what was kept to the news of an answer. News have room for one message that is to be sent again, so that others wait
+// addKept adds what was kept to the news of an answer. News have room for one message that is to be sent again, so that others wait
 // for the next answer. A message that has waited too long is not sent: when it was decided, leastLife was left of its code's life.
-func (s *Shared) heard(news *News) {
+func (s *Shared) addKept(news *News) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.memory.now()

@@ -144,7 +144,7 @@ func (s *Shared) write(ctx context.Context) {
 		if o == nil {
 			return
 		}
-		answer, _, err := exchange(ctx, s, newBox(runsOn), func(ctx context.Context) (e endAnswer, err error) {
+		answer, _, err := exchange(ctx, s, newBudget(runsOn), func(ctx context.Context) (e endAnswer, err error) {
 			if w == nil {
 				return o.report(ctx, s.store)
 			}

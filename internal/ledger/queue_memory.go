@@ -1,9 +1,8 @@
 package ledger
 
 import (
-	"cmp"
-	"container/heap"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -69,12 +68,6 @@ func NewMemoryQueue(clock func() time.Time) *MemoryQueue {
 	}
 	return q
 }
-
-func moreUrgent(a, b *queued) bool {
-	return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Due(), b.Due()), cmp.Compare(a.n, b.n)) < 0
-}
-
-func sooner(a, b *queued) bool { return a.Due() < b.Due() }
 
 // lock locks the queue, and returns the time. What is over is forgotten, and what is due can be claimed.
 func (q *MemoryQueue) lock() Time {
@@ -232,7 +225,7 @@ func (q *MemoryQueue) leaveSerial(e *queued, now Time) {
 	}
 	all := q.serials[e.Serial]
 	if all[0] != e {
-		q.serials[e.Serial] = without(all, e)
+		q.serials[e.Serial] = slices.DeleteFunc(all, func(other *queued) bool { return other == e })
 		return
 	}
 	if len(all) == 1 {
@@ -301,58 +294,6 @@ func (q *MemoryQueue) Depth(context.Context) (map[Topic]Depth, error) {
 		all[e.Topic] = d
 	}
 	return all, nil
-}
-
-func without(list []*queued, e *queued) []*queued {
-	var rest []*queued
-	for _, other := range list {
-		if other != e {
-			rest = append(rest, other)
-		}
-	}
-	return rest
-}
-
-// queueHeap is items in an order, the first of which is found at once.
-type queueHeap struct {
-	items []*queued
-	less  func(a, b *queued) bool
-}
-
-func (h *queueHeap) first() *queued {
-	if len(h.items) == 0 {
-		return nil
-	}
-	return h.items[0]
-}
-
-func (h *queueHeap) add(e *queued) {
-	e.in = h
-	heap.Push(h, e)
-}
-
-func (h *queueHeap) remove(e *queued) {
-	heap.Remove(h, e.place)
-	e.in = nil
-}
-
-// Len is for package heap, and so are the others.
-func (h *queueHeap) Len() int           { return len(h.items) }
-func (h *queueHeap) Less(i, j int) bool { return h.less(h.items[i], h.items[j]) }
-func (h *queueHeap) Swap(i, j int) {
-	h.items[i], h.items[j] = h.items[j], h.items[i]
-	h.items[i].place, h.items[j].place = i, j
-}
-func (h *queueHeap) Push(x any) {
-	e := x.(*queued)
-	e.place = len(h.items)
-	h.items = append(h.items, e)
-}
-func (h *queueHeap) Pop() any {
-	last := h.items[len(h.items)-1]
-	h.items[len(h.items)-1] = nil
-	h.items = h.items[:len(h.items)-1]
-	return last
 }
 
 var _ Queue = (*MemoryQueue)(nil)

@@ -38,7 +38,7 @@ type Shared struct {
 
 // call is a message that is being sent here, or whose end the store doesn't know yet.
 type call struct {
-	box     *box          // nil if the memory has answered the call
+	budget  *budget       // nil if the memory has answered the call
 	done    chan struct{} // closed when the race has ended; nil if the memory has answered the call
 	ended   bool
 	memory  bool // the memory has answered the call
@@ -79,7 +79,7 @@ type begun struct {
 
 // Begin is described at [Ledger].
 func (s *Shared) Begin(ctx context.Context, c Call) (Begun, error) {
-	b, line := newBox(mostWait), &line{shared: s}
+	b, line := newBudget(mostWait), &line{shared: s}
 	defer line.leave()
 	for behind := ""; ; {
 		if s.here(c, behind) {
@@ -142,16 +142,16 @@ func (s *Shared) beginHere(ctx context.Context, c Call, behind string, line *lin
 }
 
 // begun notes what the store has answered to a call.
-func (s *Shared) begun(ctx context.Context, c Call, answer Begun, b *box) Begun {
+func (s *Shared) begun(ctx context.Context, c Call, answer Begun, b *budget) Begun {
 	answer.News.stop(s.memory.mirror(ctx, c, answer))
 	if answer.Go {
 		s.mu.Lock()
 		if known := s.calls[c.Message.ID]; known == nil || known.here() {
-			s.calls[c.Message.ID] = &call{box: b, done: make(chan struct{})}
+			s.calls[c.Message.ID] = &call{budget: b, done: make(chan struct{})}
 		}
 		s.mu.Unlock()
 	}
-	s.heard(&answer.News)
+	s.addKept(&answer.News)
 	return answer
 }
 
@@ -236,14 +236,14 @@ func (l *line) leave() {
 
 // call returns a message that is being sent here, how long its call may still wait for the store, and whether the memory knows
 // better than the store what became of the message.
-func (s *Shared) call(id string) (c *call, b *box, here bool) {
+func (s *Shared) call(id string) (c *call, b *budget, here bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c = s.calls[id]
 	if c == nil || c.here() {
-		return c, newBox(mostWait), c.here()
+		return c, newBudget(mostWait), c.here()
 	}
-	return c, c.box, false
+	return c, c.budget, false
 }
 
 // Forgotten is described at [Ledger]. What the memory forgets for lack of room is in the store.

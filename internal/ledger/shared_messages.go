@@ -5,7 +5,7 @@ import "context"
 // Refuse is described at [Ledger]. If the store can't be reached, it never learns of the call.
 func (s *Shared) Refuse(ctx context.Context, c Call, result Result, rule string) error {
 	_ = s.memory.Refuse(ctx, c, result, rule)
-	_, _, err := exchange(ctx, s, newBox(mostWait), func(ctx context.Context) (struct{}, error) {
+	_, _, err := exchange(ctx, s, newBudget(mostWait), func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, s.store.Refuse(ctx, c, result, rule)
 	}, func(struct{}, error) {})
 	return err

@@ -42,7 +42,7 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 		s.counts.missed.Add(1)
 		s.ended(e.ID, c)
 		s.owe(&owed{call: c, ended: e})
-		s.heard(&news)
+		s.addKept(&news)
 		return result, news, nil
 	}
 	s.memory.disclaim(news.Resend)
@@ -56,12 +56,12 @@ func (s *Shared) End(ctx context.Context, e Ended) (Result, News, error) {
 		}
 	}
 	answer.news.stop(news.Stop)
-	s.heard(&answer.news)
+	s.addKept(&answer.news)
 	return result, answer.news, nil
 }
 
 // report notes an end in the store, now or later.
-func (s *Shared) report(ctx context.Context, b *box, o *owed) (endAnswer, error) {
+func (s *Shared) report(ctx context.Context, b *budget, o *owed) (endAnswer, error) {
 	answer, took, err := exchange(context.WithoutCancel(ctx), s, b, func(ctx context.Context) (endAnswer, error) {
 		return o.report(ctx, s.store)
 	}, func(late endAnswer, err error) {
@@ -110,16 +110,16 @@ func (s *Shared) Late(ctx context.Context, id string, a Attempt) (accepted bool,
 		if again {
 			s.owe(&owed{ended: Ended{ID: id}, late: &a})
 		}
-		s.heard(&news)
+		s.addKept(&news)
 		return accepted, news, nil
 	}
 	s.memory.disclaim(news.Resend)
-	answer, err := s.report(ctx, newBox(mostWait), &owed{ended: Ended{ID: id}, late: &a})
+	answer, err := s.report(ctx, newBudget(mostWait), &owed{ended: Ended{ID: id}, late: &a})
 	if err == nil {
 		accepted = accepted || answer.accepted
 	}
 	answer.news.stop(news.Stop)
-	s.heard(&answer.news)
+	s.addKept(&answer.news)
 	return accepted, answer.news, nil
 }
 
@@ -177,11 +177,11 @@ func (s *Shared) message(ctx context.Context, id string) (m Message, known bool)
 func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt providers.Receipt) (News, error) {
 	if news, err, here := s.receiptHere(ctx, instance, id, receipt); here {
 		s.counts.missed.Add(1)
-		s.heard(&news)
+		s.addKept(&news)
 		return news, err
 	}
 	// The answer that comes too late may say that a message is to be sent again; the receipt that comes again doesn't.
-	news, _, err := exchange(context.WithoutCancel(ctx), s, newBox(receiptTime), func(ctx context.Context) (News, error) {
+	news, _, err := exchange(context.WithoutCancel(ctx), s, newBudget(receiptTime), func(ctx context.Context) (News, error) {
 		return s.store.Receipt(ctx, instance, id, receipt)
 	}, func(news News, err error) { s.keep(news) })
 	if err != nil {
@@ -189,7 +189,7 @@ func (s *Shared) Receipt(ctx context.Context, instance, id string, receipt provi
 		return News{}, err
 	}
 	news.stop(s.memory.hear(instance, id, receipt))
-	s.heard(&news)
+	s.addKept(&news)
 	return news, nil
 }
 
@@ -222,9 +222,9 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 		news News
 	}
 	more, here, _ := s.memory.Sweep(ctx)
-	b := newBox(sweepTime)
+	b := newBudget(sweepTime)
 	if s.Away() {
-		b = newBox(mostWait) // a store that is slower would be away again at once
+		b = newBudget(mostWait) // a store that is slower would be away again at once
 	}
 	answer, _, err := exchange(ctx, s, b, func(ctx context.Context) (a swept, err error) {
 		a.more, a.news, err = s.store.Sweep(ctx)
@@ -235,7 +235,7 @@ func (s *Shared) Sweep(ctx context.Context) (more bool, news News, err error) {
 	}
 	news = answer.news
 	news.stop(here.Stop)
-	s.heard(&news)
+	s.addKept(&news)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return more || answer.more || err != nil || len(s.calls)+len(s.owed)+len(s.news) > 0, news, nil

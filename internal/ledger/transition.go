@@ -9,8 +9,10 @@ import (
 // The methods below are the transitions of a record. They change the record alone, and say what else a [Memory] or a [Store] has to
 // change with it, in one step.
 
-// JustSentFor is how long after a message was accepted another call of its flow is refused that was made without knowing of it.
-const JustSentFor time.Duration = justSent
+// JustSentFor is how long after a message was accepted another call of its flow is refused that was made before the caller had stored the
+// message. Auth reads the user's record, and checks how long ago the last message was, before it waits for its transaction. Measured with
+// second taps 0 to 25 ms after the answer: 11 of 11 made two codes, of which the first was not valid.
+const JustSentFor = time.Second
 
 // Transition is what a store has to change together with a record.
 type Transition struct {
@@ -134,9 +136,9 @@ func (m *Message) Consider(now Time, news *News) bool {
 	return true
 }
 
-// TakeOver takes the message over from a replica that is gone. The attempts that this replica had pending are never answered: what
-// became of them is unknown. It returns the attempts for the route of the next race. There they failed for a time: the message is sent again by an
-// instance that was not tried, or else by the same one. A second message is better than none.
+// TakeOver takes the message over from a replica that is gone. What became of the attempts that the replica had pending stays unknown. It
+// returns the attempts for the route of the next race. There the pending ones have failed for a time: the message is sent again by an instance
+// that was not tried, or else by the same one. A second message is better than none.
 func (m *Message) TakeOver() (tried []Attempt) {
 	tried = m.CopyAttempts()
 	for i := range tried {

@@ -42,6 +42,9 @@ type Metrics struct {
 	outboxClaims    *prometheus.CounterVec
 	outboxEnded     *prometheus.CounterVec
 	outboxSeconds   *prometheus.HistogramVec
+	apiRequests     *prometheus.CounterVec
+	apiMessages     *prometheus.CounterVec
+	apiSeconds      prometheus.Histogram
 }
 
 // Auth gives up after 5 s, and nearly all calls take less than 1 s.
@@ -90,6 +93,9 @@ func New(version string) *Metrics {
 	m.outboxClaims = counters("outbox_claims_total", "Items of the queue that a worker took up, by topic.", "topic")
 	m.outboxEnded = counters("outbox_ended_total", "Items of the queue that a worker has handled: done, again (it is tried again later), expired, overtaken (by a newer message), lost (another worker had it by then).", "topic", "how")
 	m.outboxSeconds = histograms("outbox_seconds", "Time from when a message was put into the queue, or was due, to its result.", outboxSeconds, "topic")
+	m.apiRequests = counters("api_requests_total", "Requests of the message API, by the name of the caller's key and HTTP status; the caller is user for all users, and empty if it is unknown.", "caller", "status")
+	m.apiMessages = counters("api_messages_total", "Messages that callers of the message API have asked for, by what was answered: taken, or refused (of a list, each number counts).", "caller", "answer")
+	m.apiSeconds = histograms("api_duration_seconds", "Time from receiving a request of the message API to its answer, of those with a known caller.", answerSeconds).WithLabelValues().(prometheus.Histogram)
 	m.panics = counter("panics_total", "Panics that were recovered from: each is a bug.")
 	for _, result := range []string{"accepted", "failed"} { // they start at 0, so that rate() sees the first one
 		m.hooks.WithLabelValues(result)

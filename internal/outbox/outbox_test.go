@@ -62,7 +62,7 @@ func open(t *testing.T, change ...func(*dispatch.Settings, *race.Runner)) *offic
 	records := ledger.NewMemory(ledger.Settings{CallerWaits: 5 * time.Second, ResendWindow: 10 * time.Minute, CodeLife: time.Minute, MaxWaiting: 100, LateFallback: true}, policy.NewMemory(), time.Now)
 	instances := []*race.Instance{race.NewInstance("a", o, nil, 100)}
 	messages := &Messages{
-		Dispatcher: dispatch.New(settings, records, instances, runner, dispatch.Events{Reported: func(ledger.Report) {}, FellBack: func(dispatch.Fallback) {}}),
+		Dispatcher: dispatch.New(settings, records, instances, runner, dispatch.Events{Reported: func(ledger.Report) {}, FellBack: func(dispatch.Fallback) {}, Resent: func(string) {}}),
 		Read: func(c ledger.Claimed) (dispatch.Request, error) {
 			if string(c.Body) == "garbage" {
 				return dispatch.Request{}, errors.New("sms.otp is missing")

@@ -14,9 +14,12 @@ var refusedResults = map[int]string{
 	http.StatusRequestEntityTooLarge: "unreadable",
 }
 
-// count counts a call of the hook, or a receipt that was refused. Other requests are not counted.
+// count counts a call of the hook, a request of the message API, or a receipt that was refused. Other requests are not counted.
 func (s *Server) count(w *response, r *http.Request, took time.Duration) {
 	switch {
+	case w.api != nil:
+		s.Metrics.API(w.api.name(), w.status, took)
+		s.Metrics.APIMessages(w.api.name(), w.api.taken, w.api.refused)
 	case w.outcome != nil:
 		s.countOutcome(w.outcome, r.Context().Err() != nil, took)
 	case w.reason == nil:

@@ -32,13 +32,16 @@ func (s *Server) write(w *response, r *http.Request, took time.Duration) {
 	times := 1
 	if w.reason != nil {
 		var ok bool
-		if times, ok = s.refusalLog.Take(w.instance + ": " + w.reason.Error()); !ok {
+		if times, ok = s.refusalLog.Take(w.refused() + ": " + w.reason.Error()); !ok {
 			return
 		}
 	}
 	event := s.Log.WithLevel(w.level(r)).Str("method", method(r.Method)).Str("route", route(r))
 	if w.id != "" {
 		event.Str("id", w.id)
+	}
+	if w.api != nil {
+		w.api.describe(event)
 	}
 	if w.instance != "" {
 		event.Str("instance", w.instance)
@@ -51,6 +54,30 @@ func (s *Server) write(w *response, r *http.Request, took time.Duration) {
 		event.Int("times", times)
 	}
 	event.Int("status", w.status).Dur("took_ms", took).Msg("request")
+}
+
+// refused names who was refused: the log has so many lines of each.
+func (w *response) refused() string {
+	if w.api != nil {
+		return w.api.name()
+	}
+	return w.instance
+}
+
+// describe adds who has asked, and what for.
+func (c *apiCall) describe(event *zerolog.Event) {
+	if c.caller.Key != "" {
+		event.Str("key", c.caller.Key)
+	}
+	if c.caller.User != "" {
+		event.Str("user", c.caller.User)
+	}
+	if c.taken+c.refused > 0 {
+		event.Int("messages", c.taken)
+	}
+	if c.refused > 0 {
+		event.Int("refused", c.refused)
+	}
 }
 
 // describe adds the outcome of a call. It adds the calling code, not the country: the lookup of a country is slow.
@@ -110,6 +137,8 @@ func (w *response) level(r *http.Request) zerolog.Level {
 		return zerolog.ErrorLevel
 	case w.reason != nil:
 		return zerolog.WarnLevel
+	case w.api != nil && w.api.taken > 0:
+		return zerolog.InfoLevel
 	default:
 		return zerolog.DebugLevel
 	}
@@ -141,7 +170,7 @@ func route(r *http.Request) string {
 // method is a method that the server knows, or "other". Any other method may hold anything too.
 func method(m string) string {
 	switch m {
-	case http.MethodGet, http.MethodHead, http.MethodPost:
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete:
 		return m
 	}
 	return "other"

@@ -19,6 +19,7 @@ type response struct {
 	instance string            // that reports a receipt
 	reason   error             // why the request was refused; safe to log
 	outcome  *dispatch.Outcome // nil if the call was not dispatched
+	api      *apiCall          // nil if it is no request of the message API
 	onPanic  func(*response)   // answers if the handler panics
 }
 

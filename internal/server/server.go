@@ -1,5 +1,5 @@
 // Package server is the HTTP side of smshook. It verifies and decodes the calls of Supabase Auth's hook, passes them to dispatch, and
-// answers them. It also takes the receipts of providers, and the requests of load balancers and of Prometheus.
+// answers them. It also takes the requests of the message API, the receipts of providers, and the requests of load balancers and of Prometheus.
 package server
 
 import (
@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/smshook/smshook/internal/api"
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/metrics"
@@ -29,11 +30,12 @@ const (
 
 // Server answers HTTP. All fields must be set before Handler is called. Keys may be replaced at any time.
 type Server struct {
-	Keys       atomic.Pointer[Keys]
-	Dispatcher *dispatch.Dispatcher
-	Sentences  Sentences
-	Metrics    *metrics.Metrics
-	Log        zerolog.Logger
+	Keys        atomic.Pointer[Keys]
+	Dispatcher  *dispatch.Dispatcher
+	Submissions Submissions // nil turns the message API off
+	Sentences   Sentences
+	Metrics     *metrics.Metrics
+	Log         zerolog.Logger
 
 	Page         http.Handler     // the operator's page; nil if it is off
 	MetricsToken providers.Secret // that /metrics asks for; empty if it asks for none
@@ -48,6 +50,8 @@ type Server struct {
 type Keys struct {
 	Hook             hook.Secrets
 	Auth0            hook.Secrets      // none turns the calls of Auth0's Actions off
+	API              api.Keys          // of the message API's callers
+	Tokens           *api.Tokens       // of users who may call it; nil if none may
 	Receipts         receipt.Addresses // the zero value turns receipts off
 	UnsignedReceipts []string          // the instances whose receipts are accepted although their signature can't be checked
 }
@@ -62,6 +66,9 @@ func (s *Server) Handler() http.Handler {
 	}
 	if len(s.Keys.Load().Auth0) > 0 {
 		r.Post(Auth0Path, s.logged(s.auth0))
+	}
+	if s.Submissions != nil {
+		s.serveAPI(r)
 	}
 	if s.Keys.Load().Receipts.On() {
 		r.Post(receiptPath, s.logged(s.receipts))

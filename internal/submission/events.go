@@ -16,6 +16,7 @@ import (
 
 const (
 	eventLife  = 24 * time.Hour   // how long an event is tried
+	tellTime   = 5 * time.Second  // how long it may take to put an event into the queue
 	eventTime  = 10 * time.Second // how long the receiver may take to answer
 	eventRoom  = 64 << 10         // bytes of the receiver's answer that are read, so that the connection can be used again
 	eventUser  = "smshook"
@@ -37,41 +38,67 @@ type Events struct {
 	Client *http.Client  // that follows no redirects
 }
 
-// tell puts an event into the queue. It may come twice: an event has the name of its message and its status.
-func (s *Service) tell(ctx context.Context, id string, d document, status api.Status) error {
+// tell puts events into the queue, in their order. They may come twice: an event has the name of its message and its status, and the queue
+// knows it for as long as the message. The contract has no word for a message that has expired: it has failed.
+func (s *Service) tell(ctx context.Context, id string, d document, statuses ...api.Status) error {
 	if s.events == nil {
 		return nil
 	}
 	now := time.Now()
-	body, err := json.Marshal(api.Event{Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata})
-	if err != nil {
-		return errDocument
+	var items []ledger.Item
+	for _, status := range statuses {
+		if status == api.Expired {
+			status = api.Failed
+		}
+		body, err := json.Marshal(api.Event{Event: api.StatusChanged, ID: prefix + id, Status: status, To: d.To, From: d.From, Timestamp: api.Time{Time: now}, Metadata: d.Metadata})
+		if err != nil {
+			return errDocument
+		}
+		event := id + "/" + string(status)
+		items = append(items, ledger.Item{
+			ID: event, Topic: ledger.Event, Serial: id, DueAt: ledger.At(now), ExpiresAt: ledger.At(now.Add(eventLife)), Body: s.sealer.SealBytes(aad(event), body),
+		})
 	}
-	event := id + "/" + string(status)
-	return s.queue.Put(ctx, ledger.Item{
-		ID: event, Topic: ledger.Event, Serial: id, DueAt: ledger.At(now), ExpiresAt: ledger.At(now.Add(eventLife)), Body: s.sealer.SealBytes(aad(event), body),
-	})
+	return s.queue.Put(ctx, items...)
 }
 
-// Reported tells the caller what a receipt says of a message, if that is new and the message is one of the API. The error is safe to log.
-func (s *Service) Reported(ctx context.Context, r ledger.Report) error {
-	if s.events == nil || r.ID == "" {
+// tellEnd tells that the sending of a message has ended. A receipt that was faster than the provider's answer has told nothing yet.
+func (s *Service) tellEnd(ctx context.Context, id string, d document) error {
+	statuses := []api.Status{d.Status}
+	if s.events != nil && d.Status == api.Sent {
+		status, problem := s.sent(ctx, id)
+		if problem != nil {
+			return problem
+		}
+		if status.Final() {
+			statuses = append(statuses, status)
+		}
+	}
+	return s.tell(ctx, id, d, statuses...)
+}
+
+// Reported tells the caller what became of a message, when a receipt has said something new of it, or when it is not sent again any more. The
+// ID may be that of any message. The error is safe to log.
+func (s *Service) Reported(ctx context.Context, id string) error {
+	if s.events == nil || id == "" {
 		return nil
 	}
-	item, _, found, err := s.queue.Item(ctx, r.ID)
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
+	item, _, found, err := s.queue.Item(ctx, id)
 	if err != nil || !found || item.Topic != ledger.Scheduled {
 		return err
 	}
-	d, err := s.open(r.ID, item.Body)
+	d, err := s.open(id, item.Body)
 	if err != nil {
 		return err
 	}
-	known, err := s.ledger.Messages(ctx, ledger.Query{ID: r.ID, Limit: 1})
-	if err != nil || len(known) == 0 {
+	known, err := s.ledger.Messages(ctx, ledger.Query{ID: id, Limit: 1})
+	if err != nil || len(known) == 0 || known[0].Resending {
 		return err
 	}
 	if status := statusOf(known[0].State(ledger.At(time.Now()))); status.Final() {
-		return s.tell(ctx, r.ID, d, status)
+		return s.tell(ctx, id, d, api.Sent, status) // a receipt may be faster than the provider's answer
 	}
 	return nil
 }
@@ -90,7 +117,7 @@ func (s *Service) Deliver(ctx context.Context, c ledger.Claimed) (ledger.ItemEnd
 		pause := eventPauses[min(c.Tries, len(eventPauses)-1)]
 		return ledger.ItemEnd{Again: min(now.Add(pause), c.ExpiresAt)}, err
 	}
-	return ledger.ItemEnd{Keep: keep}, nil // a receipt that comes again must not make the same event
+	return ledger.ItemEnd{Keep: s.keep() + time.Hour}, nil // a receipt that comes again must not make the same event
 }
 
 var (

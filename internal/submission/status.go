@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	notFound = &api.Problem{Status: http.StatusNotFound, Code: api.NotFound, Message: "There is no such message, or it ended more than 24 hours ago"}
+	notFound = &api.Problem{Status: http.StatusNotFound, Code: api.NotFound, Message: "There is no such message, or it ended too long ago"}
 	tooLate  = &api.Problem{Status: http.StatusConflict, Code: api.Conflict, Message: "The message can't be canceled any more: it was sent, is being sent, or has ended"}
 )
 
@@ -40,7 +40,7 @@ func (s *Service) Cancel(ctx context.Context, c Caller, id string) (*api.Message
 		return d.message(id, api.Canceled), nil
 	}
 	ended := d.ended(api.Canceled)
-	canceled, err := s.queue.Cancel(ctx, id, ledger.ItemEnd{Keep: keep, Body: s.seal(id, ended)})
+	canceled, err := s.queue.Cancel(ctx, id, ledger.ItemEnd{Keep: s.keep(), Body: s.seal(id, ended)})
 	if err != nil {
 		return nil, unavailable
 	}
@@ -79,7 +79,7 @@ func (s *Service) sent(ctx context.Context, id string) (api.Status, *api.Problem
 	if err != nil {
 		return "", unavailable
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || found[0].Resending {
 		return api.Sent, nil
 	}
 	return statusOf(found[0].State(ledger.At(time.Now()))), nil

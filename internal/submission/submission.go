@@ -4,13 +4,11 @@ package submission
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -18,15 +16,13 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/message"
-	"github.com/smshook/smshook/internal/phone"
 	"github.com/smshook/smshook/internal/policy"
-	"github.com/smshook/smshook/providers"
 )
 
 const (
 	// keep is how long what is sealed of a message is kept after it has ended: so long, repeats of a request have the same answer, and the
-	// caller can ask for the message.
-	keep = 24 * time.Hour
+	// caller can ask for the message. A queue that doesn't outlive the process has less room, and keeps it for briefKeep.
+	keep, briefKeep = 24 * time.Hour, 10 * time.Minute
 	// latest is how long after its due time a message is still sent: if no replica runs, or if all providers fail.
 	latest = 4 * time.Hour
 	// wait is how long an answer waits for the provider if the queue would not outlive the process.
@@ -40,13 +36,13 @@ type Settings struct {
 	KeyLimit  policy.Limit // of each key, at each replica
 	UserLimit policy.Limit // of each user who sends with an access token, at each replica
 	// Durable: the queue outlives the process. If it doesn't, an answer waits for the provider, and nothing is sent later.
-	Durable    bool
-	PhoneCheck phone.Check
+	Durable bool
 }
 
 // Dispatcher sends messages.
 type Dispatcher interface {
 	Send(ctx context.Context, r dispatch.Request) dispatch.Outcome
+	May(r dispatch.Request) error
 	HasSender(from string) bool
 }
 
@@ -103,9 +99,9 @@ type Answer struct {
 // answer for each number, or a problem of the whole request.
 func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, digest [sha256.Size]byte, r api.Request) ([]Answer, *api.Problem) {
 	now := time.Now()
-	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, len(r.To))}
+	b := &batch{service: s, caller: c, request: r, digest: fmt.Sprintf("%x", digest[:8]), now: now, ids: newIDs(c, idempotencyKey, 0, len(r.To)), segments: message.Written(r.Body).Segments}
 	if idempotencyKey != "" {
-		if problem := b.recall(ctx); problem != nil {
+		if problem := b.name(ctx, idempotencyKey); problem != nil {
 			return nil, problem
 		}
 	}
@@ -141,133 +137,18 @@ func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, d
 
 var (
 	tooLarge    = &api.Problem{Status: http.StatusRequestEntityTooLarge, Code: api.TooLarge, Message: "The message is too large to be kept"}
-	unavailable = &api.Problem{Status: http.StatusServiceUnavailable, Code: api.Unavailable, Message: "The message could not be kept; nothing was sent; try again"}
+	unavailable = &api.Problem{Status: http.StatusServiceUnavailable, Code: api.Unavailable, Message: "The store can't be reached, and it isn't known whether the message was kept; try again, with the same Idempotency-Key so that nothing is sent twice"}
 	notSender   = &api.Problem{Status: http.StatusForbidden, Code: api.SMSNotEnabled, Message: "The 'from' field is not one of the configured senders"}
 	keyReused   = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.KeyReused, Message: "The Idempotency-Key was used before, for a request with another body"}
 	forgets     = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "The 'scheduled_at' field needs a server that remembers: SMSHOOK_STORE must be sqlite or postgres"}
 	longList    = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "The 'to' field may have 100 phone numbers at most on this server: SMSHOOK_STORE must be sqlite or postgres for more"}
 	repeated    = &api.Problem{Status: http.StatusBadRequest, Code: api.InvalidRequest, Message: "The 'to' field has this phone number more than once"}
-	unreachable = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidPhoneNumber, Message: "The 'to' field must be a phone number that exists"}
+	unreachable = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidPhoneNumber, Message: "The 'to' field must be a phone number that exists, and that the settings of the server allow"}
+	noInstance  = &api.Problem{Status: http.StatusUnprocessableEntity, Code: api.InvalidRequest, Message: "No provider of the server can send this to this number: a text of one's own, from the sender of the 'from' field, with what the 'media_urls' field has"}
 )
 
 // mostDirect is how many messages may be sent while one request waits.
 const mostDirect = 100
-
-// batch is the messages of one request.
-type batch struct {
-	service *Service
-	caller  Caller
-	request api.Request
-	digest  string
-	now     time.Time
-	due     time.Time
-	ids     []string
-	known   map[int]document // that were taken before, for the same idempotency key
-}
-
-// newIDs returns the IDs of the messages of one request: the same ones for the same idempotency key.
-func newIDs(c Caller, key string, n int) []string {
-	ids := make([]string, n)
-	for i := range ids {
-		var name [16]byte
-		if key == "" {
-			rand.Read(name[:]) // crypto/rand never returns an error
-		} else {
-			sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %d", c.String(), key, i))
-			copy(name[:], sum[:])
-		}
-		name[6], name[8] = name[6]&0x0f|0x80, name[8]&0x3f|0x80 // version 8 of RFC 9562: an application's own
-		ids[i] = fmt.Sprintf("%x-%x-%x-%x-%x", name[:4], name[4:6], name[6:8], name[8:10], name[10:])
-	}
-	return ids
-}
-
-// recall finds the messages that an earlier request with the idempotency key has left.
-func (b *batch) recall(ctx context.Context) *api.Problem {
-	b.known = map[int]document{}
-	for i, id := range b.ids {
-		item, _, found, err := b.service.queue.Item(ctx, id)
-		if err != nil {
-			return unavailable
-		}
-		if !found {
-			if i == 0 && !b.request.List {
-				return nil
-			}
-			continue
-		}
-		d, err := b.service.open(id, item.Body)
-		if err != nil {
-			return unavailable
-		}
-		if d.Digest != b.digest {
-			return keyReused
-		}
-		b.known[i] = d
-	}
-	return nil
-}
-
-// check returns what is wrong with a request that is new.
-func (b *batch) check() (problem *api.Problem) {
-	r := b.request
-	if r.From != "" && !b.service.dispatcher.HasSender(r.From) {
-		return notSender
-	}
-	if b.due, problem = r.Due(b.now); problem != nil {
-		return problem
-	}
-	if !b.service.settings.Durable {
-		if b.due.After(b.now) {
-			return forgets
-		}
-		if len(r.To) > mostDirect {
-			return longList
-		}
-	}
-	return nil
-}
-
-// items returns the answers, and the items of the messages that are new.
-func (b *batch) items() (answers []Answer, items []ledger.Item) {
-	text := message.Written(b.request.Body)
-	seen := map[string]bool{}
-	answers = make([]Answer, len(b.ids))
-	for i, to := range b.request.To {
-		if d, known := b.known[i]; known {
-			answers[i] = Answer{Message: d.message(b.ids[i], b.service.before(d))}
-			continue
-		}
-		if problem := b.refuse(to, seen); problem != nil {
-			answers[i] = Answer{Problem: problem}
-			continue
-		}
-		d := document{
-			Caller: b.caller, Digest: b.digest, To: to.Reveal(), From: b.request.From, Text: b.request.Body.Reveal(), Media: b.request.Media,
-			Metadata: b.request.Metadata, Segments: text.Segments, CreatedAt: b.now, Due: b.due,
-		}
-		items = append(items, ledger.Item{
-			ID: b.ids[i], Topic: ledger.Scheduled, DueAt: ledger.At(b.due), ExpiresAt: ledger.At(b.due.Add(latest)), Body: b.service.seal(b.ids[i], d),
-		})
-		answers[i] = Answer{Message: d.message(b.ids[i], d.waiting(b.now))}
-	}
-	return answers, items
-}
-
-// refuse returns why a number gets no message, or nil.
-func (b *batch) refuse(to providers.Secret, seen map[string]bool) *api.Problem {
-	if problem := api.Recipient(to); problem != nil {
-		return problem
-	}
-	if seen[to.Reveal()] {
-		return repeated
-	}
-	seen[to.Reveal()] = true
-	if _, err := b.service.settings.PhoneCheck.Parse(to.Reveal()); err != nil {
-		return unreachable
-	}
-	return b.service.charge(b.caller, b.now)
-}
 
 // charge counts a message of a caller.
 func (s *Service) charge(c Caller, now time.Time) *api.Problem {
@@ -285,57 +166,4 @@ func (s *Service) charge(c Caller, now time.Time) *api.Problem {
 		return nil
 	}
 	return api.Limited(after)
-}
-
-// await has the ends of messages noted, if an answer has to wait for them.
-func (s *Service) await(items []ledger.Item) map[string]chan struct{} {
-	if s.settings.Durable {
-		return nil
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	waiting := map[string]chan struct{}{}
-	for _, i := range items {
-		if s.ended[i.ID] == nil { // else a request with the same idempotency key waits too
-			s.ended[i.ID] = make(chan struct{})
-		}
-		waiting[i.ID] = s.ended[i.ID]
-	}
-	return waiting
-}
-
-func (s *Service) forget(items []ledger.Item) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, i := range items {
-		delete(s.ended, i.ID)
-	}
-}
-
-// waitFor waits for messages to be sent, and puts what became of them into the answers.
-func (s *Service) waitFor(ctx context.Context, waiting map[string]chan struct{}, answers []Answer) {
-	if len(waiting) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	for _, ended := range waiting {
-		select {
-		case <-ended:
-		case <-ctx.Done():
-			return
-		}
-	}
-	for i, a := range answers {
-		if a.Message == nil {
-			continue
-		}
-		item, _, found, err := s.queue.Item(ctx, strings.TrimPrefix(a.Message.ID, prefix))
-		if err != nil || !found {
-			continue
-		}
-		if d, err := s.open(item.ID, item.Body); err == nil {
-			answers[i].Message = d.message(item.ID, s.before(d))
-		}
-	}
 }

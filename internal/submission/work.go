@@ -16,6 +16,9 @@ var pauses = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second,
 // unreadable is when a message is tried again that can't be opened: an operator may have to give back a SMSHOOK_STORE_KEY.
 const unreadable = time.Minute
 
+// untold is when a message is handed out again whose event could not be put into the queue.
+const untold = time.Second
+
 // Work is what became of a message that a worker has handed to Send.
 type Work struct {
 	End     ledger.ItemEnd
@@ -49,14 +52,26 @@ func (s *Service) Send(ctx context.Context, c ledger.Claimed) Work {
 	return s.end(ctx, c, d, api.Failed, o)
 }
 
+// keep is how long an item of the queue is kept that has ended.
+func (s *Service) keep() time.Duration {
+	if s.settings.Durable {
+		return keep
+	}
+	return briefKeep
+}
+
 // end ends a message: it tells the caller, and keeps what the caller may ask for.
 func (s *Service) end(ctx context.Context, c ledger.Claimed, d document, status api.Status, o dispatch.Outcome) Work {
 	ended := d.ended(status)
-	w := Work{End: ledger.ItemEnd{Keep: keep, Body: s.seal(c.ID, ended)}, Outcome: o}
+	w := Work{End: ledger.ItemEnd{Keep: s.keep(), Body: s.seal(c.ID, ended)}, Outcome: o}
 	if status == api.Expired {
 		w.End.State = ledger.ItemExpired
 	}
-	w.Err = s.tell(context.WithoutCancel(ctx), c.ID, ended, status)
+	telling, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+	defer cancel()
+	if err := s.tellEnd(telling, c.ID, ended); err != nil { // the message is handed out again: it isn't sent twice, and the event isn't lost
+		w.End, w.Err = ledger.ItemEnd{Again: ledger.At(time.Now().Add(untold))}, err
+	}
 	return w
 }
 

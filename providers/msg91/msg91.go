@@ -60,6 +60,8 @@ type Provider struct {
 var (
 	_ providers.Provider = (*Provider)(nil)
 	_ providers.Receiver = (*Provider)(nil)
+
+	_ providers.CodeSender = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
@@ -69,6 +71,9 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 
 // errNoCode is the failure of a message that has no code, because the template has nothing else to fill in.
 var errNoCode = errors.New("MSG91 sends a template with a code, and the message has none")
+
+// OnlyCodes is always true.
+func (*Provider) OnlyCodes() bool { return true }
 
 // Send fills in a template. MSG91 has no idempotency key: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {

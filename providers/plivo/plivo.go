@@ -66,12 +66,22 @@ var (
 	_ providers.Provider = (*Provider)(nil)
 	_ providers.Receiver = (*Provider)(nil)
 	_ providers.Checker  = (*Provider)(nil)
+
+	_ providers.Sender      = (*Provider)(nil)
+	_ providers.MediaSender = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
 func New(s Settings, d providers.Deps) (*Provider, error) {
 	return &Provider{settings: s, callback: d.Callback, call: call.New(d.HTTP, s.AuthToken, d.Callback.Token())}, nil
 }
+
+// Senders is FROM. A Powerpack picks one of its own, which nobody can name here.
+func (p *Provider) Senders() []string { return providers.SendersOf(p.settings.From) }
+
+// SendsMedia is always true: Plivo takes up to ten pictures and documents by their addresses. Where MMS isn't possible, Plivo refuses the
+// message. https://www.plivo.com/docs/messaging/api/messages/
+func (*Provider) SendsMedia([]string) bool { return true }
 
 // number is what Send takes. Plivo reads "<" as a separator, behind which stands another recipient.
 var number = regexp.MustCompile(`^\+[0-9]+$`)
@@ -122,18 +132,19 @@ func (p *Provider) url(path string) string {
 
 // message is the body of a request.
 type message struct {
-	Src                 string `json:"src,omitempty"`
-	PowerpackUUID       string `json:"powerpack_uuid,omitempty"`
-	Dst                 string `json:"dst"`  // "+" is optional, and is stripped
-	Text                string `json:"text"` // at most 1600 characters of GSM-7, or 737 of UCS-2
-	Type                string `json:"type"`
-	Log                 string `json:"log"`
-	MessageExpiry       int    `json:"message_expiry,omitempty"` // seconds in Plivo's queue
-	URL                 string `json:"url,omitempty"`            // for the receipts
-	Method              string `json:"method,omitempty"`         // of the receipts
-	DLTEntityID         string `json:"dlt_entity_id,omitempty"`
-	DLTTemplateID       string `json:"dlt_template_id,omitempty"`
-	DLTTemplateCategory string `json:"dlt_template_category,omitempty"`
+	Src                 string   `json:"src,omitempty"`
+	PowerpackUUID       string   `json:"powerpack_uuid,omitempty"`
+	Dst                 string   `json:"dst"`  // "+" is optional, and is stripped
+	Text                string   `json:"text"` // at most 1600 characters of GSM-7, or 737 of UCS-2
+	Type                string   `json:"type"`
+	MediaURLs           []string `json:"media_urls,omitempty"`
+	Log                 string   `json:"log"`
+	MessageExpiry       int      `json:"message_expiry,omitempty"` // seconds in Plivo's queue
+	URL                 string   `json:"url,omitempty"`            // for the receipts
+	Method              string   `json:"method,omitempty"`         // of the receipts
+	DLTEntityID         string   `json:"dlt_entity_id,omitempty"`
+	DLTTemplateID       string   `json:"dlt_template_id,omitempty"`
+	DLTTemplateCategory string   `json:"dlt_template_category,omitempty"`
 }
 
 // logNumberOnly keeps the code out of Plivo's logs, which store texts for 7 days. The number is stored for 90 days, to find out why a
@@ -157,6 +168,9 @@ func (p *Provider) message(m providers.Message) message {
 		Text:          m.Text.Reveal(),
 		Type:          "sms",
 		Log:           logNumberOnly,
+	}
+	if len(m.Media) > 0 {
+		body.Type, body.MediaURLs = "mms", m.Media
 	}
 	if m.Life > 0 {
 		body.MessageExpiry = int(max(minExpiry, min(m.Life, maxExpiry)).Seconds())

@@ -113,6 +113,9 @@ func provider() providertest.Provider {
 			}).Open, Message: to(testIndian)},
 			{Name: "india-not-registered", Open: opener.Open, Message: to(testIndian)},
 
+			{Name: "media", Open: opener.Open, Message: messageWith(func(m *providers.Message) {
+				m.From, m.Media = "+15555550100", []string{"https://example.com/a.png", "https://example.com/b.pdf?size=1&page=2"}
+			})},
 			{Name: "text-long", Open: opener.Open, Message: text(long)},
 			{Name: "text-unicode", Open: opener.Open, Message: text("Ваш код: 482913\n🔑 कोड\n\n@shop.example #482913")},
 			{Name: "text-json", Open: opener.Open, Message: text("\"}\\u0041\t482913\u2028<b>&amp;</b>\x00")},

@@ -96,6 +96,10 @@ var (
 	_ providers.Receiver  = (*Provider)(nil)
 	_ providers.Checker   = (*Provider)(nil)
 	_ providers.Channeler = (*Provider)(nil)
+
+	_ providers.Sender      = (*Provider)(nil)
+	_ providers.MediaSender = (*Provider)(nil)
+	_ providers.CodeSender  = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
@@ -118,6 +122,18 @@ func (p *Provider) Channel() string {
 	}
 	return "sms"
 }
+
+// Senders is FROM. A Messaging Service picks one of its own, which nobody can name here.
+func (p *Provider) Senders() []string {
+	return providers.SendersOf(strings.TrimPrefix(p.settings.From, whatsAppPrefix))
+}
+
+// SendsMedia reports whether it can send pictures and documents: a call and a template have no place for them. Twilio takes up to ten.
+// https://www.twilio.com/docs/messaging/guides/accepted-mime-types
+func (p *Provider) SendsMedia([]string) bool { return !p.settings.voice() && !p.OnlyCodes() }
+
+// OnlyCodes reports whether it sends a template.
+func (p *Provider) OnlyCodes() bool { return p.settings.ContentSID != "" }
 
 // Send creates a Message or a Call. Twilio has no idempotency key for them: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {
@@ -195,6 +211,9 @@ func (p *Provider) form(m providers.Message) *call.Fields {
 	}
 	if p.settings.ContentSID == "" {
 		form.Add("Body", m.Text.Reveal())
+		for _, address := range m.Media {
+			form.Add("MediaUrl", address)
+		}
 		return form
 	}
 	variables, _ := json.Marshal(map[string]string{"1": m.Code.Reveal()}) // a map of strings always marshals

@@ -102,6 +102,9 @@ func provider() providertest.Provider {
 			{Name: "life-unknown", Open: opener.Open, Message: message(func(m *providers.Message) { m.Life = 0 })},
 			{Name: "life-longest", Open: opener.Open, Message: message(func(m *providers.Message) { m.Life = 10 * time.Hour })},
 			{Name: "life-too-long", Open: opener.Open, Message: message(func(m *providers.Message) { m.Life = 24 * time.Hour })},
+			{Name: "media", Open: opener.Open, Message: message(func(m *providers.Message) {
+				m.From, m.Media = "+15555550100", []string{"https://example.com/a.png", "https://example.com/b.pdf?size=1&page=2"}
+			})},
 			{Name: "text-long", Open: opener.Open, Message: message(func(m *providers.Message) {
 				m.Text = providers.NewSecret(long)
 			})},
@@ -163,5 +166,29 @@ func TestChannel(t *testing.T) {
 		p, err := with(test.change).Open("https://api.twilio.com", providers.Deps{})
 		require.NoError(t, err)
 		require.Equal(t, test.want, p.(providers.Channeler).Channel())
+	}
+}
+
+// What a caller of the message API may ask an account for.
+func TestAbilities(t *testing.T) {
+	type abilities struct {
+		senders          []string
+		media, onlyCodes bool
+	}
+	for _, tt := range []struct {
+		change func(*Settings)
+		want   abilities
+	}{
+		{func(*Settings) {}, abilities{[]string{"+15555550100"}, true, false}},
+		{func(s *Settings) { s.From, s.MessagingServiceSID = "", testService }, abilities{nil, true, false}},
+		{func(s *Settings) { s.ContentSID = testContent }, abilities{[]string{"+15555550100"}, false, true}},
+		{func(s *Settings) { s.From, s.ContentSID = "whatsapp:+15555550100", testContent }, abilities{[]string{"+15555550100"}, false, true}},
+		{func(s *Settings) { s.Channel = "voice" }, abilities{[]string{"+15555550100"}, false, false}},
+	} {
+		s := *opener.Settings().(*Settings)
+		tt.change(&s)
+		p, err := New(s, providers.Deps{})
+		require.NoError(t, err)
+		require.Equal(t, tt.want, abilities{p.Senders(), p.SendsMedia([]string{"https://example.com/a.pdf"}), p.OnlyCodes()})
 	}
 }

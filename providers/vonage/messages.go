@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,9 +47,13 @@ func (p *Provider) sendMessage(ctx context.Context, m providers.Message) (provid
 // body is the body of a request. Vonage finds out itself whether a text needs Unicode.
 func (p *Provider) body(m providers.Message) object {
 	message := object{"channel": p.Channel(), "to": digits(m), "from": p.settings.From}
-	if p.Channel() == whatsApp {
+	switch {
+	case p.Channel() == whatsApp:
 		message["message_type"], message["custom"] = "custom", p.template(m.Code)
-	} else {
+	case len(m.Media) > 0:
+		message["channel"], message["message_type"] = "mms", "image"
+		message["image"] = object{"url": m.Media[0], "caption": m.Text.Reveal()}
+	default:
 		message["message_type"], message["text"] = "text", m.Text.Reveal()
 		if m.Life > 0 {
 			message["ttl"] = int(ttl(m.Life).Seconds())
@@ -56,6 +63,12 @@ func (p *Provider) body(m providers.Message) object {
 		message["webhook_url"], message["webhook_version"] = address, "v1" // otherwise the account's version, which may be older
 	}
 	return message
+}
+
+// isPicture reports whether the file at an address is one of those that the MMS channel takes as an image.
+func isPicture(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && slices.Contains([]string{".jpg", ".jpeg", ".png", ".gif"}, strings.ToLower(path.Ext(u.Path)))
 }
 
 // template is sent to WhatsApp unchanged, because a template with buttons can't be sent as message_type "template". It has the code

@@ -131,6 +131,10 @@ var (
 	_ providers.Receiver  = (*Provider)(nil)
 	_ providers.Checker   = (*Provider)(nil)
 	_ providers.Channeler = (*Provider)(nil)
+
+	_ providers.Sender      = (*Provider)(nil)
+	_ providers.MediaSender = (*Provider)(nil)
+	_ providers.CodeSender  = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
@@ -166,6 +170,18 @@ func (p *Provider) Channel() string {
 	}
 	return "sms"
 }
+
+// Senders is FROM.
+func (p *Provider) Senders() []string { return providers.SendersOf(p.settings.From) }
+
+// SendsMedia reports whether it can send these: the Messages API's MMS takes one picture, and no document.
+// https://developer.vonage.com/en/messages/concepts/mms
+func (p *Provider) SendsMedia(addresses []string) bool {
+	return p.settings.API == apiMessages && p.settings.Channel != whatsApp && len(addresses) == 1 && isPicture(addresses[0])
+}
+
+// OnlyCodes reports whether it sends a template.
+func (p *Provider) OnlyCodes() bool { return p.Channel() == whatsApp }
 
 // Send submits the message. None of the APIs has an idempotency key: without an answer, the message may have been sent.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {

@@ -170,6 +170,9 @@ func messagesProvider() providertest.Provider {
 		Requests: []providertest.Case{
 			{Name: "text", Open: open.Open, Message: text("Your code is 482913", false)},
 			{Name: "text-unicode", Open: open.Open, Message: text(cyrillic, true)},
+			{Name: "media", Open: open.Open, Message: message(func(m *providers.Message) {
+				m.From, m.Media = "+15555550100", []string{"https://example.com/a.png?size=1&page=2"}
+			})},
 			{Name: "text-long", Open: open.Open, Message: text(strings.Repeat("0123456789", 99)+" is 482913", false)}, // 1000 characters
 			{Name: "sender-name", Open: with(withApplication, func(s *Settings) { s.From = "My Shop" }).Open, Message: providertest.Message()},
 			{Name: "both-credentials", Open: with(withApplication, viaMessages, func(s *Settings) {
@@ -241,4 +244,27 @@ func decodeToken(t testing.TB, r providertest.Request) providertest.Request {
 	r.Header = r.Header.Clone()
 	r.Header.Set("Authorization", "Bearer, verified: "+string(written))
 	return r
+}
+
+// What a caller of the message API may ask an account for.
+func TestAbilities(t *testing.T) {
+	picture, document := "https://example.com/a.PNG?size=1", "https://example.com/a.pdf"
+	for _, tt := range []struct {
+		settings Settings
+		media    []string
+		want     []bool // it sends media; it sends only codes
+	}{
+		{Settings{API: apiSMS}, []string{picture}, []bool{false, false}},
+		{Settings{API: apiMessages}, []string{picture}, []bool{true, false}},
+		{Settings{API: apiMessages}, []string{document}, []bool{false, false}},
+		{Settings{API: apiMessages}, []string{picture, picture}, []bool{false, false}},
+		{Settings{API: apiMessages, Channel: whatsApp}, []string{picture}, []bool{false, true}},
+		{Settings{API: apiMessages, Channel: "voice"}, []string{picture}, []bool{false, false}},
+	} {
+		tt.settings.From, tt.settings.APIKey = "15555550100", "01234567"
+		p, err := New(tt.settings, providers.Deps{})
+		require.NoError(t, err)
+		require.Equal(t, []string{"15555550100", "+15555550100"}, p.Senders())
+		require.Equal(t, tt.want, []bool{p.SendsMedia(tt.media), p.OnlyCodes()})
+	}
 }

@@ -111,6 +111,9 @@ type Provider struct {
 var (
 	_ providers.Provider  = (*Provider)(nil)
 	_ providers.Channeler = (*Provider)(nil)
+
+	_ providers.Sender     = (*Provider)(nil)
+	_ providers.CodeSender = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
@@ -133,6 +136,12 @@ func New(s Settings, d providers.Deps) (*Provider, error) {
 
 // Channel is what CHANNEL says.
 func (p *Provider) Channel() string { return p.settings.Channel }
+
+// Senders is FROM.
+func (p *Provider) Senders() []string { return providers.SendersOf(p.settings.From) }
+
+// OnlyCodes reports whether the gateway is given the code, and not the text.
+func (p *Provider) OnlyCodes() bool { return p.settings.has("Code") && !p.settings.has("Text") }
 
 // Send makes the request that the settings describe.
 func (p *Provider) Send(ctx context.Context, m providers.Message) (providers.Sent, error) {

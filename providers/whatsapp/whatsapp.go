@@ -72,6 +72,7 @@ var (
 	_ providers.Challenger = (*Provider)(nil)
 	_ providers.Checker    = (*Provider)(nil)
 	_ providers.Channeler  = (*Provider)(nil)
+	_ providers.CodeSender = (*Provider)(nil)
 )
 
 // New returns a Provider for validated settings.
@@ -88,6 +89,9 @@ func (*Provider) Channel() string { return "whatsapp" }
 
 // maxCode is how many characters a template's code may have.
 const maxCode = 15
+
+// OnlyCodes is always true: WhatsApp takes no other text for a person who has not written first.
+func (*Provider) OnlyCodes() bool { return true }
 
 // Send sends the template that is nearest to the user's language.
 //

@@ -12,7 +12,8 @@ import (
 const lockClass = 20821
 
 // stayAlive shows the other replicas that this one is alive, until ctx ends: by a lease, and by a lock of the session on a connection
-// of its own, which also hears of new items of the queue. The lock is gone as soon as the process is; the lease also ends if the host is lost and the database hasn't noticed.
+// of its own, which also listens for new items of the queue. The lock is gone as soon as the process is; the lease also ends if the host
+// is lost and the database hasn't noticed.
 func (s *Store) stayAlive(ctx context.Context, config *pgx.ConnConfig) {
 	defer close(s.stopped)
 	const first = 10 * time.Millisecond
@@ -57,19 +58,20 @@ func (s *Store) holdLock(ctx context.Context, config *pgx.ConnConfig) (renewed b
 			return false, err
 		}
 	}
-	defer s.alarm.deafen()
-	ears := listener{store: s, conn: conn}
+	defer s.wakeups.setNotified(false)
+	l := listener{store: s, conn: conn}
 	for {
 		if err := s.renew(ctx, conn, locked); err != nil {
 			return renewed, err
 		}
 		renewed = true
-		if err := ears.hear(ctx, renewEvery); err != nil || ctx.Err() != nil {
+		if err := l.listen(ctx, renewEvery); err != nil || ctx.Err() != nil {
 			return renewed, err
 		}
 	}
 }
 
+// sign is what a replica tells of itself, as smshook.renew takes it.
 type sign struct {
 	Me     int32 `json:"me"`
 	Lease  int64 `json:"lease"`
@@ -80,7 +82,7 @@ type sign struct {
 func (s *Store) renew(ctx context.Context, conn *pgx.Conn, locked bool) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
-	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked, s.alarm.works()})
+	text, err := json.Marshal(sign{s.me, lease.Microseconds(), locked, s.wakeups.works()})
 	if err != nil {
 		return err
 	}

@@ -17,11 +17,11 @@ func (s *Store) Hash(ctx context.Context, kind string, parts ...string) (int64, 
 	return h.hash(kind, parts...), err
 }
 
-// Hears reports whether notifications reach the store.
-func (s *Store) Hears() bool {
-	s.alarm.mu.Lock()
-	defer s.alarm.mu.Unlock()
-	return s.alarm.hears
+// Notified reports whether notifications reach the store.
+func (s *Store) Notified() bool {
+	s.wakeups.mu.Lock()
+	defer s.wakeups.mu.Unlock()
+	return s.wakeups.notified
 }
 
 // Me names the store in the database.

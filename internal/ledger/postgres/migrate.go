@@ -39,9 +39,9 @@ const (
     where n.nspname = 'smshook' and n.nspowner::regrole::text = 'smshook_owner' and c.relname = 'version') then -1 else 1 end`
 )
 
-// Migrate makes the schema, or brings it to this program's [Version], and gives the role smshook its rights, in one transaction. It returns the version that was there before;
-// 0 means that there was no schema. Of several at once, one migrates. The role of the connection has to be allowed to create roles and schemas, as
-// Supabase's postgres is. An error says what to do, and is safe to log.
+// Migrate makes the schema, or brings it to this program's [Version], and gives the role smshook its rights, in one transaction. It returns
+// the version that was there before; 0 means that there was no schema. Of several at once, one migrates. The role of the connection has to
+// be allowed to create roles and schemas, as Supabase's postgres is. An error says what to do, and is safe to log.
 func Migrate(ctx context.Context, address string) (before int, err error) {
 	config, err := parse(address)
 	if err != nil {

@@ -57,8 +57,8 @@ type agreeAnswer struct {
 type Agreement struct {
 	// InForce are the settings that count: those of the replica that has started last. If they are another replica's, Compared has hashes.
 	InForce Published
-	// Differ are the names of the compared settings whose values differ, in order. A setting that only one of the replicas knows is not compared: they may
-	// have different versions.
+	// Differ are the names of the compared settings whose values differ, in order. A setting that only one of the replicas knows is not
+	// compared: they may have different versions.
 	Differ []string
 	// Held: the database is a copy of another one. What waited in it to be sent is held until [Resume].
 	Held bool

@@ -67,7 +67,7 @@ func (q *Queue) Put(ctx context.Context, items ...ledger.Item) error {
 	if err := q.store.ask(ctx, "put", question, &struct{}{}); err != nil {
 		return err
 	}
-	q.store.alarm.ring() // also where no notification comes back
+	q.store.wakeups.wake() // also where no notification comes back
 	return nil
 }
 
@@ -94,15 +94,15 @@ func (q *Queue) Claim(ctx context.Context, topics []ledger.Topic, most int) ([]l
 		return nil, err
 	}
 	most = min(most, ledger.MaxClaim)
-	heard, tidy := q.store.alarm.claims(topics)
+	before, tidy := q.store.wakeups.claiming(topics)
 	var a claimAnswer
 	if err := q.store.ask(ctx, "claim", claimQuestion{q.store.me, lease.Microseconds(), q.store.now(), topics, most, tidy}, &a); err != nil {
 		return nil, err
 	}
 	if len(a.Items) == most { // there may be more
-		heard--
+		before--
 	}
-	q.store.alarm.claimed(topics, heard, a.Next)
+	q.store.wakeups.claimed(topics, lastClaim{wakeups: before, next: a.Next})
 	var claimed []ledger.Claimed
 	for _, h := range a.Items {
 		claimed = append(claimed, ledger.Claimed{Item: h.item(), PutAt: h.PutAt, Tries: h.Tries, Claim: h.Claim, Overtaken: h.Overtaken})
@@ -131,7 +131,7 @@ func (q *Queue) End(ctx context.Context, c ledger.Claimed, e ledger.ItemEnd) (he
 	var a endAnswer
 	err = q.store.ask(ctx, "end", endQuestion{c.ID, c.Claim, q.store.now(), e.Again, e.Ended(), e.Keep.Microseconds(), e.Body}, &a)
 	if a.Held {
-		q.store.alarm.ring() // the next item of its serial may be due
+		q.store.wakeups.wake() // the next item of its serial may be due
 	}
 	return a.Held, err
 }

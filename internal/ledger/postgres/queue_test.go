@@ -74,7 +74,7 @@ func TestQueue(t *testing.T) {
 
 // What Auth commits is heard of at once, or else asked for often: a transaction pooler drops notifications silently.
 func TestWait(t *testing.T) {
-	for mode, hears := range map[string]bool{"": true, "session": true, "transaction": false} {
+	for mode, notified := range map[string]bool{"": true, "session": true, "transaction": false} {
 		t.Run("pooler="+mode, func(t *testing.T) {
 			h := newHooked(t, policy.Limits{})
 			store := h.store
@@ -86,12 +86,12 @@ func TestWait(t *testing.T) {
 			}
 			q, topics := store.Queue(), []ledger.Topic{ledger.Hooked}
 			begun := time.Now()
-			for time.Since(begun) < 3*time.Second && !store.Hears() {
+			for time.Since(begun) < 3*time.Second && !store.Notified() {
 				_, err := q.Claim(t.Context(), topics, 1)
 				require.NoError(t, err)
 				q.Wait(t.Context(), topics)
 			}
-			require.Equal(t, hears, store.Hears())
+			require.Equal(t, notified, store.Notified())
 			for i := range 5 {
 				claimed := make(chan string)
 				go func() {

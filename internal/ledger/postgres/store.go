@@ -68,7 +68,7 @@ type Store struct {
 	refusal  refusal
 	accounts accounts
 	sweeps   atomic.Uint64
-	alarm    alarm
+	wakeups  wakeups
 	stop     context.CancelFunc
 	stopped  chan struct{}
 

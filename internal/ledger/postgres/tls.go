@@ -7,8 +7,8 @@ import (
 )
 
 // Unverified reports whether a connection to a database on another machine may be made without knowing who answers: an address has to have
-// sslmode=verify-full (https://www.postgresql.org/docs/current/libpq-ssl.html), or an attacker in the network can read the password. It is false for an address that
-// can't be read.
+// sslmode=verify-full (https://www.postgresql.org/docs/current/libpq-ssl.html), or an attacker in the network can read the password. It is
+// false for an address that can't be read.
 func Unverified(address string) bool {
 	address, _ = withoutPgbouncer(address)
 	config, err := parse(address)

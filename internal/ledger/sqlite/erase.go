@@ -16,8 +16,8 @@ const eraseBatch = 500
 var ErrNoFile = errors.New("there is no file yet; serve makes it")
 
 // Erase erases all records of an account or a number from a file, with their contents and counters, and returns how many messages that
-// were. A process that has the file open goes on with it, and may still have in its memory what is erased, see [ledger.Settings.Keep]. The error says what
-// an operator has to do, and is safe to log; what was erased before it stays erased.
+// were. A process that has the file open goes on with it, and may still have in its memory what is erased, see [ledger.Settings.Keep]. The
+// error says what an operator has to do, and is safe to log; what was erased before it stays erased.
 func Erase(ctx context.Context, path string, e ledger.Erasure) (erased int, err error) {
 	exists, err := peek(path)
 	if err != nil {

@@ -1,8 +1,9 @@
 -- The schema of smshook, version 1. It is run in one transaction, by a role that may create roles and schemas; it need not be a superuser.
 --
 -- smshook_owner owns everything, and cannot log in. The role smshook is what `smshook serve` connects as: it may call the functions that
--- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users (but for the ids of Auth's), flows, limits and the providers' names
--- for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by smshook.
+-- grants.go names, and reads no table. Points in time are microseconds since 1970. Numbers, users (but for the ids of Auth's), flows,
+-- limits and the providers' names for messages are stored as keyed hashes of 8 bytes, which smshook computes; contents are sealed by
+-- smshook.
 
 do $$ begin
   if not exists (select from pg_roles where rolname = 'smshook_owner') then create role smshook_owner nologin noinherit; end if;
@@ -35,8 +36,8 @@ create table smshook.hash_key (
 );
 insert into smshook.hash_key (key) values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 
--- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed, also write to
--- the indices: at the end of a race, at a receipt, and when it is known what became of the code.
+-- One row for each message: see ledger.Message. Changes find room on the page. Those of state, instance, kind and use, which are indexed,
+-- also write to the indices: at the end of a race, at a receipt, and when it is known what became of the code.
 create table smshook.message (
   id          text collate "C" primary key,
   version     int not null,              -- counts the changes: a change that was computed from an older row is refused
@@ -188,8 +189,8 @@ begin
   return case when m.resending then array[m.id] else array[]::text[] end;
 end $$;
 
--- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The code of the other one is no longer valid.
--- The flow is locked by the caller of this function.
+-- A caller has heard that a message was accepted: it becomes the newest of its flow, unless a newer one is. The code of the other one is no
+-- longer valid. The flow is locked by the caller of this function.
 create function smshook.answered(m smshook.message) returns text[] language plpgsql set search_path = '' as $$
 declare
   newest smshook.message;
@@ -618,7 +619,8 @@ begin
   return '{}';
 end $$;
 
--- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when it is planned.
+-- The messages of a query, the newest first. Only the conditions that are asked for are in the statement, and their values are known when
+-- it is planned.
 create function smshook.messages(p jsonb) returns jsonb language plpgsql stable security definer set search_path = '' as $$
 declare
   now      bigint := smshook.micros();

@@ -50,8 +50,8 @@ end $$;
 
 insert into smshook.origin values (smshook.identity());
 
--- The settings of the replicas. The environment of a replica is the one place to set them. Each replica tells its own here, so that the functions of the
--- schema can read them, and so that replicas with different settings find out.
+-- The settings of the replicas. The environment of a replica is the one place to set them. Each replica tells its own here, so that the
+-- functions of the schema can read them, and so that replicas with different settings find out.
 --
 -- One row for each replica. The document is postgres.Published as JSON; the order of its members means nothing:
 --   limits         the rate limits, an array with one object for each rule, in the order in which they are charged:
@@ -89,8 +89,8 @@ begin
   return s;
 end $$;
 
--- Notes the settings of a replica, and answers with the document in force if it is another replica's, and with whether something is held. age is how long ago the replica
--- started, in microseconds: with it, the clocks of replicas don't matter.
+-- Notes the settings of a replica, and answers with the document in force if it is another replica's, and with whether something is held.
+-- age is how long ago the replica started, in microseconds: with it, the clocks of replicas don't matter.
 create function smshook.agree(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now bigint := smshook.micros();

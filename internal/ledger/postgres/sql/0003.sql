@@ -377,8 +377,9 @@ create function smshook.sentence(settings jsonb, name text) returns text languag
 $$;
 
 -- Looks at a call, and puts its message into the outbox. Returns '{}', or why no message is sent, as over HTTP.
--- Only the worker can tell what needs tables of numbers: whether a number is possible or valid, its type, its other readings, and its country if several
--- countries share the calling code. It refuses such a message when it begins, and nobody is told. So it does if what all share was used up since then.
+-- Only the worker can tell what needs tables of numbers: whether a number is possible or valid, its type, its other readings, and its
+-- country if several countries share the calling code. It refuses such a message when it begins, and nobody is told. So it does if what all
+-- share was used up since then.
 create function smshook.accept(event jsonb, settings jsonb) returns jsonb language plpgsql set search_path = '' as $$
 declare
   now      bigint := smshook.micros();

@@ -1,4 +1,5 @@
--- Version 4 of the schema: conversion, that is whether codes were used, read from the tables of Supabase Auth. Run by a role that may read these, as Supabase's postgres may.
+-- Version 4 of the schema: conversion, that is whether codes were used, read from the tables of Supabase Auth. Run by a role that may read
+-- these, as Supabase's postgres may.
 
 set local role smshook_owner;
 

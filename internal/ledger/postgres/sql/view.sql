@@ -1,6 +1,6 @@
--- Lets each of your app's users read what became of their own messages, at /rest/v1/my_messages; anon reads nothing, and service_role reads all. It is
--- your decision, so `smshook migrate` doesn't make it. Run all of it at once, as the role postgres. It needs Postgres 15. Never add the schema smshook
--- to the schemas that the API exposes.
+-- Lets each of your app's users read what became of their own messages, at /rest/v1/my_messages; anon reads nothing, and service_role reads
+-- all. It is your decision, so `smshook migrate` doesn't make it. Run all of it at once, as the role postgres. It needs Postgres 15. Never
+-- add the schema smshook to the schemas that the API exposes.
 --
 -- To undo it: drop view public.my_messages; alter table smshook.message disable row level security;
 --   revoke select on smshook.message from authenticated, service_role; drop policy smshook_own on smshook.message; drop policy smshook_settle on smshook.message;
