@@ -64,7 +64,7 @@ func breakerWords(state string) string {
 	case "closed":
 		return "works"
 	case "open":
-		return "breaker open: tried last"
+		return "breaker open"
 	}
-	return "breaker half-open: being tried"
+	return "breaker half-open"
 }
