@@ -50,7 +50,8 @@ func (s *signer) authorize(r call.Request) (call.Request, error) {
 func (s *signer) current(now time.Time) (providers.Secret, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if age := now.Sub(s.issued); !s.token.Empty() && age >= 0 && age < renewAfter {
+	// Another caller, which has read the clock a moment later, may have been here first.
+	if age := now.Sub(s.issued); !s.token.Empty() && age > -time.Second && age < renewAfter {
 		return s.token, nil
 	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims{s.application, jwt.RegisteredClaims{

@@ -63,6 +63,16 @@ func TestTokenFromTheFuture(t *testing.T) {
 }
 
 // One token serves everybody who asks at once.
+// A caller that has read the clock and then waited for another one takes the token of that one.
+func TestTokenOfAFasterCaller(t *testing.T) {
+	s, now := &signer{application: testApplication, key: testPrivateKey()}, time.Now()
+	faster, err := s.current(now.Add(time.Millisecond))
+	require.NoError(t, err)
+	token, err := s.current(now)
+	require.NoError(t, err)
+	require.Equal(t, faster.Reveal(), token.Reveal())
+}
+
 func TestTokenIsShared(t *testing.T) {
 	s := &signer{application: testApplication, key: testPrivateKey()}
 	headers := make([]http.Header, 32)
