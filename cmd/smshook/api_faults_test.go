@@ -30,8 +30,8 @@ func storeOf(tb testing.TB, kind string) (setting string, processes int) {
 	return database.URL("smshook", "right"), 2
 }
 
-// Processes are killed at random points during requests. What was answered with a success is sent, what is due later too, and the
-// requests that had no answer are sent at most once more than they were made.
+// Processes are killed at random points during requests. What was answered with a success is sent, and what is due later too. Texts that
+// were sent twice are counted.
 func TestKilledDuringRequests(t *testing.T) {
 	forCI(t)
 	for _, kind := range []string{"", "?synchronous=full", "postgres"} {

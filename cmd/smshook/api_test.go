@@ -33,9 +33,7 @@ type messageAPI struct {
 
 	mu     sync.Mutex
 	sent   map[string][]sentText // by the text
-	most   int                   // requests to the provider at once
-	now    int
-	events []string // "status of the message's ID"
+	events []string              // "status of the message's ID"
 }
 
 // sentText is one message that the provider has got.
@@ -68,13 +66,8 @@ func (m *messageAPI) provider(w http.ResponseWriter, r *http.Request) {
 	m.mu.Lock()
 	sid := "SM" + strings.ReplaceAll(hook.NewUUID(), "-", "")
 	m.sent[r.Form.Get("Body")] = append(m.sent[r.Form.Get("Body")], sentText{time.Now(), sid, r.Form})
-	m.now++
-	m.most = max(m.most, m.now)
 	m.mu.Unlock()
 	time.Sleep(m.delay)
-	m.mu.Lock()
-	m.now--
-	m.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
 	fmt.Fprintf(w, `{"sid":%q,"status":"queued","num_segments":"1"}`, sid)
 }
