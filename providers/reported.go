@@ -6,9 +6,6 @@ import (
 )
 
 var (
-	// UUID matches a UUID in small or capital letters. Most providers name messages so.
-	UUID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-
 	// ErrorCode matches the error codes of most providers: 1 to 5 digits. A one-time code has 6 to 10, and therefore doesn't match.
 	// https://github.com/supabase/auth/blob/master/internal/conf/configuration.go (OtpLength)
 	ErrorCode = regexp.MustCompile(`^[0-9]{1,5}$`)

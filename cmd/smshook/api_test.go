@@ -21,6 +21,7 @@ import (
 
 	"github.com/smshook/smshook/internal/api"
 	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers"
 )
 
 // messageAPI is what the message API's tests need: a provider, the receiver of events, and the key of a caller.
@@ -64,7 +65,7 @@ func (m *messageAPI) provider(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	m.mu.Lock()
-	sid := "SM" + strings.ReplaceAll(hook.NewUUID(), "-", "")
+	sid := "SM" + strings.ReplaceAll(providers.NewUUID(), "-", "")
 	m.sent[r.Form.Get("Body")] = append(m.sent[r.Form.Get("Body")], sentText{time.Now(), sid, r.Form})
 	m.mu.Unlock()
 	time.Sleep(m.delay)

@@ -28,6 +28,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/all"
 )
 
@@ -198,7 +199,7 @@ func (l *load) call(b *testing.B, url string) time.Duration {
 	n := l.calls.Add(1)
 	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"2001:db8:%x:%x::1"},`+
 		`"user":{"id":"user-%d","aud":"authenticated","role":"authenticated","email":"","phone":"1555%07d","user_metadata":{"filler":"%s"}},`+
-		`"sms":{"otp":"%06d","phone":"1555%07d"}}`, hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n>>16, n&0xffff, n, n%1e7, strings.Repeat("x", 700), n%1e6, n%1e7)
+		`"sms":{"otp":"%06d","phone":"1555%07d"}}`, providers.NewUUID(), time.Now().Format(time.RFC3339Nano), n>>16, n&0xffff, n, n%1e7, strings.Repeat("x", 700), n%1e6, n%1e7)
 	request, err := hook.Caller{Secrets: l.secrets}.Request(context.Background(), url, body)
 	if err != nil {
 		b.Error(err)

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -34,7 +34,7 @@ func TestTheDiskIsFull(t *testing.T) {
 	var slowest time.Duration
 	call := func(p *soakProcess, n int) {
 		if ids[n] == "" {
-			ids[n] = hook.NewUUID()
+			ids[n] = providers.NewUUID()
 		}
 		seen, err := caller.Call(t.Context(), p.url+server.HookPath, fmt.Appendf(nil,
 			`{"metadata":{"uuid":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"028687","phone":"1555%07d"}}`, ids[n], n, n))

@@ -125,7 +125,7 @@ func (b *inbox) send(ctx context.Context, name string) string {
 	if err != nil {
 		return "there is no such call"
 	}
-	id := hook.NewUUID()
+	id := providers.NewUUID()
 	body, err := again(recorded, id, time.Now())
 	if err != nil {
 		return err.Error()

@@ -249,7 +249,7 @@ func TestNothingLeaks(t *testing.T) {
 		strings.TrimPrefix(hookSecret, "v1,whsec_"), authToken,
 	}
 	call := func(phone, otp string) []byte {
-		return []byte(`{"metadata":{"uuid":"` + hook.NewUUID() + `"},"user":{"phone":"` + number + `"},"sms":{"otp":` + otp + `,"phone":"` + phone + `"}}`)
+		return []byte(`{"metadata":{"uuid":"` + providers.NewUUID() + `"},"user":{"phone":"` + number + `"},"sms":{"otp":` + otp + `,"phone":"` + phone + `"}}`)
 	}
 	good := call(number, `"`+code+`"`)
 	everything := "To=%2B" + number + " (555) 555-0142 Body=Your+code+is+" + code + " Your code is " + code + " " + authToken

@@ -12,7 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/server"
 	"github.com/smshook/smshook/providers"
@@ -28,7 +27,7 @@ func TestListMessages(t *testing.T) {
 	caller := auth(t, hookSecret)
 	const user = "6a0ed0a4-4d2b-4f3e-9a0d-7d3f8f0d1c11"
 	call := func(phone, more string) (id string) {
-		id = hook.NewUUID()
+		id = providers.NewUUID()
 		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"%s","phone":"%s"%s},"sms":{"otp":"028687","phone":"%[4]s"}}`,
 			id, time.Now().UTC().Format(time.RFC3339Nano), user, phone, more)
 		_, err := caller.Call(t.Context(), "http://"+addr+server.HookPath, body)

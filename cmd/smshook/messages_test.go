@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -22,7 +22,7 @@ func TestEraseMessages(t *testing.T) {
 	caller := auth(t, hookSecret)
 	const user, another = "6a0ed0a4-4d2b-4f3e-9a0d-7d3f8f0d1c11", "6a0ed0a4-4d2b-4f3e-9a0d-7d3f8f0d1c12"
 	call := func(user, phone string) string {
-		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"%s"}}`, hook.NewUUID(), user, phone)
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"%s"}}`, providers.NewUUID(), user, phone)
 		seen, err := caller.Call(t.Context(), "http://"+addr+server.HookPath, body)
 		require.NoError(t, err)
 		return userLine(seen)

@@ -22,6 +22,7 @@ import (
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 )
 
 // replicas are two processes with the whole program, on one database, and a provider that counts messages.
@@ -98,7 +99,7 @@ func (r *replicas) provider(w http.ResponseWriter, request *http.Request) {
 	if request.ParseForm() != nil {
 		return
 	}
-	sid := "SM" + strings.ReplaceAll(hook.NewUUID(), "-", "")
+	sid := "SM" + strings.ReplaceAll(providers.NewUUID(), "-", "")
 	code := sixDigits.FindString(request.Form.Get("Body"))
 	r.mu.Lock()
 	r.sent[code] = append(r.sent[code], message{sid, request.Form.Get("StatusCallback")})
@@ -131,7 +132,7 @@ func (r *replicas) signIn(phone string) *signIn {
 	}
 	code := fmt.Sprint(100000 + n)
 	return &signIn{code: code, body: fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%s","phone":"%s"}}`,
-		hook.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), n, code, phone)}
+		providers.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), n, code, phone)}
 }
 
 // call makes a call as Auth does, with each attempt at another replica.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -61,7 +62,7 @@ func TestRestart(t *testing.T) {
 				calling.Go(func() {
 					time.Sleep(from + time.Duration(n)*every)
 					body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%s","phone":"1555%07d"}}`,
-						hook.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), n, restartCode(n), n)
+						providers.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), n, restartCode(n), n)
 					seen[n], _ = caller.Call(t.Context(), "http://"+addr+server.HookPath, body)
 				})
 			}

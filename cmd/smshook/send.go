@@ -66,7 +66,7 @@ func send(ctx context.Context, sh *shell, c command, args []string) int {
 		return sh.fail(c, err)
 	}
 	outcome := a.Dispatcher.Send(ctx, dispatch.Request{
-		ID:         hook.NewUUID(),
+		ID:         providers.NewUUID(),
 		Phone:      providers.NewSecret(typed(flags.Arg(0))),
 		Code:       providers.NewSecret(*code),
 		ReceivedAt: time.Now(),

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -38,7 +38,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 	caller := auth(t, hookSecret)
 	call := func(phone, smsType string) string {
 		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"%s","sms_type":"%s"}}`,
-			hook.NewUUID(), hook.NewUUID(), phone, smsType)
+			providers.NewUUID(), providers.NewUUID(), phone, smsType)
 		seen, err := caller.Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		return userLine(seen)
@@ -61,7 +61,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 	// A user who asks again, and has not signed in since, gets the code through the next instance. The route for +33 has two.
 	again := func() string {
 		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a-user","confirmation_sent_at":"%s"},"sms":{"otp":"028687","phone":"33612345678"}}`,
-			hook.NewUUID(), time.Now().Format(time.RFC3339Nano))
+			providers.NewUUID(), time.Now().Format(time.RFC3339Nano))
 		seen, err := caller.Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))

@@ -16,6 +16,7 @@ import (
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 )
 
 var signCommand = command{
@@ -165,7 +166,7 @@ func renewed(body []byte) ([]byte, error) {
 	}
 	part, field, value := "sms", "otp", ""
 	if metadata, ok := call["metadata"]; ok && string(metadata) != "null" {
-		part, field, value = "metadata", "uuid", hook.NewUUID()
+		part, field, value = "metadata", "uuid", providers.NewUUID()
 	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(call[part], &fields); err != nil || fields == nil {
@@ -186,7 +187,7 @@ func renewed(body []byte) ([]byte, error) {
 // signedHeaders returns the webhook-* headers, one per line.
 func signedHeaders(secrets hook.Secrets, body []byte) []string {
 	header := http.Header{}
-	secrets.Sign(header, hook.NewUUID(), time.Now(), body)
+	secrets.Sign(header, providers.NewUUID(), time.Now(), body)
 	var lines []string
 	for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
 		lines = append(lines, name+": "+header.Get(name))

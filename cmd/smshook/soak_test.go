@@ -30,6 +30,7 @@ import (
 
 	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -251,12 +252,12 @@ func (s *soak) call(ctx context.Context, random *rand.Rand) {
 
 func soakBody(code string) []byte {
 	return fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%s","user_metadata":{}},"sms":{"otp":"%s","phone":"1%s"}}`,
-		hook.NewUUID(), time.Now().Format(time.RFC3339Nano), code, code, code)
+		providers.NewUUID(), time.Now().Format(time.RFC3339Nano), code, code, code)
 }
 
 func (s *soak) request(secrets hook.Secrets, url string, body []byte, at time.Time) *http.Request {
 	r, _ := http.NewRequest(http.MethodPost, url, bytes.NewReader(body))
-	secrets.Sign(r.Header, hook.NewUUID(), at, body)
+	secrets.Sign(r.Header, providers.NewUUID(), at, body)
 	return r
 }
 
@@ -340,7 +341,7 @@ func (s *soak) provider(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Duration(rand.IntN(200)) * time.Millisecond)
 		}
 		s.of(code, func(c *soakCode) { c.taken++ })
-		sid := "SM" + strings.ReplaceAll(hook.NewUUID(), "-", "")
+		sid := "SM" + strings.ReplaceAll(providers.NewUUID(), "-", "")
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprintf(w, `{"sid":"%s","status":"queued","num_segments":"1"}`, sid)
 		s.receipts.Go(func() { s.report(code, sid, r.Form.Get("StatusCallback")) })

@@ -87,7 +87,7 @@ func newStageWith(t *testing.T, unknown race.Unknown, more []string, fakes ...*p
 // call makes a call of Auth. Each n has its own user and number.
 func (s *stage) call(t *testing.T, n int) hook.Seen {
 	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d"},"sms":{"otp":"%06d","phone":"1555%07d"}}`,
-		hook.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n, n)
+		providers.NewUUID(), time.Now().Format(time.RFC3339Nano), n, n, n)
 	seen, err := s.auth.Call(t.Context(), "http://smshook.test"+server.HookPath, body)
 	require.NoError(t, err)
 	return seen

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/server"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -37,7 +37,7 @@ func TestAFileIsRememberedOverARestart(t *testing.T) {
 				require.NoError(t, err)
 				return userLine(seen)
 			}
-			one, two := hook.NewUUID(), hook.NewUUID()
+			one, two := providers.NewUUID(), providers.NewUUID()
 			first := startProcess(t, env...)
 			require.Equal(t, "sees a success", call(one, "a"))
 			require.Equal(t, "sees a success", call(two, "b"))
@@ -57,7 +57,7 @@ func TestAFileIsRememberedOverARestart(t *testing.T) {
 			startProcess(t, env...)
 			require.Equal(t, "sees a success", call(one, "a"))
 			require.Empty(t, twilio.Requests(), "it is a repeat")
-			require.Equal(t, "sees 429 Too many attempts. Please try again later.", call(hook.NewUUID(), "c"))
+			require.Equal(t, "sees 429 Too many attempts. Please try again later.", call(providers.NewUUID(), "c"))
 			require.Empty(t, twilio.Requests(), "the limit holds")
 
 			receipt := new(soak).receipt("http://"+addr, callback.RequestURI(), "SM00000000000000000000000000000001", "undelivered", callback.String())
@@ -107,7 +107,7 @@ func TestServeWithoutItsDatabase(t *testing.T) {
 
 	startProcess(t, env...)
 	caller := auth(t, hookSecret)
-	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"15555550100"}}`, hook.NewUUID())
+	body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"15555550100"}}`, providers.NewUUID())
 	seen, err := caller.Call(t.Context(), "http://"+addr+server.HookPath, body)
 	require.NoError(t, err)
 	require.Equal(t, "sees a success", userLine(seen))

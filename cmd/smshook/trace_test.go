@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/policy"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -63,7 +63,7 @@ func TestCheckPrintsTheAnswerOfServe(t *testing.T) {
 		"SMSHOOK_TEXT_NUMBER=bad number", "SMSHOOK_TEXT_FAILED=failed")
 	p := starting(t, []string{"serve"}, env...)
 	for _, number := range []string{"919876543210", "07400123456"} {
-		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"%s"}}`, hook.NewUUID(), number)
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"a"},"sms":{"otp":"028687","phone":"%s"}}`, providers.NewUUID(), number)
 		seen, err := auth(t, hookSecret).Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		printed := smshook(t, "", env, "check", "-phone", number)
@@ -105,7 +105,7 @@ func TestPolicySettingsTakeEffect(t *testing.T) {
 			call := func(user, phone string) string {
 				twilio.Answer(providertest.Answer{Status: 201, Body: accepted})
 				body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s","ip_address":"203.0.113.7"},"user":{"id":"%s","confirmation_sent_at":"%s"},"sms":{"otp":"028687","phone":"%s"}}`,
-					hook.NewUUID(), user, time.Now().Format(time.RFC3339Nano), phone) // without the time, no second code is sent to one user
+					providers.NewUUID(), user, time.Now().Format(time.RFC3339Nano), phone) // without the time, no second code is sent to one user
 				seen, err := caller.Call(t.Context(), p.url, body)
 				require.NoError(t, err)
 				return userLine(seen)
@@ -122,7 +122,7 @@ func TestDevOnlyObserves(t *testing.T) {
 	p := starting(t, []string{"dev"}, "SMSHOOK_ADDR=127.0.0.1:0", "SMSHOOK_SECRETS="+hookSecret, "SMSHOOK_LOG_FORMAT=json")
 	caller := auth(t, hookSecret)
 	for range 7 {
-		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"447400123456"}}`, hook.NewUUID(), hook.NewUUID())
+		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%s"},"user":{"id":"%s"},"sms":{"otp":"028687","phone":"447400123456"}}`, providers.NewUUID(), providers.NewUUID())
 		seen, err := caller.Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		require.Equal(t, "sees a success", userLine(seen))

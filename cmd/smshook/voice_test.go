@@ -11,8 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
 	"github.com/smshook/smshook/providers/providertest"
 )
 
@@ -93,7 +93,7 @@ func TestSMSThenACall(t *testing.T) {
 	ask := func(user int, code string) { // Auth had stored the code before
 		t.Helper()
 		body := fmt.Appendf(nil, `{"metadata":{"uuid":"%[1]s","time":"%[2]s"},"user":{"id":"user-%[3]d","confirmation_sent_at":"%[2]s"},"sms":{"otp":"%[4]s","phone":"1555555%04[3]d"}}`,
-			hook.NewUUID(), time.Now().Format(time.RFC3339Nano), user, code)
+			providers.NewUUID(), time.Now().Format(time.RFC3339Nano), user, code)
 		seen, err := auth(t, hookSecret).Call(t.Context(), p.url, body)
 		require.NoError(t, err)
 		require.Equal(t, ok, userLine(seen))

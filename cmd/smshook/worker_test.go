@@ -18,8 +18,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
+	"github.com/smshook/smshook/providers"
 )
 
 // sqlHook is a database with the SQL hook, and a provider that notes when it is asked to send a code.
@@ -73,7 +73,7 @@ func (s *sqlHook) provider(w http.ResponseWriter, r *http.Request) {
 	s.active--
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
-	fmt.Fprintf(w, `{"sid":"SM%s","status":"queued","num_segments":"1"}`, strings.ReplaceAll(hook.NewUUID(), "-", ""))
+	fmt.Fprintf(w, `{"sid":"SM%s","status":"queued","num_segments":"1"}`, strings.ReplaceAll(providers.NewUUID(), "-", ""))
 }
 
 // auth returns connections to the database as Auth has them.
@@ -104,7 +104,7 @@ func (s *sqlHook) send(auth *pgx.Conn) (code, refused string) {
 func (s *sqlHook) sendTo(auth *pgx.Conn, user int64, storedAt string) (code, refused string) {
 	code = fmt.Sprint(100000 + s.next.Add(1))
 	event := fmt.Sprintf(`{"metadata":{"uuid":"%s","time":"%s"},"user":{"id":"user-%d","confirmation_sent_at":"%s"},"sms":{"otp":"%s","phone":"1555%07d"}}`,
-		hook.NewUUID(), now(), user, storedAt, code, user)
+		providers.NewUUID(), now(), user, storedAt, code, user)
 	err := auth.QueryRow(s.Context(), "select coalesce(smshook.send_sms($1::text::jsonb) ->> 'error', '')", event).Scan(&refused)
 	if err != nil {
 		return "", err.Error()

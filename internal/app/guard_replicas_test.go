@@ -27,7 +27,7 @@ import (
 type willing struct{}
 
 func (willing) Send(context.Context, providers.Message) (providers.Sent, error) {
-	return providers.Sent{IDs: []string{hook.NewUUID()}}, nil
+	return providers.Sent{IDs: []string{providers.NewUUID()}}, nil
 }
 
 var migratedOnce = pgtest.Template{Name: "app", Prepare: func(d *pgtest.Database) error {
@@ -60,14 +60,14 @@ func (r guardedReplicas) start(t *testing.T, guard string) *App {
 func asking(number, confirmed string) string {
 	address := netip.AddrFrom4([4]byte{198, byte(20 + rand.IntN(80)), byte(rand.IntN(256)), 1}).String()
 	return fmt.Sprintf(`{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"%s"},"user":{"id":"%s","phone":"%s","phone_confirmed_at":"%s"},"sms":{"otp":"123456"}}`,
-		hook.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), address, hook.NewUUID(), number, confirmed)
+		providers.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano), address, providers.NewUUID(), number, confirmed)
 }
 
 // byHTTP returns the answer of a replica to a call, without its status.
 func byHTTP(a *App, body string) string {
 	request := httptest.NewRequest(http.MethodPost, server.HookPath, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	a.Server.Keys.Load().Hook.Sign(request.Header, hook.NewUUID(), time.Now(), []byte(body))
+	a.Server.Keys.Load().Hook.Sign(request.Header, providers.NewUUID(), time.Now(), []byte(body))
 	w := httptest.NewRecorder()
 	a.Server.Handler().ServeHTTP(w, request)
 	return w.Body.String()

@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"internal/ledger/postgres":        {"internal/ledger", "internal/policy", "providers"},
 	"internal/ledger/postgres/pgtest": {},
 	"internal/ledger/sqlite":          {"internal/ledger", "internal/policy", "providers"},
-	"internal/tracing":                {"internal/dispatch", "internal/ledger", "internal/race"},
+	"internal/tracing":                {"internal/dispatch", "internal/ledger", "internal/race", "providers"},
 	"internal/insight":                {},
 	"internal/race":                   {"providers", "providers/call"},
 	"internal/hook":                   {"providers"},

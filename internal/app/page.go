@@ -12,7 +12,6 @@ import (
 
 	"github.com/smshook/smshook/internal/config"
 	"github.com/smshook/smshook/internal/dispatch"
-	"github.com/smshook/smshook/internal/hook"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/race"
 	"github.com/smshook/smshook/internal/web"
@@ -233,7 +232,7 @@ func (s pageSource) Send(ctx context.Context, number string) []web.Finding {
 		panic(err) // the reader never fails
 	}
 	outcome := s.Dispatcher.Send(ctx, dispatch.Request{
-		ID:         hook.NewUUID(),
+		ID:         providers.NewUUID(),
 		Phone:      providers.NewSecret(number),
 		Code:       providers.NewSecret(fmt.Sprintf("%06d", code)),
 		Kind:       ledger.Other,

@@ -15,7 +15,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -169,9 +168,6 @@ func (c Call) of(u user, ip string) Call {
 	return c
 }
 
-// localeShape matches a BCP 47 tag, also with underscores: Auth0 writes en_US and en-US.
-var localeShape = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}$`)
-
 // check returns the call if it can be sent.
 func (c Call) check(phone, text, code string) (Call, error) {
 	switch {
@@ -186,7 +182,7 @@ func (c Call) check(phone, text, code string) (Call, error) {
 	case len(c.User) > maxUser:
 		return Call{}, fmt.Errorf("user_id is longer than %d characters", maxUser)
 	}
-	if !localeShape.MatchString(c.Locale) {
+	if !providers.LanguageTag.MatchString(c.Locale) { // Auth0 writes en_US and en-US
 		c.Locale = ""
 	}
 	return c, nil
@@ -210,5 +206,5 @@ func unreadable(err error) error {
 // events have no name that is the same for a repeat and another one for a second message with the same code.
 func ID(webhookID string) string {
 	sum := sha256.Sum256([]byte("auth0 " + webhookID))
-	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	return providers.FormatUUID([16]byte(sum[:16]))
 }

@@ -3,7 +3,6 @@ package hook
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"mime"
 	"net/http"
 	"time"
+
+	"github.com/smshook/smshook/providers"
 )
 
 // Caller calls a hook as Auth does: it signs a call, repeats it, and interprets the answer as v2.196.0 does. A body without metadata is
@@ -103,7 +104,7 @@ func (c Caller) Request(ctx context.Context, url string, body []byte) (*http.Req
 	}
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept-Encoding", "identity")
-	c.Secrets.Sign(request.Header, NewUUID(), time.Now(), body)
+	c.Secrets.Sign(request.Header, providers.NewUUID(), time.Now(), body)
 	return request, nil
 }
 
@@ -179,18 +180,10 @@ func (s Seen) interpretBody(old bool) Seen {
 	return s.with(body.Error.HTTPCode, body.Error.Message)
 }
 
-// NewUUID returns a random UUID (version 4), as Auth uses them for its calls.
-func NewUUID() string {
-	var u [16]byte
-	rand.Read(u[:]) // crypto/rand never returns an error
-	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
-}
-
 // Example returns the body of a call as Auth sends it, with a new uuid, for a number that is not in use.
 func Example() []byte {
-	id, now := NewUUID(), time.Now().UTC().Format(time.RFC3339Nano)
+	id, now := providers.NewUUID(), time.Now().UTC().Format(time.RFC3339Nano)
 	return fmt.Appendf(nil, `{"metadata":{"uuid":"%s","time":"%s","name":"send-sms","ip_address":"127.0.0.1"},`+
 		`"user":{"id":"%s","aud":"authenticated","role":"authenticated","phone":"15555550100","user_metadata":{}},`+
-		`"sms":{"otp":"123456","phone":"15555550100"}}`, id, now, NewUUID())
+		`"sms":{"otp":"123456","phone":"15555550100"}}`, id, now, providers.NewUUID())
 }

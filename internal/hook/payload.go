@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -182,7 +181,7 @@ func (p Payload) ID(body []byte) string {
 		return p.Metadata.UUID
 	}
 	sum := sha256.Sum256(body)
-	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+	return providers.FormatUUID([16]byte(sum[:16]))
 }
 
 // isUUID bounds what a call can write into the log: the ID is logged.
@@ -247,9 +246,6 @@ func (p Payload) Spent(header http.Header, receivedAt time.Time) time.Duration {
 	return spent
 }
 
-// localeShape matches a BCP 47 tag, also with the underscores that many apps write.
-var localeShape = regexp.MustCompile(`^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}$`)
-
 // Locale is the user's language as the app stored it, in user_metadata.locale, .language or .lang. Auth itself has no such field. It is
 // empty if none of the three looks like a language tag.
 type Locale string
@@ -266,7 +262,7 @@ func (l *Locale) UnmarshalJSON(metadata []byte) error {
 	}
 	for _, key := range []string{"locale", "language", "lang"} {
 		var tag string
-		if json.Unmarshal(fields[key], &tag) == nil && localeShape.MatchString(tag) {
+		if json.Unmarshal(fields[key], &tag) == nil && providers.LanguageTag.MatchString(tag) {
 			*l = Locale(tag)
 			return nil
 		}

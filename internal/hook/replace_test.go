@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
 )
 
 // valid reports, for each secret, whether a call that is signed with it is verified now.
@@ -14,7 +16,7 @@ func valid(t *testing.T, s Secrets, texts ...string) []bool {
 	var verified []bool
 	for _, text := range texts {
 		header := http.Header{}
-		parsed(t, text).Sign(header, NewUUID(), time.Now(), nil)
+		parsed(t, text).Sign(header, providers.NewUUID(), time.Now(), nil)
 		verified = append(verified, s.Verify(header, nil) == nil)
 	}
 	return verified

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/providers"
 )
 
 // until waits for a time by the bubble's clock, which starts in 2000.
@@ -56,7 +58,7 @@ func TestAnyPairOfSecretAndSignatureMatches(t *testing.T) {
 		{c + "|" + b, b + "|" + a, true}, {a + "|" + b, b + "|" + a, true}, {a, c + "|" + b + "|" + a, true},
 	} {
 		header := http.Header{}
-		parsed(t, tt.auths).Sign(header, NewUUID(), time.Now(), body)
+		parsed(t, tt.auths).Sign(header, providers.NewUUID(), time.Now(), body)
 		if strings.Contains(tt.auths, "|") {
 			require.Contains(t, header.Get("webhook-signature"), "=, v1,", "joined as by Auth")
 		}
@@ -179,7 +181,7 @@ func BenchmarkVerify(b *testing.B) {
 	secrets := parsed(b, key("a", 24)+"|"+key("b", 24))
 	body := bytes.Repeat([]byte("x"), 1024)
 	header := http.Header{}
-	secrets[1:].Sign(header, NewUUID(), time.Now(), body)
+	secrets[1:].Sign(header, providers.NewUUID(), time.Now(), body)
 	for b.Loop() {
 		if err := secrets.Verify(header, body); err != nil {
 			b.Fatal(err)

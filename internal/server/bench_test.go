@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/smshook/smshook/internal/hook"
+	"github.com/smshook/smshook/providers"
 )
 
 // BenchmarkSendSMS measures one call of the hook without a network: verify, decode, dispatch, answer and log. The figures include the
@@ -27,7 +27,7 @@ func BenchmarkSendSMS(b *testing.B) {
 		body := strings.Replace(newCall, "15555550100", fmt.Sprintf("1555%07d", calls), 1)
 		body = strings.Replace(body, "17b0fe8e", fmt.Sprintf("%08x", calls), 1)
 		request := httptest.NewRequest(http.MethodPost, HookPath, strings.NewReader(body))
-		s.Keys.Load().Hook.Sign(request.Header, hook.NewUUID(), time.Now(), []byte(body))
+		s.Keys.Load().Hook.Sign(request.Header, providers.NewUUID(), time.Now(), []byte(body))
 		w := httptest.NewRecorder()
 		handler.ServeHTTP(w, request)
 		if w.Body.String() != "{}" {

@@ -13,6 +13,7 @@ import (
 	"github.com/smshook/smshook/internal/message"
 	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
 )
 
 // If the policy refuses a message, the answer to the user doesn't name the rule, and the log does. The user in the call decides
@@ -35,7 +36,7 @@ func TestPolicyRefusals(t *testing.T) {
 		dispatch.Events{},
 	)
 	body := func(ip, user, phone, more string) string {
-		return `{"metadata":{"uuid":"` + hook.NewUUID() + `","ip_address":"` + ip + `"},"user":{"id":"` + user + `"` + more + `},"sms":{"otp":"028687","phone":"` + phone + `"}}`
+		return `{"metadata":{"uuid":"` + providers.NewUUID() + `","ip_address":"` + ip + `"},"user":{"id":"` + user + `"` + more + `},"sms":{"otp":"028687","phone":"` + phone + `"}}`
 	}
 	old := func(body string) string { // before v2.187.0
 		_, rest, _ := strings.Cut(body, "},")

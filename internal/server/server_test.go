@@ -72,7 +72,7 @@ func newServer(t testing.TB, c instance) (*Server, *bytes.Buffer) {
 func signed(s *Server, body string) *http.Request {
 	request := httptest.NewRequest(http.MethodPost, HookPath, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
-	s.Keys.Load().Hook.Sign(request.Header, hook.NewUUID(), time.Now(), []byte(body))
+	s.Keys.Load().Hook.Sign(request.Header, providers.NewUUID(), time.Now(), []byte(body))
 	return request
 }
 

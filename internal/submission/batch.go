@@ -72,7 +72,7 @@ func newIDs(c Caller, key string, use, n int) []string {
 			copy(name[:], sum[:])
 		}
 		name[6], name[8] = name[6]&0x0f|0x80, name[8]&0x3f|0x80 // version 8 of RFC 9562: an application's own
-		ids[i] = fmt.Sprintf("%x-%x-%x-%x-%x", name[:4], name[4:6], name[6:8], name[8:10], name[10:])
+		ids[i] = providers.FormatUUID(name)
 	}
 	return ids
 }

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
-	"regexp"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -20,6 +19,7 @@ import (
 	"github.com/smshook/smshook/internal/dispatch"
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/race"
+	"github.com/smshook/smshook/providers"
 )
 
 // Tracer makes spans. It may be used concurrently. Spans are sent in the background; if too many wait, new ones are dropped.
@@ -79,15 +79,12 @@ func below(id string) context.Context {
 	return trace.ContextWithRemoteSpanContext(context.Background(), contextOf(id))
 }
 
-// uuid matches the IDs that Auth makes. Another caller may have put anything into an ID, also a number.
-var uuid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // Message makes the span of a message whose result is known, from the request to now.
 func (t *Tracer) Message(r dispatch.Request, result dispatch.Result) {
 	ctx := context.WithValue(context.Background(), messageID{}, r.ID)
 	_, span := t.tracer.Start(ctx, "message", trace.WithTimestamp(r.ReceivedAt), trace.WithSpanKind(trace.SpanKindServer),
 		trace.WithAttributes(attribute.String("smshook.result", result.String())))
-	if uuid.MatchString(r.ID) {
+	if providers.UUID.MatchString(r.ID) { // Auth makes such IDs. Another caller may have put anything into an ID, also a number.
 		span.SetAttributes(attribute.String("smshook.message_id", r.ID))
 	}
 	if result == dispatch.Failed {

@@ -1,10 +1,8 @@
 package vonage
 
 import (
-	"crypto/rand"
 	"crypto/rsa"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -55,7 +53,7 @@ func (s *signer) current(now time.Time) (providers.Secret, error) {
 		return s.token, nil
 	}
 	token, err := jwt.NewWithClaims(jwt.SigningMethodRS256, claims{s.application, jwt.RegisteredClaims{
-		ID:        newUUID(),
+		ID:        providers.NewUUID(), // as Vonage's libraries do
 		IssuedAt:  jwt.NewNumericDate(now),
 		ExpiresAt: jwt.NewNumericDate(now.Add(tokenLife)),
 	}}).SignedString(s.key)
@@ -64,14 +62,6 @@ func (s *signer) current(now time.Time) (providers.Secret, error) {
 	}
 	s.token, s.issued = providers.NewSecret(token), now
 	return s.token, nil
-}
-
-// newUUID returns a random UUID, as Vonage's libraries use for jti.
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // parseKey reads a private key. In an environment variable line ends are often written as \n. RS256 needs at least 2048 bits,

@@ -2,17 +2,15 @@ package postgres
 
 import (
 	"context"
-	"regexp"
 	"strings"
 
 	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/providers"
 )
 
-// uuid matches an ID of Auth's users. Those of other callers are stored as hashes only.
-var uuid = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
-
+// userID returns the ID of one of Auth's users, which is a UUID. Those of other callers are stored as hashes only.
 func userID(user string) string {
-	if uuid.MatchString(user) {
+	if providers.UUID.MatchString(user) {
 		return user
 	}
 	return ""
