@@ -22,13 +22,7 @@ func (s *Server) auth0(w *response, r *http.Request) {
 		return
 	}
 	defer release()
-	undo := authenticated(r)
-	var outcome dispatch.Outcome
-	defer func() {
-		if len(outcome.Attempts) == 0 {
-			undo()
-		}
-	}()
+	defer w.keepConnection(r)()
 	call, err := auth0.Decode(body)
 	if err != nil {
 		refuseAuth0(w, http.StatusBadRequest, err)
@@ -37,7 +31,7 @@ func (s *Server) auth0(w *response, r *http.Request) {
 	w.onPanic = func(w *response) { s.answerAuth0(w, dispatch.Outcome{Result: dispatch.Failed}) }
 	w.id = auth0.ID(r.Header.Get("webhook-id"))
 	release()
-	outcome = s.Dispatcher.Send(r.Context(), auth0Request(call, w.id, receivedAt))
+	outcome := s.Dispatcher.Send(r.Context(), auth0Request(call, w.id, receivedAt))
 	w.outcome = &outcome
 	s.answerAuth0(w, outcome)
 }

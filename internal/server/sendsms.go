@@ -18,13 +18,7 @@ func (s *Server) sendSMS(w *response, r *http.Request) {
 		return
 	}
 	defer release()
-	undo := authenticated(r) // while the call runs, its connection must not be closed to make room
-	var outcome dispatch.Outcome
-	defer func() {
-		if len(outcome.Attempts) == 0 { // a captured call could have the same outcome
-			undo()
-		}
-	}()
+	defer w.keepConnection(r)()
 	payload, err := hook.Decode(body)
 	if err != nil {
 		refuseHook(w, http.StatusBadRequest, err)
@@ -34,7 +28,7 @@ func (s *Server) sendSMS(w *response, r *http.Request) {
 	w.onPanic = func(w *response) { writeReply(w, s.reply(payload, dispatch.Failed)) }
 	w.id = payload.ID(body)
 	release()
-	outcome = s.Dispatcher.Send(r.Context(), Request(payload, w.id, r.Header, receivedAt))
+	outcome := s.Dispatcher.Send(r.Context(), Request(payload, w.id, r.Header, receivedAt))
 	w.outcome = &outcome
 	writeReply(w, s.reply(payload, outcome.Result))
 }

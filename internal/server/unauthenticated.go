@@ -37,6 +37,17 @@ func authenticated(r *http.Request) (undo func()) {
 	return func() {}
 }
 
+// keepConnection notes that a signed call has come: while it runs, its connection must not be closed to make room. end must be called when
+// the handler returns. The connection is unauthenticated again if the call has led to no attempt: a captured call could have the same outcome.
+func (w *response) keepConnection(r *http.Request) (end func()) {
+	undo := authenticated(r)
+	return func() {
+		if w.outcome == nil || len(w.outcome.Attempts) == 0 {
+			undo()
+		}
+	}
+}
+
 // connection returns the connection of a request; nil if the server isn't tracked.
 func connection(r *http.Request) net.Conn {
 	conn, _ := r.Context().Value(connectionKey{}).(net.Conn)
