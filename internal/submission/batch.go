@@ -27,11 +27,16 @@ type batch struct {
 	known    map[int]document // that were taken before, for the same idempotency key
 }
 
-// name finds the IDs of the messages of a request with an idempotency key. When the queue has forgotten them, the key may be used again. The
-// ledger remembers for longer, and would take the new messages for the old ones: they get other IDs.
+// name gives the messages of a request their IDs, and finds those that were taken before, for the same idempotency key. When the queue has
+// forgotten them, the key may be used again. The ledger remembers for longer, and would take the new messages for the old ones: they get
+// other IDs.
 func (b *batch) name(ctx context.Context, key string) *api.Problem {
+	if key == "" {
+		b.ids = newIDs(b.caller, "", 0, len(b.request.To))
+		return nil
+	}
 	for use := range mostUses {
-		b.ids = newIDs(b.caller, key, use, len(b.ids))
+		b.ids = newIDs(b.caller, key, use, len(b.request.To))
 		if problem := b.recall(ctx); problem != nil || len(b.known) > 0 {
 			return problem
 		}
@@ -132,11 +137,11 @@ func (b *batch) items() (answers []Answer, items []ledger.Item) {
 			answers[i] = Answer{Message: d.message(b.ids[i], b.service.before(d))}
 			continue
 		}
-		if problem := b.refuse(to, seen); problem != nil {
+		d := b.document(to)
+		if problem := b.refuse(to, d, seen); problem != nil {
 			answers[i] = Answer{Problem: problem}
 			continue
 		}
-		d := b.document(to)
 		items = append(items, ledger.Item{
 			ID: b.ids[i], Topic: ledger.Scheduled, DueAt: ledger.At(b.due), ExpiresAt: ledger.At(b.due.Add(latest)), Body: b.service.seal(b.ids[i], d),
 		})
@@ -153,8 +158,8 @@ func (b *batch) document(to providers.Secret) document {
 	}
 }
 
-// refuse returns why a number gets no message, or nil.
-func (b *batch) refuse(to providers.Secret, seen map[string]bool) *api.Problem {
+// refuse returns why a number gets no message, or nil. d is what would be kept of the message.
+func (b *batch) refuse(to providers.Secret, d document, seen map[string]bool) *api.Problem {
 	if problem := api.Recipient(to); problem != nil {
 		return problem
 	}
@@ -162,7 +167,7 @@ func (b *batch) refuse(to providers.Secret, seen map[string]bool) *api.Problem {
 		return repeated
 	}
 	seen[to.Reveal()] = true
-	switch err := b.service.dispatcher.May(b.document(to).request("", b.now, b.due)); {
+	switch err := b.service.dispatcher.May(d.request("", b.now, b.due)); {
 	case errors.Is(err, dispatch.ErrNoChannel):
 		return noInstance
 	case err != nil:

@@ -115,13 +115,10 @@ func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, d
 		request:  r,
 		digest:   fmt.Sprintf("%x", digest[:8]),
 		now:      now,
-		ids:      newIDs(c, idempotencyKey, 0, len(r.To)),
 		segments: message.Written(r.Body).Segments,
 	}
-	if idempotencyKey != "" {
-		if problem := b.name(ctx, idempotencyKey); problem != nil {
-			return nil, problem
-		}
+	if problem := b.name(ctx, idempotencyKey); problem != nil {
+		return nil, problem
 	}
 	if len(b.known) < len(r.To) {
 		if problem := b.check(); problem != nil {
@@ -141,7 +138,6 @@ func (s *Service) Submit(ctx context.Context, c Caller, idempotencyKey string, d
 		return nil, unavailable
 	}
 	if idempotencyKey != "" { // a request with this key, at the same moment, may have been faster
-		b.known = map[int]document{}
 		if problem := b.recall(ctx); problem != nil {
 			return nil, problem
 		}
