@@ -27,17 +27,14 @@ var messageStates = map[string]providers.State{
 }
 
 func (p *Provider) messageReceipt(r *http.Request, body []byte) ([]providers.Receipt, error) {
-	if err := p.verifyToken(r.Header.Get("Authorization"), body); err != nil {
-		return nil, err
-	}
 	var status struct {
 		ID     call.Scalar     `json:"message_uuid"`
 		Status call.Scalar     `json:"status"`
 		Time   call.Scalar     `json:"timestamp"`
 		Error  json.RawMessage `json:"error"`
 	}
-	if json.Unmarshal(body, &status) != nil {
-		return nil, errors.New("the receipt is not the JSON it should be") // the parser's own text quotes the body
+	if err := p.readReceipt(r, body, &status); err != nil {
+		return nil, err
 	}
 	var why refusal
 	_ = json.Unmarshal(status.Error, &why) // what can't be read is left empty
@@ -65,6 +62,17 @@ func (p *Provider) whyUndelivered(status string, why refusal) (string, providers
 		kind = p.badRecipient()
 	}
 	return code, kind
+}
+
+// readReceipt reads a receipt with a token, which is checked first.
+func (p *Provider) readReceipt(r *http.Request, body []byte, receipt any) error {
+	if err := p.verifyToken(r.Header.Get("Authorization"), body); err != nil {
+		return err
+	}
+	if json.Unmarshal(body, receipt) != nil {
+		return errors.New("the receipt is not the JSON it should be") // the parser's own text quotes the body
+	}
+	return nil
 }
 
 // webhookClaims are those of the token that comes with a receipt. The token has no expiry.
