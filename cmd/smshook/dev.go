@@ -139,8 +139,7 @@ func whereMessagesGo(settings config.Config) string {
 	return "smshook dev: messages are shown in the inbox and printed here, not sent."
 }
 
-// devGuide is what there is to do on the Supabase side. The CLI turns phone login off unless one of its own providers is enabled
-// (github.com/supabase/cli, pkg/config/config.go, (*sms).validate). With the hook on, Auth doesn't use it.
+// devGuide is what there is to do on the Supabase side.
 func devGuide(port int, messages, secret, note string, secrets hook.Secrets) string {
 	fromContainer := fmt.Sprintf("http://host.docker.internal:%d%s", port, server.HookPath)
 	fromHere := fmt.Sprintf("http://localhost:%d%s", port, server.HookPath)
@@ -149,21 +148,7 @@ func devGuide(port int, messages, secret, note string, secrets hook.Secrets) str
 
 Supabase CLI, in supabase/config.toml:
 
-  [auth.sms]
-  enable_signup = true
-  enable_confirmations = true
-
-  [auth.sms.twilio]
-  enabled = true
-  account_sid = "unused"
-  message_service_sid = "unused"
-  auth_token = "unused"
-
-  [auth.hook.send_sms]
-  enabled = true
-  uri = "%s"
-  secrets = "%s"
-
+%s
 Auth on its own, on this machine:
 
   GOTRUE_EXTERNAL_PHONE_ENABLED=true
@@ -175,5 +160,5 @@ Without Supabase, within five minutes:
 
 %s
 
-`, messages, note, fromContainer, secret, fromHere, secret, curlCommand(secrets, fromHere, hook.Example()))
+`, messages, note, cliLines(fromContainer, secret), fromHere, secret, curlCommand(secrets, fromHere, hook.Example()))
 }

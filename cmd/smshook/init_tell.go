@@ -69,26 +69,7 @@ Phone sign-in must be on: Authentication, Sign In / Providers, Phone.
 Phone sign-in must be on: Authentication, Sign In / Providers, Phone.
 `, address, secret)
 	case supabase == cli:
-		secrets := ""
-		if by == byHTTP {
-			secrets = fmt.Sprintf("\n  secrets = %q", secret)
-		}
-		return fmt.Sprintf(`In supabase/config.toml (the first two sections exist already: change their lines):
-
-  [auth.sms]
-  enable_signup = true
-  enable_confirmations = true
-
-  [auth.sms.twilio]
-  enabled = true
-  account_sid = "unused"
-  message_service_sid = "unused"
-  auth_token = "unused"
-
-  [auth.hook.send_sms]
-  enabled = true
-  uri = %q%s
-`, address, secrets)
+		return "In supabase/config.toml (the first two sections exist already: change their lines):\n\n" + cliLines(address, secret)
 	case supabase == docker && by == byHTTP:
 		return fmt.Sprintf(`Beside docker-compose.yml of supabase/docker: save the file of settings, and docker-compose.smshook.yml from smshook's
 cmd/smshook/examples. Add one line to the .env there, and start both:
@@ -107,4 +88,27 @@ cmd/smshook/examples. Add one line to the .env there, and start both:
 		return b.String()
 	}
 	return "In the environment of Auth:\n\n  " + strings.Join(variables, "\n  ") + "\n"
+}
+
+// cliLines are the lines of supabase/config.toml. The secret is empty for a hook by SQL. The CLI turns phone login off unless one of its
+// own providers is enabled (github.com/supabase/cli, pkg/config/config.go, (*sms).validate). With the hook on, Auth doesn't use it.
+func cliLines(address, secret string) string {
+	lines := fmt.Sprintf(`  [auth.sms]
+  enable_signup = true
+  enable_confirmations = true
+
+  [auth.sms.twilio]
+  enabled = true
+  account_sid = "unused"
+  message_service_sid = "unused"
+  auth_token = "unused"
+
+  [auth.hook.send_sms]
+  enabled = true
+  uri = %q
+`, address)
+	if secret != "" {
+		lines += fmt.Sprintf("  secrets = %q\n", secret)
+	}
+	return lines
 }
