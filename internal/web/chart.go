@@ -21,13 +21,13 @@ func chartData(f figures) string {
 	for i := range at {
 		at[i] = since.Add(f.Window.Step*time.Duration(i) + f.Window.Step/2).Time().Unix() // the middle of the step
 	}
-	for _, c := range f.Counts {
+	for _, c := range f.Steps {
 		step := int(c.At.Sub(since) / f.Window.Step)
 		if step < 0 || step >= steps {
 			continue
 		}
 		var t totals
-		t.add(c)
+		t.Add(c)
 		series[0][step] += t.Used
 		series[1][step] += t.Accepted + t.Waiting - t.Used
 		series[2][step] += t.Failed

@@ -109,7 +109,8 @@ type figures struct {
 	Window  window
 	At      time.Time // when they were computed
 	Since   time.Time
-	Counts  []ledger.Count
+	Steps   []ledger.Count // for the chart
+	Counts  []ledger.Count // of the whole window
 	Sample  sample
 	Newest  []ledger.Message
 	Problem string // why the figures are not whole; may be empty
@@ -171,15 +172,18 @@ func (p *Page) figures(w window) figures {
 // count asks the store for the figures of a window. They are for all who look: that one of them leaves ends nothing.
 func (p *Page) count(w window) figures {
 	now := time.Now()
-	q := w.query(now)
-	f := figures{Window: w, At: now, Since: q.Since.Time()}
+	chart, rest := w.queries(now)
+	f := figures{Window: w, At: now, Since: rest.Since.Time()}
 	ctx, cancel := context.WithTimeout(context.Background(), askFor)
 	defer cancel()
 	var err error
-	if f.Counts, err = p.Source.Count(ctx, q); err != nil {
+	if f.Steps, err = p.Source.Count(ctx, chart); err != nil {
 		f.Problem = problemWords(err)
 	}
-	messages, err := p.Source.Messages(ctx, ledger.Query{Since: q.Since, Limit: ledger.MaxPage})
+	if f.Counts, err = p.Source.Count(ctx, rest); err != nil {
+		f.Problem = problemWords(err)
+	}
+	messages, err := p.Source.Messages(ctx, ledger.Query{Since: rest.Since, Limit: ledger.MaxPage})
 	if err != nil {
 		f.Problem = problemWords(err)
 	}

@@ -16,15 +16,15 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 )
 
-// slow is a Source that takes a second to count.
+// slow is a Source that takes a second to count what a window needs.
 type slow struct {
 	*stage
-	counted int
+	counted atomic.Int64
 }
 
 func (s *slow) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
-	s.counted++
-	time.Sleep(time.Second)
+	s.counted.Add(1)
+	time.Sleep(time.Second / 2)
 	return s.stage.Count(ctx, q)
 }
 
@@ -44,14 +44,14 @@ func TestFiguresAreCountedOnce(t *testing.T) {
 		}
 		require.Equal(t, time.Second, look(), "the first figures are waited for")
 		synctest.Wait()
-		require.Equal(t, 1, s.counted)
+		require.EqualValues(t, 2, s.counted.Load(), "for the chart, and for the rest")
 		require.Zero(t, look(), "they are fresh")
 
 		time.Sleep(week.fresh())
 		go look()
 		synctest.Wait()
 		require.Zero(t, look(), "while new ones are counted, the last ones are shown")
-		require.Equal(t, 2, s.counted)
+		require.EqualValues(t, 3, s.counted.Load())
 		time.Sleep(2 * time.Second) // the other one has them too
 	})
 }
@@ -140,4 +140,18 @@ func FuzzFilter(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, read, readFilter(again))
 	})
+}
+
+// No window is counted message by message.
+func TestWindowsAreWholeSteps(t *testing.T) {
+	for _, w := range windows {
+		for _, now := range []time.Time{time.Now(), time.Date(2026, 3, 19, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 18, 23, 59, 59, 0, time.UTC)} {
+			chart, rest := w.queries(now)
+			for _, q := range []ledger.CountQuery{chart, rest} {
+				for _, r := range q.Ranges(ledger.At(now)) {
+					require.NotZero(t, r.Span, "%s at %s", w.Name, now)
+				}
+			}
+		}
+	}
 }

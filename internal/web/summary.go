@@ -31,63 +31,17 @@ func windowOf(name string) window {
 	return windows[0]
 }
 
-// query asks for the window that ends now. It begins with a whole step.
-func (w window) query(now time.Time) ledger.CountQuery {
+// queries ask for the window that ends now, for the chart and for the rest. It begins with a whole step.
+func (w window) queries(now time.Time) (chart, rest ledger.CountQuery) {
 	until := now.Truncate(w.Step).Add(w.Step)
-	return ledger.CountQuery{Since: ledger.At(until.Add(-w.Long)), Until: ledger.At(until), Step: w.Step}
+	chart = ledger.CountQuery{Since: ledger.At(until.Add(-w.Long)), Until: ledger.At(until), Step: w.Step}
+	rest = chart
+	rest.Step, rest.By = 0, ledger.ByCountry|ledger.ByInstance|ledger.ByRule
+	return chart, rest
 }
 
-// totals are how many messages came to what.
-type totals struct {
-	Messages int
-	Waiting  int // queued, or being sent
-	Accepted int // and what came after that
-	Reported int // of those, the ones with a receipt that says whether they were delivered
-	Delivered,
-	Undelivered int
-	Failed   int
-	Refused  int
-	Observed int // would have been refused
-	Used,
-	Unused,
-	Replaced int
-	Segments int
-}
-
-func (t *totals) add(c ledger.Count) {
-	n := c.Messages
-	t.Messages += n
-	switch c.State {
-	case ledger.Queued, ledger.Sending:
-		t.Waiting += n
-	case ledger.Refused:
-		t.Refused += n
-	case ledger.StateFailed, ledger.Expired:
-		t.Failed += n
-	default:
-		t.Accepted += n
-		t.Segments += c.Segments
-	}
-	switch c.State {
-	case ledger.Delivered, ledger.Read:
-		t.Delivered += n
-		t.Reported += n
-	case ledger.Undelivered:
-		t.Undelivered += n
-		t.Reported += n
-	}
-	if c.Rule != "" && c.State != ledger.Refused {
-		t.Observed += n
-	}
-	switch c.Use {
-	case ledger.Used:
-		t.Used += n
-	case ledger.Unused:
-		t.Unused += n
-	case ledger.Replaced:
-		t.Replaced += n
-	}
-}
+// totals are how many messages came to what, and what share that is.
+type totals struct{ ledger.Totals }
 
 // share is a part of a whole. It is unknown where the whole is 0.
 type share struct{ Part, Whole int }
@@ -128,7 +82,7 @@ func by(counts []ledger.Count, key func(ledger.Count) (first, second string, ok 
 			r = &row{Key: first, Second: second}
 			rows[[2]string{first, second}] = r
 		}
-		r.add(c)
+		r.Add(c)
 	}
 	list := make([]row, 0, len(rows))
 	for _, r := range rows {
@@ -155,7 +109,7 @@ func byRoute(counts []ledger.Count) []row {
 
 func total(counts []ledger.Count) (t totals) {
 	for _, c := range counts {
-		t.add(c)
+		t.Add(c)
 	}
 	return t
 }

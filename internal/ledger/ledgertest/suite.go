@@ -96,6 +96,7 @@ func Run(t *testing.T, open Open) {
 		{"the record says what became of a message", history},
 		{"a message is found by all that is asked for", foundBy},
 		{"messages come in pages, the newest first", pages},
+		{"counts are those of the messages, however old they are", countsInTime},
 		{"a refused call is on record, with the rule", refusedOnRecord},
 		{"the next call of a user says what became of their code", judgedByNextCall},
 	} {

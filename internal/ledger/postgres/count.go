@@ -2,24 +2,54 @@ package postgres
 
 import (
 	"context"
-	"time"
+	"strings"
 
 	"github.com/smshook/smshook/internal/ledger"
 )
 
+type countQuestion struct {
+	Since    int64        `json:"since"`
+	Until    int64        `json:"until"`
+	Step     int64        `json:"step"`
+	Ranges   []countRange `json:"ranges"`
+	By       []string     `json:"by"`
+	Times    bool         `json:"times"`
+	Country  string       `json:"country,omitempty"`
+	Instance string       `json:"instance,omitempty"`
+	Kind     string       `json:"kind,omitempty"`
+	Rule     string       `json:"rule,omitempty"`
+	State    ledger.State `json:"state,omitempty"`
+}
+
+type countRange struct {
+	Span  int64 `json:"span"`
+	Since int64 `json:"since"`
+	Until int64 `json:"until"`
+}
+
 // Count is described at [ledger.Ledger].
 func (s *Store) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
-	question := struct {
-		Since int64 `json:"since"`
-		Until int64 `json:"until"`
-		Step  int64 `json:"step"`
-	}{int64(q.Since), int64(q.Until), int64(q.Step / time.Microsecond)}
-	var groups []struct {
-		At                                        int64
-		Country, Instance, Kind, Rule, State, Use string
-		Messages, Segments                        int
+	if strings.Contains(q.Country+q.Instance+q.Rule, nul) {
+		return nil, nil
 	}
-	if err := s.ask(ctx, "count", question, &groups); err != nil {
+	question := countQuestion{
+		Since: int64(q.Since), Step: q.Step.Microseconds(), By: append([]string{}, q.By.Names()...), Times: q.Times,
+		Country: q.Country, Instance: q.Instance, Kind: q.Kind.String(), Rule: q.Rule, State: q.State,
+	}
+	for _, r := range q.Ranges(s.now()) {
+		question.Ranges = append(question.Ranges, countRange{r.Span.Microseconds(), int64(r.Since), int64(r.Until)})
+		question.Until = int64(r.Until)
+	}
+	if question.Ranges == nil {
+		return nil, nil
+	}
+	var groups []struct {
+		At                                                 int64
+		Country, Instance, Channel, Kind, Rule, State, Use string
+		Measure, Bucket                                    int8
+		Messages, Segments                                 int
+	}
+	if err := s.ask(ctx, "counts", question, &groups); err != nil {
 		return nil, err
 	}
 	counts := make([]ledger.Count, 0, len(groups))
@@ -27,8 +57,34 @@ func (s *Store) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count,
 		kind, _ := ledger.ParseKind(g.Kind)
 		use, _ := ledger.ParseUse(g.Use)
 		counts = append(counts, ledger.Count{Messages: g.Messages, Segments: g.Segments, Group: ledger.Group{
-			At: ledger.Time(g.At), Country: g.Country, Instance: g.Instance, Kind: kind, Rule: g.Rule, State: ledger.State(g.State), Use: use,
+			At: ledger.Time(g.At), Country: g.Country, Instance: g.Instance, Channel: g.Channel, Kind: kind, Rule: g.Rule, State: ledger.State(g.State), Use: use,
+			Measure: ledger.Measure(g.Measure), Bucket: g.Bucket,
 		}})
 	}
 	return counts, nil
+}
+
+type rollUpQuestion struct {
+	Spans []rollUpSpan `json:"spans"`
+	After int64        `json:"after"`
+	Batch int          `json:"batch"`
+}
+
+type rollUpSpan struct {
+	Long int64 `json:"long"`
+	Keep int64 `json:"keep"`
+}
+
+// rollUpBatch is how many messages are rolled up in one exchange.
+const rollUpBatch = 5000
+
+// rollUp adds messages to the kept counts that are old enough, and reports whether there are more.
+func (s *Store) rollUp(ctx context.Context) (more bool, err error) {
+	q := rollUpQuestion{After: ledger.RollUpAfter.Microseconds(), Batch: rollUpBatch}
+	for _, span := range ledger.Spans {
+		q.Spans = append(q.Spans, rollUpSpan{span.Long.Microseconds(), span.Keep.Microseconds()})
+	}
+	var a struct{ More bool }
+	err = s.ask(ctx, "roll_up", q, &a)
+	return a.More, err
 }

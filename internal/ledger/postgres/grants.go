@@ -10,8 +10,8 @@ import (
 
 // functions are those of the schema that the role smshook may call.
 var functions = []string{
-	"agree", "begin", "cancel", "check_hook", "claim", "count", "depth", "end", "erase", "flag", "held", "hello", "item", "keep_learnt", "learnt",
-	"leave", "message", "messages", "put", "receipt", "refuse", "renew", "save", "settle", "sweep", "undecided", "write",
+	"agree", "begin", "cancel", "check_hook", "claim", "count", "counts", "depth", "end", "erase", "flag", "held", "hello", "item", "keep_learnt", "learnt",
+	"leave", "message", "messages", "put", "receipt", "refuse", "renew", "roll_up", "save", "settle", "sweep", "undecided", "write",
 }
 
 // roleGrants gives the role smshook its rights, whether it has them or not, at the end of each migration. Functions that belong to the administrator,

@@ -34,9 +34,12 @@ type query struct {
 	Limit     int     `json:"limit"`
 }
 
+// nul is in no text in Postgres.
+const nul = "\x00"
+
 // Messages is described at [ledger.Ledger].
 func (s *Store) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
-	if strings.Contains(q.ID+q.Country+q.Instance+q.Rule+q.Before.ID, "\x00") { // no text in Postgres has one
+	if strings.Contains(q.ID+q.Country+q.Instance+q.Rule+q.Before.ID, nul) {
 		return nil, nil
 	}
 	h, err := s.hasher(ctx)

@@ -12,7 +12,7 @@ import (
 
 // Version is the version of the schema that this program makes. It also works with the next version, so that replicas can be
 // updated one after the other: versions only add to the schema.
-const Version = 5
+const Version = 6
 
 //go:embed sql
 var files embed.FS

@@ -110,6 +110,11 @@ func (r Reader) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message,
 	return r.store.Messages(ctx, q)
 }
 
+// Count is described at [ledger.Ledger].
+func (r Reader) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+	return r.store.Count(ctx, q)
+}
+
 // Close closes the connection.
 func (r Reader) Close() error {
 	r.store.pool.Close()

@@ -62,5 +62,9 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 	}
 	judged, left, err := s.judgeAll(ctx)
 	news.Judged = judged
-	return a.More || left, news, err
+	if err != nil {
+		return a.More || left, news, err
+	}
+	due, err := s.rollUp(ctx)
+	return a.More || left || due, news, err
 }

@@ -181,7 +181,7 @@ func TestFilesThatCantBeUsed(t *testing.T) {
 			"the file is not one of smshook's; nothing in it was changed: name another file, or none that exists", true},
 		{"a newer schema", func(t *testing.T, path string) {
 			ours(t, path)
-			query("pragma user_version = 2; pragma wal_checkpoint(truncate)")(t, path)
+			query("pragma user_version = 3; pragma wal_checkpoint(truncate)")(t, path)
 		},
 			"the file was written by a newer version of smshook; nothing in it was changed: start that version, or name another file", true},
 		{"a folder", func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) }, "smshook may not read and write the file: give it to smshook's user (65532 in the image)", true},

@@ -22,7 +22,7 @@ const (
 	// application marks a file as ours, in SQLite's header: "smsh". https://www.sqlite.org/fileformat2.html#application_id
 	application = 0x736d7368
 	// version is that of the schema.
-	version = 1
+	version = 2
 )
 
 // schema is the file's. Numbers, accounts and the like are hashes with the file's own key. See rows.go for the columns.
@@ -45,7 +45,8 @@ create table messages (
 	word         text    not null, -- the State of the record, without regard to the time
 	state        text    not null,
 	use          integer not null generated always as (coalesce(json_extract(state, '$.use'), 0)) stored,
-	segments     integer not null generated always as (coalesce(json_extract(state, '$.segments'), 0)) stored
+	segments     integer not null generated always as (coalesce(json_extract(state, '$.segments'), 0)) stored,
+	facts        text -- ledger.Facts; empty as long as time can change its state, and null if version 1 has written it
 );
 create index messages_received_at on messages (received_at, id);
 create index messages_user        on messages (user, received_at, id);
@@ -74,7 +75,10 @@ create table counters (
 	primary key (rule, key)
 ) without rowid;
 create index counters_until on counters (until);
-` + queueSchema + learntSchema
+` + queueSchema + learntSchema + rollupSchema
+
+// fromVersion1 makes a file of version 1 one of version 2.
+const fromVersion1 = "begin immediate; alter table messages add column facts text; " + rollupSchema + "pragma user_version = 2; commit"
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (
@@ -88,6 +92,7 @@ var (
 	errFull   = errors.New("the disk is full: make room for the file")
 	errBusy   = errors.New("another process holds the file: stop it, or name another file")
 	errBroken = errors.New("the disk fails to read or write the file")
+	errOlder  = errors.New("the file was written by an older version of smshook, which counts nothing: start serve of this version with it")
 )
 
 // Result codes of SQLite that say what an operator can do. https://www.sqlite.org/rescode.html
@@ -179,10 +184,30 @@ func open(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, erro
 	if err != nil {
 		return nil, nil, reason(err)
 	}
-	if _, err := conn.ExecContext(ctx, "pragma journal_mode = wal; "+learntSchema); err != nil {
+	if err := upgrade(ctx, conn); err != nil {
 		return nil, nil, errors.Join(reason(err), conn.Close(), db.Close())
 	}
 	return db, conn, nil
+}
+
+// upgrade makes a file of an older version one of this version.
+func upgrade(ctx context.Context, conn *sql.Conn) error {
+	if _, err := conn.ExecContext(ctx, "pragma journal_mode = wal; "+learntSchema); err != nil {
+		return err
+	}
+	is, err := versionOf(ctx, conn)
+	if err != nil || is == version {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, fromVersion1)
+	return err
+}
+
+func versionOf(ctx context.Context, from interface {
+	QueryRowContext(ctx context.Context, query string, values ...any) *sql.Row
+}) (is int, err error) {
+	err = from.QueryRowContext(ctx, "pragma user_version").Scan(&is)
+	return is, err
 }
 
 // connect opens a file. Of a power cut, NORMAL may lose the last commits, but never the file's consistency; of a killed process, it

@@ -17,6 +17,7 @@ import (
 type Reader struct {
 	db      *sql.DB
 	hashing hashing
+	version int // of the file's schema
 	clock   func() time.Time
 }
 
@@ -47,6 +48,9 @@ func read(path string, clock func() time.Time) (*Reader, error) {
 	if err := db.QueryRow("select key from hashing").Scan((*[]byte)(&r.hashing)); err != nil {
 		return nil, errors.Join(reason(err), db.Close())
 	}
+	if r.version, err = versionOf(context.Background(), db); err != nil {
+		return nil, errors.Join(reason(err), db.Close())
+	}
 	return r, nil
 }
 
@@ -61,8 +65,19 @@ func (r *Reader) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message
 	if err != nil {
 		return nil, reason(err)
 	}
+	page, err := scanMessages(found)
+	if err != nil {
+		return nil, reason(err)
+	}
+	for i := range page {
+		page[i] = page[i].Shown()
+	}
+	return page, nil
+}
+
+// scanMessages reads rows of id, received_at, mfa and state.
+func scanMessages(found *sql.Rows) (messages []ledger.Message, err error) {
 	defer found.Close()
-	var page []ledger.Message
 	for found.Next() {
 		var id, text string
 		var receivedAt int64
@@ -74,12 +89,9 @@ func (r *Reader) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message
 		if err != nil {
 			return nil, err
 		}
-		page = append(page, m.Shown())
+		messages = append(messages, m)
 	}
-	if err := found.Err(); err != nil {
-		return nil, reason(err)
-	}
-	return page, nil
+	return messages, found.Err()
 }
 
 // where returns the conditions of a query. Those that are not asked for aren't there, so that an index can be chosen by those that are.
@@ -123,9 +135,7 @@ func (r *Reader) where(q ledger.Query) (conditions string, values []any) {
 
 // Messages is described at [ledger.Ledger].
 func (l *Ledger) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message, error) {
-	if last := l.pending.last(); last != nil {
-		last.wait(l.waitAtMost)
-	}
+	l.pending.last().wait(l.waitAtMost)
 	page, err := l.reader.Messages(ctx, q)
 	if err == nil || ctx.Err() != nil {
 		return page, err

@@ -25,11 +25,11 @@ func newRows(ctx context.Context, conn *sql.Conn, h hashing, sealer *ledger.Seal
 		to  **sql.Stmt
 		sql string
 	}{
-		{&r.insert, `insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
-			values (?1, ?2, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?3, ?4, ?5, ?6, ?7)
-			on conflict (id) do update set received_at = ?2, last_sign_in = ?11, stored = ?12, expires_at = ?13,
-				instance = ?3, kind = ?4, rule = ?5, word = ?6, state = ?7`},
-		{&r.update, `update messages set instance = ?3, kind = ?4, rule = ?5, word = ?6, state = ?7 where id = ?1`},
+		{&r.insert, `insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state, facts)
+			values (?1, ?2, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?3, ?4, ?5, ?6, ?7, ?8)
+			on conflict (id) do update set received_at = ?2, last_sign_in = ?12, stored = ?13, expires_at = ?14,
+				instance = ?3, kind = ?4, rule = ?5, word = ?6, state = ?7, facts = ?8`},
+		{&r.update, `update messages set instance = ?3, kind = ?4, rule = ?5, word = ?6, state = ?7, facts = ?8 where id = ?1`},
 		{&r.name, `insert or ignore into names select ?2, n from messages where id = ?1`},
 		{&r.seal, `insert into contents (id, expires_at, sealed) values (?, ?, ?)
 			on conflict (id) do update set expires_at = excluded.expires_at, sealed = excluded.sealed`},
@@ -66,7 +66,7 @@ func (r *rows) message(ctx context.Context, m ledger.Message, marks *marks) erro
 	if err != nil {
 		return err
 	}
-	values := []any{m.ID, int64(m.ReceivedAt), m.Instance, m.Kind.String(), m.Rule, string(m.State(0)), text}
+	values := []any{m.ID, int64(m.ReceivedAt), m.Instance, m.Kind.String(), m.Rule, string(m.State(0)), text, factsOf(&m)}
 	if marks != nil {
 		values = append(values, marks.user, marks.number, marks.mfa, marks.lastSignIn, marks.stored, int64(m.ExpiresAt()), m.Country)
 		_, err = r.insert.ExecContext(ctx, values...)

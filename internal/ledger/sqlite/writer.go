@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/smshook/smshook/internal/ledger"
 )
 
 const (
@@ -145,6 +147,10 @@ func (w *writer) tidy(ctx context.Context) {
 			return
 		}
 		w.queue.items -= forgotten
+	}
+	if _, err := w.rows.rollUp(ctx, ledger.At(w.options.Clock()), rollUpBatch); err != nil {
+		w.note(err)
+		return
 	}
 	if w.wiped && time.Since(w.truncated) >= truncateEvery {
 		w.truncate(ctx)

@@ -1,0 +1,107 @@
+package postgres_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/ledgertest"
+	"github.com/smshook/smshook/internal/ledger/postgres"
+	"github.com/smshook/smshook/internal/ledger/postgres/pgtest"
+	"github.com/smshook/smshook/providers"
+)
+
+// The buckets of the schema are those of package ledger.
+func TestBuckets(t *testing.T) {
+	d := pgtest.New(t, migrated)
+	conn := connect(t, d.Superuser())
+	rows, err := conn.Query(t.Context(), `select b + x, smshook.bucket(b + x) from (
+		select (n * 10 ^ e * 1000)::bigint as b from unnest('{100,125,160,200,250,315,400,500,630,800}'::int[]) n, generate_series(0, 6) e
+		union all values (-1000000::bigint), (0), (99)) b, generate_series(-1, 1) x`)
+	require.NoError(t, err)
+	defer rows.Close()
+	n := 0
+	for ; rows.Next(); n++ {
+		var took int64
+		var bucket int8
+		require.NoError(t, rows.Scan(&took, &bucket))
+		require.Equal(t, ledger.Bucket(time.Duration(took)*time.Microsecond), bucket, took)
+	}
+	require.NoError(t, rows.Err())
+	require.Equal(t, 219, n)
+}
+
+// Whatever happens to messages, and whenever that is, the counts are those of the messages.
+func TestCountsFollowMessages(t *testing.T) {
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			d, one, other := replicas(t, func(s *postgres.Settings) { s.Keep = 90 * 24 * time.Hour })
+			r := rand.New(rand.NewPCG(seed, 0))
+			pick := func(list ...string) string { return list[r.IntN(len(list))] }
+			var clock ledger.Time
+			conn := connect(t, d.Superuser())
+			now := func() ledger.Time {
+				require.NoError(t, conn.QueryRow(t.Context(), "select smshook.micros()").Scan((*int64)(&clock)))
+				return clock
+			}
+			check := func() {
+				ledgertest.RequireCounts(t, allMessages(t, one), now(), one.Count)
+			}
+			written := 0
+			for range 5 {
+				for range r.IntN(60) {
+					written++
+					age := time.Duration(r.Float64() * float64([]time.Duration{time.Minute, time.Hour, 48 * time.Hour}[r.IntN(3)]))
+					c := call(fmt.Sprint(written), fmt.Sprint("user ", written))
+					c.ReceivedAt = now().Add(-age)
+					c.AskedAt, c.Country, c.Kind = c.ReceivedAt, pick("GB", "FR"), ledger.Kind(r.IntN(6))
+					instance := pick("a", "b")
+					a := ledger.Attempt{Instance: instance, Channel: pick("sms", "voice"), BegunAt: c.ReceivedAt, EndedAt: c.ReceivedAt, State: ledger.AttemptFailed}
+					e := ledger.Ended{ID: c.Message.ID, Result: ledger.Failed}
+					if r.IntN(4) > 0 {
+						a.State, a.Parts = ledger.AttemptAccepted, []ledger.Part{{ID: fmt.Sprint("SM", written)}}
+						e.Result, e.Instance = ledger.Accepted, instance
+					}
+					e.Attempts = []ledger.Attempt{a}
+					_, err := one.Write(t.Context(), ledger.Written{Call: c, Ended: e})
+					require.NoError(t, err)
+				}
+				for range r.IntN(60) {
+					n := 1 + r.IntN(written+1)
+					_, err := other.Receipt(t.Context(), pick("a", "b"), "", providers.Receipt{ID: fmt.Sprint("SM", n), State: providers.State(1 + r.IntN(int(providers.StateRead)))})
+					require.NoError(t, err)
+				}
+				d.Exec(t, fmt.Sprintf(`delete from smshook.message where hashtext(id || '%d') %% 20 = 0;
+					update smshook.message set use = 'used', used_at = asked_at + abs(hashtext(id)) %% 100000000, version = version + 1 where hashtext(id || '%[1]d') %% 20 = 1;
+					update smshook.message set use = 'unused', used_at = 0, version = version + 1 where hashtext(id || '%[1]d') %% 20 = 2;
+					update smshook.message set segments = 3, rule = 'limit_phone' where hashtext(id || '%[1]d') %% 20 = 3`, r.IntN(1000)))
+				check()
+				_, _, err := one.Sweep(t.Context())
+				require.NoError(t, err)
+				check()
+			}
+			var wrong int
+			require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from smshook.rollup where messages <= 0").Scan(&wrong))
+			require.Zero(t, wrong, "no count is empty")
+			d.Exec(t, "truncate smshook.message")
+			check()
+		})
+	}
+}
+
+// allMessages returns all messages.
+func allMessages(t *testing.T, s ledger.Store) (all []ledger.Message) {
+	q := ledger.Query{}
+	for {
+		page, err := s.Messages(t.Context(), q)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			return all
+		}
+		all, q.Before = append(all, page...), page[len(page)-1].Place()
+	}
+}

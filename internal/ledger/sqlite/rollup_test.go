@@ -1,0 +1,177 @@
+package sqlite
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/smshook/smshook/internal/ledger"
+	"github.com/smshook/smshook/internal/ledger/ledgertest"
+	"github.com/smshook/smshook/providers"
+)
+
+func TestFactsAreWrittenAndRead(t *testing.T) {
+	m := ledger.Message{Country: "GB", Rule: "limit_phone", Kind: ledger.MFA, Segments: 2, ReceivedAt: 1, AskedAt: 1, Result: ledger.Accepted, Instance: "b",
+		Use: ledger.Used, UsedAt: 30_000_001, Attempts: []ledger.Attempt{{Instance: "a"}, {Instance: "b", Channel: "sms", State: ledger.AttemptAccepted,
+			Parts: []ledger.Part{{ID: "SM1", State: providers.StateDelivered, At: 2_000_001}}}}}
+	text := factsOf(&m)
+	require.Equal(t, "GB\x1fb\x1fsms\x1fmfa\x1flimit_phone\x1fdelivered\x1f1\x1f2\x1f14\x1f25", text)
+	read, err := parseFacts(text)
+	require.NoError(t, err)
+	require.Equal(t, m.Facts(0), read)
+	for _, wrong := range []string{"", "GB", text + "\x1f", "\x1f\x1f\x1f\x1f\x1f\x1f1\x1f2\x1f14\x1fx"} {
+		_, err := parseFacts(wrong)
+		require.Equal(t, errCorrupt, err)
+	}
+	m.Result, m.Sending = ledger.Failed, true
+	require.Empty(t, factsOf(&m))
+}
+
+// randomMessage is a message whose ID is n.
+func randomMessage(r *rand.Rand, n int, at ledger.Time) ledger.Message {
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	m := ledger.Message{ID: fmt.Sprint(n), ReceivedAt: at, AskedAt: at, Life: time.Minute, Country: pick("GB", "GB", "FR", ""), Kind: ledger.Kind(r.IntN(6)),
+		Segments: uint8(r.IntN(3)), Rule: pick("", "", "limit_phone"), Result: ledger.Result(r.IntN(5)), Sending: r.IntN(9) == 0, Charged: r.IntN(2) == 0}
+	if m.Result == ledger.Accepted {
+		m.Instance, m.Use = pick("a", "b"), ledger.Use(r.IntN(5))
+		state := providers.State(r.IntN(int(providers.StateRead) + 1))
+		m.Attempts = []ledger.Attempt{{Instance: m.Instance, Channel: pick("sms", "voice"), State: ledger.AttemptAccepted,
+			Parts: []ledger.Part{{ID: "SM" + m.ID, State: state, At: at.Add(time.Duration(r.IntN(100)) * time.Second)}}}}
+		if m.Use == ledger.Used && r.IntN(3) > 0 {
+			m.UsedAt = at.Add(time.Duration(r.IntN(100)) * time.Second)
+		}
+	} else if r.IntN(2) == 0 {
+		m.Attempts = []ledger.Attempt{{Instance: pick("a", "b"), Channel: "sms", State: ledger.AttemptFailed}}
+	}
+	return m
+}
+
+// Whatever happens to messages, and whenever that is, the counts are those of the messages. In some rounds, the file is one of version 1.
+func TestCountsFollowMessages(t *testing.T) {
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			path := filepath.Join(t.TempDir(), "smshook.db")
+			now := ledger.At(time.Now())
+			db, conn, err := open(t.Context(), path, false)
+			require.NoError(t, err)
+			defer db.Close()
+			defer conn.Close()
+			var h hashing
+			require.NoError(t, conn.QueryRowContext(t.Context(), "select key from hashing").Scan((*[]byte)(&h)))
+			w, err := newRows(t.Context(), conn, h, ledger.NewSealer(providers.NewSecret("a long random text")))
+			require.NoError(t, err)
+			reader, err := read(path, func() time.Time { return now.Time() })
+			require.NoError(t, err)
+			defer reader.Close()
+			messages := map[string]ledger.Message{}
+			written := 0
+			write := func(n int) {
+				age := time.Duration(r.Float64() * float64([]time.Duration{time.Minute, time.Hour, 48 * time.Hour, 40 * 24 * time.Hour}[r.IntN(4)]))
+				m := randomMessage(r, n, now.Add(-age))
+				if before, known := messages[m.ID]; known && r.IntN(9) > 0 {
+					m.ReceivedAt = before.ReceivedAt
+				}
+				require.NoError(t, w.message(t.Context(), m, &marks{}))
+				m, err := decode(m.ID, m.ReceivedAt, false, must(encode(m)))
+				require.NoError(t, err)
+				messages[m.ID] = m
+			}
+			check := func() {
+				var all []ledger.Message
+				for _, m := range messages {
+					all = append(all, m)
+				}
+				ledgertest.RequireCounts(t, all, now, reader.Count)
+			}
+			for range 4 {
+				for range r.IntN(150) {
+					written++
+					write(written)
+				}
+				for range r.IntN(60) {
+					write(1 + r.IntN(written+1))
+				}
+				for id := range messages {
+					if r.IntN(20) == 0 {
+						_, err := conn.ExecContext(t.Context(), "delete from messages where id = ?", id)
+						require.NoError(t, err)
+						delete(messages, id)
+					}
+				}
+				check()
+				if r.IntN(3) == 0 {
+					continue
+				}
+				if seed < 2 && r.IntN(2) == 0 { // an older version has written it, as far as nothing is rolled up
+					_, err := conn.ExecContext(t.Context(), "update messages set facts = null where received_at >= (select until from rolled_up)")
+					require.NoError(t, err)
+				}
+				for more := true; more; {
+					more, err = w.rollUp(t.Context(), now, 100)
+					require.NoError(t, err)
+				}
+				now = now.Add(time.Duration(r.IntN(100)) * []time.Duration{time.Second, time.Minute, time.Hour}[r.IntN(3)])
+				check()
+			}
+			var zeros int
+			require.NoError(t, conn.QueryRowContext(t.Context(), "select count(*) from rollup where messages = 0 or messages < 0").Scan(&zeros))
+			require.Zero(t, zeros, "no count is empty")
+		})
+	}
+}
+
+func must(text string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return text
+}
+
+// A file of version 1 becomes one of this version, and its messages are rolled up, a batch at a time. Many of them may have come at once.
+func TestRollUpInBatches(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smshook.db")
+	db, conn, err := open(t.Context(), path, false)
+	require.NoError(t, err)
+	now := ledger.At(time.Now())
+	_, err = conn.ExecContext(t.Context(), `drop trigger messages_inserted; drop trigger messages_updated; drop trigger messages_deleted; drop table rollup; drop table rolled_up;
+		drop table rollup_late; alter table messages drop column facts; pragma user_version = 1;
+		with recursive i(i) as (select 1 union all select i + 1 from i where i < 201)
+		insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
+		select i, ?1 + i / 120, 0, 0, 0, 0, 0, 0, '', '', '', '', 'refused', '{"result":2}' from i`, int64(now.Add(-24*time.Hour)))
+	require.NoError(t, err)
+	reader, err := read(path, func() time.Time { return now.Time() })
+	require.NoError(t, err)
+	_, err = reader.Count(t.Context(), ledger.CountQuery{})
+	require.Equal(t, errOlder, err)
+	require.NoError(t, reader.Close())
+	require.NoError(t, conn.Close())
+	require.NoError(t, db.Close())
+
+	db, conn, err = open(t.Context(), path, false)
+	require.NoError(t, err)
+	defer db.Close()
+	defer conn.Close()
+	reader, err = read(path, func() time.Time { return now.Time() })
+	require.NoError(t, err)
+	defer reader.Close()
+	w, err := newRows(t.Context(), conn, hashing("a key"), ledger.NewSealer(providers.NewSecret("a long random text")))
+	require.NoError(t, err)
+	var rolled []int
+	for more := true; more; {
+		more, err = w.rollUp(t.Context(), now, 50)
+		require.NoError(t, err)
+		var n int
+		require.NoError(t, conn.QueryRowContext(t.Context(), "select count(*) from messages, rolled_up where received_at < until").Scan(&n))
+		rolled = append(rolled, n)
+		counts, err := reader.Count(t.Context(), ledger.CountQuery{})
+		require.NoError(t, err)
+		require.Len(t, counts, 1)
+		require.Equal(t, 201, counts[0].Messages)
+	}
+	require.Equal(t, []int{0, 119, 201, 201}, rolled, "those of one microsecond are rolled up at once")
+}

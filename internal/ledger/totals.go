@@ -1,0 +1,57 @@
+package ledger
+
+// Totals are how many messages came to what.
+type Totals struct {
+	Messages int
+	Waiting  int // queued, or being sent
+	Accepted int // and what came after that
+	Reported int // of those, the ones with a receipt that says whether they were delivered
+	Delivered,
+	Undelivered int
+	Failed   int
+	Refused  int
+	Observed int // would have been refused
+	Used,
+	Unused,
+	Replaced int
+	Segments int // of those that were accepted
+}
+
+// Add adds the messages of a count.
+func (t *Totals) Add(c Count) {
+	if c.Measure != Messages {
+		return
+	}
+	n := c.Messages
+	t.Messages += n
+	switch c.State {
+	case Queued, Sending:
+		t.Waiting += n
+	case Refused:
+		t.Refused += n
+	case StateFailed, Expired:
+		t.Failed += n
+	default:
+		t.Accepted += n
+		t.Segments += c.Segments
+	}
+	switch c.State {
+	case Delivered, Read:
+		t.Delivered += n
+		t.Reported += n
+	case Undelivered:
+		t.Undelivered += n
+		t.Reported += n
+	}
+	if c.Rule != "" && c.State != Refused {
+		t.Observed += n
+	}
+	switch c.Use {
+	case Used:
+		t.Used += n
+	case Unused:
+		t.Unused += n
+	case Replaced:
+		t.Replaced += n
+	}
+}
