@@ -5,94 +5,81 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 )
 
-// keys are what messages can be counted by.
-var keys = map[string]func(*ledger.Message) string{
-	"country":  func(m *ledger.Message) string { return m.Country },
-	"instance": func(m *ledger.Message) string { return m.Instance },
-	"channel":  func(m *ledger.Message) string { return m.Channel() },
-	"kind":     func(m *ledger.Message) string { return m.Kind.String() },
-}
-
 // counted is what became of the messages of one group.
 type counted struct {
-	by                                      []string
-	messages, sent, delivered, used, unused int
-	untilDelivered, untilUsed               []int32 // ms
+	by []string
+	ledger.Totals
+	toDelivery, toUse ledger.Buckets
 }
 
 // conversion is the share of the codes that were used, of those of which it is known; -1 if that is none. A code that a newer one replaced says
 // nothing.
 func (c *counted) conversion() float64 {
-	if c.used+c.unused == 0 {
+	if c.Used+c.Unused == 0 {
 		return -1
 	}
-	return float64(c.used) / float64(c.used+c.unused)
+	return float64(c.Used) / float64(c.Used+c.Unused)
 }
 
-// middle returns the middle one; -1 if there is none.
-func middle(ms []int32) float64 {
-	if len(ms) == 0 {
-		return -1
+func (c *counted) add(n ledger.Count) {
+	switch n.Measure {
+	case ledger.ToDelivery:
+		c.toDelivery.Add(n.Bucket, n.Messages)
+	case ledger.ToUse:
+		c.toUse.Add(n.Bucket, n.Messages)
+	default:
+		c.Add(n)
 	}
-	slices.Sort(ms)
-	return float64(ms[len(ms)/2]) / 1000
 }
 
-func (c *counted) add(m *ledger.Message) {
-	c.messages++
-	if m.Result == ledger.Accepted {
-		c.sent++
+// values returns what a group has in some dimensions.
+func values(g ledger.Group, names []string) (list []string) {
+	all := map[string]string{"country": g.Country, "instance": g.Instance, "channel": g.Channel, "kind": g.Kind.String(), "rule": g.Rule}
+	for _, name := range names {
+		list = append(list, all[name])
 	}
-	if at := m.DeliveredAt(); at != 0 {
-		c.delivered++
-		c.untilDelivered = append(c.untilDelivered, int32(at.Sub(m.ReceivedAt).Milliseconds()))
-	}
-	switch m.Use {
-	case ledger.Used:
-		c.used++
-		if m.UsedAt != 0 {
-			c.untilUsed = append(c.untilUsed, int32(m.UsedAt.Sub(m.AskedAt).Milliseconds()))
-		}
-	case ledger.Unused:
-		c.unused++
-	}
+	return list
 }
 
 // count shows what became of messages, by some of their properties.
 func (l *listing) count(ctx context.Context) error {
 	names := strings.Split(l.by, ",")
+	q := ledger.CountQuery{Since: l.query.Since, Until: l.query.Until, Times: true, Country: l.query.Country, Instance: l.query.Instance,
+		Kind: l.query.Kind, Rule: l.query.Rule, State: l.query.State}
 	for _, name := range names {
-		if keys[name] == nil {
-			return fmt.Errorf("-by: want some of %s, with commas between", strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
+		d, ok := ledger.ParseDimension(name)
+		if !ok {
+			return fmt.Errorf("-by: want some of %s, with commas between", strings.Join(ledger.AllDimensions.Names(), ", "))
 		}
+		q.By |= d
+	}
+	counts, err := l.counts(ctx, q)
+	if err != nil {
+		return err
 	}
 	groups := map[string]*counted{}
-	err := l.each(ctx, l.limit, func(m *ledger.Message) error {
-		var by []string
-		for _, name := range names {
-			by = append(by, keys[name](m))
-		}
+	for _, n := range counts {
+		by := values(n.Group, names)
 		key := strings.Join(by, "\x00")
 		if groups[key] == nil {
 			groups[key] = &counted{by: by}
 		}
-		groups[key].add(m)
-		return nil
-	})
-	if err != nil {
-		return err
+		groups[key].add(n)
 	}
-	list := slices.Collect(maps.Values(groups))
+	var list []*counted
+	for _, c := range groups {
+		list = append(list, c)
+	}
 	slices.SortFunc(list, func(a, b *counted) int {
-		return cmp.Or(cmp.Compare(b.messages, a.messages), slices.Compare(a.by, b.by))
+		return cmp.Or(cmp.Compare(b.Messages, a.Messages), slices.Compare(a.by, b.by))
 	})
 	if l.asJSON {
 		return l.countsAsJSON(names, list)
@@ -105,10 +92,31 @@ func (l *listing) count(ctx context.Context) error {
 		for _, value := range c.by {
 			by = append(by, dash(value))
 		}
-		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", strings.Join(by, "\t"), c.messages, c.sent, c.delivered, c.used, c.unused,
-			number(100*c.conversion(), "%.1f %%"), number(middle(c.untilDelivered), "%.1f s"), number(middle(c.untilUsed), "%.1f s"))
+		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", strings.Join(by, "\t"), c.Messages, c.Accepted, c.Delivered, c.Used, c.Unused,
+			number(100*c.conversion(), "%.1f %%"), number(inSeconds(c.toDelivery.Median()), "%.1f s"), number(inSeconds(c.toUse.Median()), "%.1f s"))
 	}
 	return out.Flush()
+}
+
+// counts asks the store for counts. What these don't tell apart has to be counted message by message.
+func (l *listing) counts(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+	if l.query.ID == "" && l.query.Names == nil && l.query.Number == "" && l.query.User == "" && l.limit == 0 {
+		return l.history.Count(ctx, q)
+	}
+	counter := ledger.NewCounter(q, ledger.At(time.Now()))
+	err := l.each(ctx, l.limit, func(m *ledger.Message) error {
+		counter.Add(m)
+		return nil
+	})
+	return counter.Counts(), err
+}
+
+// inSeconds returns a duration as a number of seconds; -1 if it is negative.
+func inSeconds(d time.Duration) float64 {
+	if d < 0 {
+		return -1
+	}
+	return d.Seconds()
 }
 
 func number(n float64, format string) string {
@@ -128,8 +136,8 @@ func (l *listing) countsAsJSON(names []string, list []*counted) error {
 	}
 	for _, c := range list {
 		row := map[string]any{
-			"messages": c.messages, "sent": c.sent, "delivered": c.delivered, "used": c.used, "unused": c.unused, "conversion": positive(c.conversion()),
-			"median_delivery_s": positive(middle(c.untilDelivered)), "median_use_s": positive(middle(c.untilUsed)),
+			"messages": c.Messages, "sent": c.Accepted, "delivered": c.Delivered, "used": c.Used, "unused": c.Unused, "conversion": positive(c.conversion()),
+			"median_delivery_s": positive(inSeconds(c.toDelivery.Median())), "median_use_s": positive(inSeconds(c.toUse.Median())),
 		}
 		for i, name := range names {
 			row[name] = c.by[i]

@@ -14,6 +14,7 @@ import (
 type History struct {
 	store interface {
 		Messages(context.Context, ledger.Query) ([]ledger.Message, error)
+		Count(context.Context, ledger.CountQuery) ([]ledger.Count, error)
 		Close() error
 	}
 }
@@ -42,6 +43,15 @@ func (h History) Messages(ctx context.Context, q ledger.Query) ([]ledger.Message
 		err = storeProblem(err)
 	}
 	return page, err
+}
+
+// Count is described at [ledger.Ledger].
+func (h History) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+	counts, err := h.store.Count(ctx, q)
+	if err != nil && ctx.Err() == nil {
+		err = storeProblem(err)
+	}
+	return counts, err
 }
 
 // Close closes the store.
