@@ -93,9 +93,6 @@ func (s pageSource) Live() web.Live {
 		Owed:  uint64(s.store.owed()),
 		Keeps: s.keeps(),
 	}}
-	if !live.Store.Away {
-		live.Queues = s.queues()
-	}
 	for i, instance := range s.Dispatcher.Instances {
 		live.Instances = append(live.Instances, web.Instance{
 			Name:     instance.Name,
@@ -109,8 +106,10 @@ func (s pageSource) Live() web.Live {
 	return live
 }
 
-// queues are those of the store; none if it doesn't answer.
-func (s pageSource) queues() (list []web.Queue) {
+func (s pageSource) Queues() (list []web.Queue) {
+	if s.store.away() {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), askQueueFor)
 	defer cancel()
 	depths, err := s.store.queue.Depth(ctx)

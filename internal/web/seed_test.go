@@ -65,6 +65,8 @@ func (s *stage) Live() Live {
 	return s.live
 }
 
+func (s *stage) Queues() []Queue { return s.Live().Queues }
+
 func (s *stage) Setup() Setup { return s.setup }
 
 func (s *stage) Check(context.Context) []Finding {

@@ -18,6 +18,9 @@ type Source interface {
 	// Live says how the program is now.
 	Live() Live
 
+	// Queues asks the store how deep its queues are; none if it doesn't answer within a second.
+	Queues() []Queue
+
 	// Setup says how the program is set up.
 	Setup() Setup
 
@@ -35,7 +38,7 @@ type Source interface {
 type Live struct {
 	Instances []Instance
 	Store     Store
-	Queues    []Queue
+	Queues    []Queue // for the overview alone: they are not what Live says
 }
 
 // Queue is what waits to be done, of one kind.
