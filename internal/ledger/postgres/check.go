@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Facts are what [Check] finds out about a database.
-type Facts struct {
+// CheckResult is what [Check] finds out about a database.
+type CheckResult struct {
 	Server    string        // the version of Postgres
 	Role      string        // that the program connects as
 	Version   int           // of the schema
@@ -31,47 +31,46 @@ const (
 )
 
 // Check finds out whether a store could work with a database. An error says what to do, and is safe to log.
-func Check(ctx context.Context, address string) (f Facts, err error) {
-	address, _ = withoutPgbouncer(address)
+func Check(ctx context.Context, address string) (r CheckResult, err error) {
 	conn, config, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
-		return f, err
+		return r, err
 	}
 	defer closeSoon(ctx, conn)
 	var text string
-	err = conn.QueryRow(ctx, "select current_setting('server_version'), current_user::text, smshook.hello('{}')::text").Scan(&f.Server, &f.Role, &text)
+	err = conn.QueryRow(ctx, "select current_setting('server_version'), current_user::text, smshook.hello('{}')::text").Scan(&r.Server, &r.Role, &text)
 	if err != nil {
-		return f, explain(err)
+		return r, explain(err)
 	}
 	var g greeting
 	if err := json.Unmarshal([]byte(text), &g); err != nil {
-		return f, err
+		return r, err
 	}
-	f.Version = g.Version
+	r.Version = g.Version
 	if err := g.errVersion(); err != nil {
-		return f, err
+		return r, err
 	}
 	if err := missingGrant(ctx, conn); err != nil {
-		return f, err
+		return r, err
 	}
-	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select'), smshook.held()").Scan(&f.Tables, &f.Held)
+	err = conn.QueryRow(ctx, "select has_table_privilege(to_regclass('smshook.message'), 'select'), smshook.held()").Scan(&r.Tables, &r.Held)
 	if err != nil {
-		return f, explain(err)
+		return r, explain(err)
 	}
 	for range 5 {
 		begun := time.Now()
 		var now float64
 		if err := conn.QueryRow(ctx, "select extract(epoch from clock_timestamp())::float8").Scan(&now); err != nil {
-			return f, explain(err)
+			return r, explain(err)
 		}
 		took := time.Since(begun)
-		if f.RoundTrip == 0 || took < f.RoundTrip {
-			f.RoundTrip = took
-			f.Skew = time.UnixMicro(int64(now * 1e6)).Sub(begun.Add(took / 2))
+		if r.RoundTrip == 0 || took < r.RoundTrip {
+			r.RoundTrip = took
+			r.Skew = time.UnixMicro(int64(now * 1e6)).Sub(begun.Add(took / 2))
 		}
 	}
-	f.Pooler, err = pooler(ctx, conn, config)
-	return f, err
+	r.Pooler, err = pooler(ctx, conn, config)
+	return r, err
 }
 
 // pooler finds out what is between. A session pooler keeps a session of the database for one connection; of a transaction pooler, two

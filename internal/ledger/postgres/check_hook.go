@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -23,25 +22,18 @@ const NoAuthRole = "the database has no role supabase_auth_admin: as an administ
 
 // CheckHook calls the hook in SQL as Auth would, and undoes what it has done. An error says what to do, and is safe to log.
 func CheckHook(ctx context.Context, address string) (h Hook, err error) {
-	address, _ = withoutPgbouncer(address)
 	conn, _, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
 		return h, err
 	}
 	defer closeSoon(ctx, conn)
 	// A number that Ofcom keeps for films: https://www.ofcom.org.uk/phones-and-broadband/phone-numbers/numbers-for-drama
-	event, err := json.Marshal(map[string]any{"event": map[string]any{
+	event := map[string]any{
 		"metadata": map[string]any{"time": time.Now().Format(time.RFC3339Nano)},
 		"sms":      map[string]any{"otp": "000000", "phone": "447700900123"},
-	}})
-	if err != nil {
-		return h, err
 	}
-	var text string
-	if err := conn.QueryRow(ctx, "select smshook.check_hook($1::text::jsonb)::text", string(event)).Scan(&text); err != nil {
-		return h, explain(err)
-	}
-	return h, json.Unmarshal([]byte(text), &h)
+	err = askOnce(ctx, conn, "check_hook", map[string]any{"event": event}, &h)
+	return h, err
 }
 
 // AuthRole reports whether the database has the role that Auth usually connects as.
@@ -52,5 +44,8 @@ func AuthRole(ctx context.Context, address string) (found bool, err error) {
 	}
 	defer closeSoon(ctx, conn)
 	err = conn.QueryRow(ctx, "select exists (select from pg_catalog.pg_roles where rolname = 'supabase_auth_admin')").Scan(&found)
+	if err != nil {
+		err = explain(err)
+	}
 	return found, err
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,6 +28,7 @@ func connect(ctx context.Context, address string, mode pgx.QueryExecMode) (*pgx.
 
 // parse reads the address of a database as libpq does. An error doesn't quote a password.
 func parse(address string) (*pgx.ConnConfig, error) {
+	address, _ = withoutPgbouncer(address)
 	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		return nil, addressProblem(err)
@@ -49,6 +51,19 @@ func addressProblem(err error) error {
 // errAddress quotes nothing: in an address that can't be read, the password can't be found and hidden.
 var errAddress = errors.New("want an address such as postgres://smshook:PASSWORD@HOST:5432/postgres; " +
 	"characters such as @ and / in the password are written as %40 and %2F")
+
+// askOnce calls a function of the schema. An error says what to do, and is safe to log.
+func askOnce(ctx context.Context, conn *pgx.Conn, function string, question, answer any) error {
+	text, err := json.Marshal(question)
+	if err != nil {
+		return err
+	}
+	var reply string
+	if err := conn.QueryRow(ctx, "select smshook."+function+"($1::text::jsonb)::text", string(text)).Scan(&reply); err != nil {
+		return explain(err)
+	}
+	return json.Unmarshal([]byte(reply), answer)
+}
 
 // closeSoon closes a connection even if ctx has ended, and doesn't wait long for it.
 func closeSoon(ctx context.Context, conn *pgx.Conn) {

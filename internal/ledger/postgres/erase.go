@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/jackc/pgx/v5"
 
@@ -23,33 +22,22 @@ type eraseQuestion struct {
 // were. The role is that of the stores: no other one is told the key of the hashes. Replicas that run may still have in their memory what is erased,
 // see [ledger.Settings.Keep]. An error says what to do, and is safe to log; what was erased before it stays erased.
 func Erase(ctx context.Context, address string, e ledger.Erasure) (erased int, err error) {
-	address, _ = withoutPgbouncer(address)
 	conn, _, err := connect(ctx, address, pgx.QueryExecModeExec)
 	if err != nil {
 		return 0, err
 	}
 	defer closeSoon(ctx, conn)
-	ask := func(function, question string, answer any) error {
-		var text string
-		if err := conn.QueryRow(ctx, "select smshook."+function+"($1::text::jsonb)::text", question).Scan(&text); err != nil {
-			return explain(err)
-		}
-		return json.Unmarshal([]byte(text), answer)
-	}
 	var g greeting
-	if err := ask("hello", "{}", &g); err != nil {
+	if err := askOnce(ctx, conn, "hello", struct{}{}, &g); err != nil {
 		return 0, err
 	}
 	if err := g.errVersion(); err != nil {
 		return 0, err
 	}
-	question, err := json.Marshal(eraseQuestionOf(g.Key, e))
-	if err != nil {
-		return 0, err
-	}
+	question := eraseQuestionOf(g.Key, e)
 	for {
 		var batch struct{ Erased int }
-		if err := ask("erase", string(question), &batch); err != nil {
+		if err := askOnce(ctx, conn, "erase", question, &batch); err != nil {
 			return erased, err
 		}
 		erased += batch.Erased

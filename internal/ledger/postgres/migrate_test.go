@@ -273,10 +273,23 @@ func TestCheck(t *testing.T) {
 	require.InDelta(t, 0, f.Skew.Seconds(), 1)
 	require.NotEmpty(t, f.Server)
 	f.RoundTrip, f.Skew, f.Server = 0, 0, ""
-	require.Equal(t, postgres.Facts{Role: "smshook", Version: postgres.Version, Pooler: postgres.NoPooler}, f)
+	require.Equal(t, postgres.CheckResult{Role: "smshook", Version: postgres.Version, Pooler: postgres.NoPooler}, f)
 	f, err = postgres.Check(t.Context(), d.Superuser())
 	require.NoError(t, err)
 	require.True(t, f.Tables)
+}
+
+// What other programs want in the address of a pooler is in nobody's way.
+func TestPgbouncerInTheAddress(t *testing.T) {
+	d := pgtest.New(t, withAuth)
+	address := d.Superuser() + "&pgbouncer=true"
+	before, err := postgres.Migrate(t.Context(), address)
+	require.NoError(t, err)
+	require.Equal(t, postgres.Version, before)
+	_, err = postgres.Resume(t.Context(), address)
+	require.NoError(t, err)
+	_, err = postgres.AuthRole(t.Context(), address)
+	require.NoError(t, err)
 }
 
 // No code, text, number, address or name that an instance gave stands in any table, but for sealed contents.

@@ -10,7 +10,6 @@ import (
 // sslmode=verify-full (https://www.postgresql.org/docs/current/libpq-ssl.html), or an attacker in the network can read the password. It is
 // false for an address that can't be read.
 func Unverified(address string) bool {
-	address, _ = withoutPgbouncer(address)
 	config, err := parse(address)
 	if err != nil {
 		return false
