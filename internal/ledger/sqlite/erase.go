@@ -19,12 +19,8 @@ var ErrNoFile = errors.New("there is no file yet; serve makes it")
 // were. A process that has the file open goes on with it, and may still have in its memory what is erased, see [ledger.Settings.Keep]. The
 // error says what an operator has to do, and is safe to log; what was erased before it stays erased.
 func Erase(ctx context.Context, path string, e ledger.Erasure) (erased int, err error) {
-	exists, err := peek(path)
-	if err != nil {
+	if err := mustExist(path); err != nil {
 		return 0, err
-	}
-	if !exists {
-		return 0, ErrNoFile
 	}
 	db, conn, err := connect(ctx, path, true)
 	if err != nil {

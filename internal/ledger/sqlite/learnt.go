@@ -41,12 +41,8 @@ type File struct {
 
 // OpenFile opens a file for what was learnt alone. The error says what an operator has to do, and is safe to log.
 func OpenFile(ctx context.Context, path string) (*File, error) {
-	exists, err := peek(path)
-	if err != nil {
+	if err := mustExist(path); err != nil {
 		return nil, err
-	}
-	if !exists {
-		return nil, ErrNoFile
 	}
 	db, conn, err := connect(ctx, path, true)
 	if err != nil {

@@ -169,6 +169,15 @@ func peek(path string) (exists bool, err error) {
 	return true, nil
 }
 
+// mustExist returns why a file can't be used; also if there is none.
+func mustExist(path string) error {
+	exists, err := peek(path)
+	if err == nil && !exists {
+		err = ErrNoFile
+	}
+	return err
+}
+
 // open returns the one connection to a file. If there is no file, it makes one that only its user can read.
 func open(ctx context.Context, path string, full bool) (*sql.DB, *sql.Conn, error) {
 	exists, err := peek(path)

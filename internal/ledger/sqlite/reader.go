@@ -23,12 +23,8 @@ type Reader struct {
 
 // OpenReader opens a file for reading. The error is safe to log.
 func OpenReader(path string) (*Reader, error) {
-	exists, err := peek(path)
-	if err != nil {
+	if err := mustExist(path); err != nil {
 		return nil, err
-	}
-	if !exists {
-		return nil, ErrNoFile
 	}
 	return read(path, time.Now)
 }
