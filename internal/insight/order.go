@@ -1,6 +1,7 @@
 package insight
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -88,13 +89,7 @@ func (o *Order) Sort(country string, given []string, now time.Time) []string {
 	}
 	sorted := slices.Clone(given)
 	slices.SortStableFunc(sorted, func(a, b string) int {
-		switch {
-		case drawn[a] > drawn[b]:
-			return -1
-		case drawn[a] < drawn[b]:
-			return 1
-		}
-		return 0
+		return cmp.Compare(drawn[b], drawn[a])
 	})
 	return o.explore(sorted)
 }

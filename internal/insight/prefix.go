@@ -2,7 +2,6 @@ package insight
 
 import (
 	"fmt"
-
 	"math"
 )
 

@@ -141,7 +141,11 @@ func (g *Guard) Restore(data []byte) error {
 		into.trialAt, into.pause = p.TrialAt, p.Pause
 		if p.Flagged != into.flagged {
 			into.flagged = p.Flagged
-			g.count(into, map[bool]int{true: 1, false: -1}[p.Flagged])
+			change := -1
+			if p.Flagged {
+				change = 1
+			}
+			g.count(into, change)
 		}
 	}
 	for _, a := range s.Addresses {

@@ -43,11 +43,12 @@ func (t *table[V]) add(key uint64, now int64) *V {
 		}
 	}
 	if len(t.ring) >= t.most {
-		least, worth := t.next(), 0.0
-		worth = t.worth(&least.value, now)
+		least := t.next()
+		worth := t.worth(&least.value, now)
 		for range looked - 1 {
-			if i := t.next(); t.worth(&i.value, now) < worth {
-				least, worth = i, t.worth(&i.value, now)
+			other := t.next()
+			if w := t.worth(&other.value, now); w < worth {
+				least, worth = other, w
 			}
 		}
 		t.drop(least)
