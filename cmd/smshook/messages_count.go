@@ -13,8 +13,8 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 )
 
-// counted is what became of the messages of one group.
-type counted struct {
+// outcome is what became of the messages of one group.
+type outcome struct {
 	by []string
 	ledger.Totals
 	toDelivery, toUse ledger.Buckets
@@ -22,63 +22,59 @@ type counted struct {
 
 // conversion is the share of the codes that were used, of those of which it is known; -1 if that is none. A code that a newer one replaced says
 // nothing.
-func (c *counted) conversion() float64 {
+func (c *outcome) conversion() float64 {
 	if c.Used+c.Unused == 0 {
 		return -1
 	}
 	return float64(c.Used) / float64(c.Used+c.Unused)
 }
 
-func (c *counted) add(n ledger.Count) {
+func (c *outcome) add(n ledger.Count) {
 	switch n.Measure {
-	case ledger.ToDelivery:
+	case ledger.MeasureDelivery:
 		c.toDelivery.Add(n.Bucket, n.Messages)
-	case ledger.ToUse:
+	case ledger.MeasureUse:
 		c.toUse.Add(n.Bucket, n.Messages)
 	default:
 		c.Add(n)
 	}
 }
 
-// values returns what a group has in some dimensions.
-func values(g ledger.Group, names []string) (list []string) {
-	all := map[string]string{"country": g.Country, "instance": g.Instance, "channel": g.Channel, "kind": g.Kind.String(), "rule": g.Rule}
-	for _, name := range names {
-		list = append(list, all[name])
-	}
-	return list
-}
-
-// count shows what became of messages, by some of their properties.
-func (l *listing) count(ctx context.Context) error {
+// showCounts shows what became of messages, by some of their properties.
+func (l *listing) showCounts(ctx context.Context) error {
 	names := strings.Split(l.by, ",")
 	q := ledger.CountQuery{Since: l.query.Since, Until: l.query.Until, Times: true, Country: l.query.Country, Instance: l.query.Instance,
 		Kind: l.query.Kind, Rule: l.query.Rule, State: l.query.State}
+	var dimensions []ledger.Dimensions
 	for _, name := range names {
 		d, ok := ledger.ParseDimension(name)
 		if !ok {
 			return fmt.Errorf("-by: want some of %s, with commas between", strings.Join(ledger.AllDimensions.Names(), ", "))
 		}
+		dimensions = append(dimensions, d)
 		q.By |= d
 	}
-	counts, err := l.counts(ctx, q)
+	counts, err := l.askCounts(ctx, q)
 	if err != nil {
 		return err
 	}
-	groups := map[string]*counted{}
+	groups := map[string]*outcome{}
 	for _, n := range counts {
-		by := values(n.Group, names)
+		var by []string
+		for _, d := range dimensions {
+			by = append(by, n.Value(d))
+		}
 		key := strings.Join(by, "\x00")
 		if groups[key] == nil {
-			groups[key] = &counted{by: by}
+			groups[key] = &outcome{by: by}
 		}
 		groups[key].add(n)
 	}
-	var list []*counted
+	var list []*outcome
 	for _, c := range groups {
 		list = append(list, c)
 	}
-	slices.SortFunc(list, func(a, b *counted) int {
+	slices.SortFunc(list, func(a, b *outcome) int {
 		return cmp.Or(cmp.Compare(b.Messages, a.Messages), slices.Compare(a.by, b.by))
 	})
 	if l.asJSON {
@@ -98,8 +94,8 @@ func (l *listing) count(ctx context.Context) error {
 	return out.Flush()
 }
 
-// counts asks the store for counts. What these don't tell apart has to be counted message by message.
-func (l *listing) counts(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
+// askCounts asks the store for counts. Kept counts don't know IDs, numbers and users, and have no limit; for these, messages are counted one by one.
+func (l *listing) askCounts(ctx context.Context, q ledger.CountQuery) ([]ledger.Count, error) {
 	if l.query.ID == "" && l.query.Names == nil && l.query.Number == "" && l.query.User == "" && l.limit == 0 {
 		return l.history.Count(ctx, q)
 	}
@@ -126,7 +122,7 @@ func number(n float64, format string) string {
 	return fmt.Sprintf(format, n)
 }
 
-func (l *listing) countsAsJSON(names []string, list []*counted) error {
+func (l *listing) countsAsJSON(names []string, list []*outcome) error {
 	out := json.NewEncoder(l.stdout)
 	positive := func(n float64) *float64 {
 		if n < 0 {

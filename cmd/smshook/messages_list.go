@@ -41,7 +41,7 @@ func newListing(sh *shell, flags *flag.FlagSet) *listing {
 	flags.IntVar(&l.limit, "limit", 0, "at most so many, `N`; if it is missing, 50 in a table, and else all")
 	flags.BoolVar(&l.asJSON, "json", false, "one JSON object a line")
 	flags.BoolVar(&l.asCSV, "csv", false, "a line of names, and one line a message; progress is told on stderr")
-	flags.StringVar(&l.by, "by", "", "count the messages by `NAMES`, of country, instance, channel, kind, rule, such as country,instance")
+	flags.StringVar(&l.by, "by", "", "count the messages by `NAMES`, of "+strings.Join(ledger.AllDimensions.Names(), ", ")+", such as country,instance")
 	return l
 }
 
@@ -70,7 +70,7 @@ func (l *listing) run(ctx context.Context, id string) error {
 	defer l.history.Close()
 	switch {
 	case l.by != "":
-		return l.count(ctx)
+		return l.showCounts(ctx)
 	case l.asCSV:
 		return l.csv(ctx)
 	case l.asJSON:

@@ -8,15 +8,18 @@ import (
 
 // CountQuery says which messages are counted, and what tells them apart. The zero value of a field means any, or nothing.
 type CountQuery struct {
-	Since, Until Time          // received at or after, and before
-	Step         time.Duration // they are told apart by the step in which they were received; a second at least, 0 is one step
-	By           Dimensions
-	Times        bool // it is also counted how long they took
-	Country      string
-	Instance     string // that accepted the message, or may have
-	Kind         Kind
-	Rule         string
-	State        State
+	Since, Until Time // received at or after, and before
+	// Messages are told apart by the step in which they were received, of which the first begins with Since. It is 0, for one step, or at least a
+	// second, in whole microseconds. Counts are only kept for steps that are whole multiples of a [Span] and begin with one of its steps: others are
+	// slow.
+	Step     time.Duration
+	By       Dimensions
+	Times    bool   // there are also counts of MeasureDelivery and MeasureUse
+	Country  string // ISO 3166-1
+	Instance string // that accepted the message, or may have
+	Kind     Kind
+	Rule     string
+	State    State // as of now
 }
 
 // Dimensions are what messages are told apart by, beside their State and Use.
@@ -48,28 +51,66 @@ func (d Dimensions) Names() (names []string) {
 // ParseDimension returns the dimension of a name.
 func ParseDimension(name string) (d Dimensions, ok bool) {
 	i := slices.Index(dimensionNames, name)
-	return 1 << max(i, 0), i >= 0
+	if i < 0 {
+		return 0, false
+	}
+	return 1 << i, true
 }
 
 // Count is how many messages of one group there are.
 type Count struct {
 	Group
 	Messages int
-	Segments int // of Measure Messages alone
+	Segments int // of all these messages; of MeasureMessages alone
 }
 
 // Group is what the messages of a [Count] have in common. What isn't asked for is empty.
 type Group struct {
-	At       Time // when the step begins
-	Country  string
+	At       Time   // when the step begins
+	Country  string // ISO 3166-1
 	Instance string // that accepted them, or may have; of those that failed, the last that tried
 	Channel  string
 	Kind     Kind
 	Rule     string
 	State    State
-	Use      Use // of Measure Messages alone
+	Use      Use // of MeasureMessages alone
 	Measure  Measure
-	Bucket   int8 // of how long they took, see [Bucket]; of Measure Messages it is 0
+	Bucket   int8 // of how long they took, as [Bucket] returns it; of MeasureMessages it is 0
+}
+
+// Value returns what the group has in one dimension.
+func (g Group) Value(d Dimensions) string {
+	switch d {
+	case ByCountry:
+		return g.Country
+	case ByInstance:
+		return g.Instance
+	case ByChannel:
+		return g.Channel
+	case ByKind:
+		return g.Kind.String()
+	}
+	return g.Rule
+}
+
+// only returns the group without the dimensions that aren't asked for.
+func (g Group) only(by Dimensions) Group {
+	if by&ByCountry == 0 {
+		g.Country = ""
+	}
+	if by&ByInstance == 0 {
+		g.Instance = ""
+	}
+	if by&ByChannel == 0 {
+		g.Channel = ""
+	}
+	if by&ByKind == 0 {
+		g.Kind = 0
+	}
+	if by&ByRule == 0 {
+		g.Rule = ""
+	}
+	return g
 }
 
 // Measure is what a Count says of messages.
@@ -77,9 +118,9 @@ type Measure int8
 
 // The measures.
 const (
-	Messages   Measure = iota // how many there are
-	ToDelivery                // how many of them took so long from the call to the phone
-	ToUse                     // how many of them took so long from the call until their code was entered
+	MeasureMessages Measure = iota // how many there are
+	MeasureDelivery                // how many took as long as the bucket says from the call to the phone
+	MeasureUse                     // how many took as long as the bucket says from the call until their code was entered
 )
 
 // Facts are what counts tell of a message.
@@ -90,28 +131,28 @@ type Facts struct {
 	State                      State
 	Use                        Use
 	Segments                   uint8
-	ToDelivery, ToUse          int8 // buckets; -1: not known
+	DeliveryBucket, UseBucket  int8 // of how long these took; -1: not known
 }
 
 // Facts returns what counts tell of the message.
 func (m *Message) Facts(now Time) Facts {
 	f := Facts{
 		Country: m.Country, Instance: m.Instance, Channel: m.Channel(), Kind: m.Kind, Rule: m.Rule, State: m.State(now), Use: m.Use,
-		Segments: m.Segments, ToDelivery: -1, ToUse: -1,
+		Segments: m.Segments, DeliveryBucket: -1, UseBucket: -1,
 	}
-	if f.Instance == "" && len(m.Attempts) > 0 {
+	if f.State == StateFailed && len(m.Attempts) > 0 {
 		f.Instance = m.Attempts[len(m.Attempts)-1].Instance
 	}
 	if at := m.DeliveredAt(); at != 0 {
-		f.ToDelivery = Bucket(at.Sub(m.ReceivedAt))
+		f.DeliveryBucket = Bucket(at.Sub(m.ReceivedAt))
 	}
 	if m.Use == Used && m.UsedAt != 0 {
-		f.ToUse = Bucket(m.UsedAt.Sub(m.AskedAt))
+		f.UseBucket = Bucket(m.UsedAt.Sub(m.AskedAt))
 	}
 	return f
 }
 
-// Counter counts the messages of a query.
+// Counter counts the messages of a query. It must not be used concurrently.
 type Counter struct {
 	query  CountQuery
 	now    Time
@@ -137,12 +178,12 @@ func (c *Counter) AddFacts(at Time, f Facts, n int) {
 		return
 	}
 	g.Use = Undecided
-	if f.ToDelivery >= 0 {
-		g.Measure, g.Bucket = ToDelivery, f.ToDelivery
+	if f.DeliveryBucket >= 0 {
+		g.Measure, g.Bucket = MeasureDelivery, f.DeliveryBucket
 		c.AddCount(Count{g, n, 0})
 	}
-	if f.ToUse >= 0 {
-		g.Measure, g.Bucket = ToUse, f.ToUse
+	if f.UseBucket >= 0 {
+		g.Measure, g.Bucket = MeasureUse, f.UseBucket
 		c.AddCount(Count{g, n, 0})
 	}
 }
@@ -164,22 +205,7 @@ func (c *Counter) AddCount(n Count) {
 	} else {
 		g.At = c.query.Since
 	}
-	by := c.query.By
-	if by&ByCountry == 0 {
-		g.Country = ""
-	}
-	if by&ByInstance == 0 {
-		g.Instance = ""
-	}
-	if by&ByChannel == 0 {
-		g.Channel = ""
-	}
-	if by&ByKind == 0 {
-		g.Kind = 0
-	}
-	if by&ByRule == 0 {
-		g.Rule = ""
-	}
+	g = g.only(c.query.By)
 	count := c.groups[g]
 	if count == nil {
 		count = &Count{Group: g}
@@ -189,7 +215,7 @@ func (c *Counter) AddCount(n Count) {
 	count.Segments += n.Segments
 }
 
-// Counts returns the counts, in no order.
+// Counts returns the counts, in no order. Groups without messages are left out.
 func (c *Counter) Counts() []Count {
 	list := make([]Count, 0, len(c.groups))
 	for _, count := range c.groups {

@@ -2,14 +2,14 @@ package ledger
 
 import "time"
 
-// Span is a length of time for which a store keeps counts, so that messages need not be counted one by one. Its steps begin at whole multiples of
-// it since 1970.
+// Span is the length of the steps of one set of kept counts. Steps begin at whole multiples of Length since 1970, in UTC.
 type Span struct {
-	Long time.Duration
-	Keep time.Duration // how long the counts of a step are used; 0: as long as its messages are kept
+	Length  time.Duration
+	UsedFor time.Duration // how old a step may be whose counts are used; 0: as old as messages are
 }
 
-// Spans are those of the stores, from the shortest. Each divides the next one. Of a new one, a store would have no counts of what was before.
+// Spans are the spans of all stores, the shortest first. Each divides the next. A store has counts for each: a change of the list needs a migration,
+// since messages that are rolled up already would be missing in a new one.
 var Spans = []Span{
 	{time.Minute, 3 * time.Hour},
 	{15 * time.Minute, 3 * 24 * time.Hour},
@@ -18,63 +18,69 @@ var Spans = []Span{
 	{7 * 24 * time.Hour, 0},
 }
 
-// RollUpAfter is how old messages are when they are added to the kept counts: by then, most of them change no more.
+// RollUpAfter is the age at which messages are added to the kept counts; most of them no longer change by then. It must be at least 10 minutes:
+// Postgres notes no change of a message that is younger than 5 minutes (0006.sql), and transactions may still be open.
 const RollUpAfter = 10 * time.Minute
 
-// Outdated reports whether the counts of a step are not used any more.
-func (s Span) Outdated(step, now Time) bool { return s.Keep != 0 && step < now.Add(-s.Keep) }
+// StepAt returns when the step begins that a time is in.
+func (s Span) StepAt(at Time) Time { return at - at%Time(s.Length/time.Microsecond) }
 
-// Step returns the beginning of the step that a time is in.
-func (s Span) Step(at Time) Time { return at - at%Time(s.Long/time.Microsecond) }
+// Outdated reports whether the counts of the step that begins at a time are not used any more.
+func (s Span) Outdated(step, now Time) bool { return s.UsedFor != 0 && step < now.Add(-s.UsedFor) }
 
-// Range is a part of the time of a query. If Span is 0, its messages are counted one by one; else its steps are whole, and each is within
-// one of the query's.
-type Range struct {
+// KeptFor is how old a step may be whose counts are kept; 0: as old as messages are. That is longer than they are used: the clocks of those who add
+// and of those who count may differ.
+func (s Span) KeptFor() time.Duration { return s.UsedFor + s.UsedFor/8 }
+
+// Period is a part of the time of a query. If Span is 0, its messages are counted one by one. Else its steps are whole, and each is within one
+// step of the query.
+type Period struct {
 	Span         time.Duration
 	Since, Until Time
 }
 
-// Ranges divides the time of the query into as few parts as can be, in order. The time of a query without an end ends with the week.
-func (q CountQuery) Ranges(now Time) (list []Range) {
+// Periods divides the time of the query into parts that are counted from kept counts where there are some, in order. A query without an end ends with
+// the next week, since the clocks of replicas may differ.
+func (q CountQuery) Periods(now Time) (list []Period) {
 	week := Spans[len(Spans)-1]
 	until := q.Until
 	if until == 0 {
-		until = week.Step(now).Add(2 * week.Long) // the clocks of replicas may differ
+		until = week.StepAt(now).Add(2 * week.Length)
 	}
 	for at := max(q.Since, 0); at < until; {
-		r := q.next(at, until, now)
-		if n := len(list); n > 0 && list[n-1].Span == r.Span {
-			list[n-1].Until = r.Until
+		p := q.next(at, until, now)
+		if n := len(list); n > 0 && list[n-1].Span == p.Span {
+			list[n-1].Until = p.Until
 		} else {
-			list = append(list, r)
+			list = append(list, p)
 		}
-		at = r.Until
+		at = p.Until
 	}
 	return list
 }
 
-// next returns the longest step that begins at a time; where there is none, the time until the next step of a span begins.
-func (q CountQuery) next(at, until, now Time) Range {
-	single := Range{0, at, until}
+// next returns one step of the longest span that fits at a time. If none fits, it returns the time up to the next step, to be counted one by one.
+func (q CountQuery) next(at, until, now Time) Period {
+	oneByOne := Period{0, at, until}
 	for i := len(Spans) - 1; i >= 0; i-- {
 		s := Spans[i]
-		if q.Step != 0 && (q.Step%s.Long != 0 || s.Step(q.Since) != q.Since) {
+		if q.Step != 0 && (q.Step%s.Length != 0 || s.StepAt(q.Since) != q.Since) {
 			continue
 		}
 		begin := at
 		if s.Outdated(at, now) {
-			begin = now.Add(-s.Keep)
+			begin = now.Add(-s.UsedFor)
 		}
-		if s.Step(begin) != begin {
-			begin = s.Step(begin).Add(s.Long)
+		if s.StepAt(begin) != begin {
+			begin = s.StepAt(begin).Add(s.Length)
 		}
-		switch end := begin.Add(s.Long); {
+		switch end := begin.Add(s.Length); {
 		case end > until:
 		case begin == at:
-			return Range{s.Long, at, end}
+			return Period{s.Length, at, end}
 		default:
-			single.Until = min(single.Until, begin)
+			oneByOne.Until = min(oneByOne.Until, begin)
 		}
 	}
-	return single
+	return oneByOne
 }

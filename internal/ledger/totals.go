@@ -2,24 +2,24 @@ package ledger
 
 // Totals are how many messages came to what.
 type Totals struct {
-	Messages int
-	Waiting  int // queued, or being sent
-	Accepted int // and what came after that
-	Reported int // of those, the ones with a receipt that says whether they were delivered
-	Delivered,
+	Messages    int
+	Waiting     int // queued, or being sent
+	Accepted    int // and what came after that
+	Reported    int // of those, the ones with a receipt that says whether they were delivered
+	Delivered   int
 	Undelivered int
-	Failed   int
-	Refused  int
-	Observed int // would have been refused
-	Used,
-	Unused,
-	Replaced int
-	Segments int // of those that were accepted
+	Failed      int
+	Refused     int
+	Observed    int // would have been refused; it needs counts ByRule, or is 0
+	Used        int
+	Unused      int
+	Replaced    int
+	Segments    int // of those that were accepted
 }
 
-// Add adds the messages of a count.
+// Add adds the messages of a count. Other measures are ignored.
 func (t *Totals) Add(c Count) {
-	if c.Measure != Messages {
+	if c.Measure != MeasureMessages {
 		return
 	}
 	n := c.Messages

@@ -148,7 +148,7 @@ func TestWindowsAreWholeSteps(t *testing.T) {
 		for _, now := range []time.Time{time.Now(), time.Date(2026, 3, 19, 0, 0, 0, 0, time.UTC), time.Date(2026, 3, 18, 23, 59, 59, 0, time.UTC)} {
 			chart, rest := w.queries(now)
 			for _, q := range []ledger.CountQuery{chart, rest} {
-				for _, r := range q.Ranges(ledger.At(now)) {
+				for _, r := range q.Periods(ledger.At(now)) {
 					require.NotZero(t, r.Span, "%s at %s", w.Name, now)
 				}
 			}

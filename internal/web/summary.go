@@ -36,7 +36,7 @@ func (w window) queries(now time.Time) (chart, rest ledger.CountQuery) {
 	until := now.Truncate(w.Step).Add(w.Step)
 	chart = ledger.CountQuery{Since: ledger.At(until.Add(-w.Long)), Until: ledger.At(until), Step: w.Step}
 	rest = chart
-	rest.Step, rest.By = 0, ledger.ByCountry|ledger.ByInstance|ledger.ByRule
+	rest.Step, rest.By, rest.Times = 0, ledger.ByCountry|ledger.ByInstance|ledger.ByRule, true
 	return chart, rest
 }
 
@@ -67,6 +67,7 @@ func (s share) percent() float64 {
 type row struct {
 	Key, Second string
 	totals
+	ToDelivery ledger.Buckets
 }
 
 // by groups counts, the largest group first.
@@ -83,6 +84,9 @@ func by(counts []ledger.Count, key func(ledger.Count) (first, second string, ok 
 			rows[[2]string{first, second}] = r
 		}
 		r.Add(c)
+		if c.Measure == ledger.MeasureDelivery {
+			r.ToDelivery.Add(c.Bucket, c.Messages)
+		}
 	}
 	list := make([]row, 0, len(rows))
 	for _, r := range rows {
@@ -126,13 +130,11 @@ func (s speeds) at(quantile float64) time.Duration {
 	return s[min(int(quantile*float64(len(s))), len(s)-1)]
 }
 
-// sample is what the newest messages of a window say about times and errors. Counts can't: a median needs every message.
+// sample is what the newest messages of a window say about answers and attempts. Counts know nothing of these.
 type sample struct {
 	Size      int
 	Answers   speeds            // from a call to its answer
-	Delivery  speeds            // from a call to its delivery, of all instances
 	Instances map[string]*tries // by instance
-	To        map[[2]string]speeds
 }
 
 // tries are the attempts of one instance.
@@ -146,17 +148,11 @@ type tries struct {
 var ofDestination = []string{"recipient", "rejected", "channel"}
 
 func sampleOf(messages []ledger.Message) sample {
-	s := sample{Size: len(messages), Instances: map[string]*tries{}, To: map[[2]string]speeds{}}
+	s := sample{Size: len(messages), Instances: map[string]*tries{}}
 	for i := range messages {
 		m := &messages[i]
 		if m.AnsweredAt > m.ReceivedAt {
 			s.Answers = append(s.Answers, m.AnsweredAt.Sub(m.ReceivedAt))
-		}
-		if at := m.DeliveredAt(); at > m.ReceivedAt {
-			took := at.Sub(m.ReceivedAt)
-			s.Delivery = append(s.Delivery, took)
-			key := [2]string{m.Country, m.Instance}
-			s.To[key] = append(s.To[key], took)
 		}
 		for _, a := range m.Attempts {
 			s.try(a)

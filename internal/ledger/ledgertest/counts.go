@@ -13,28 +13,29 @@ import (
 	"github.com/smshook/smshook/providers"
 )
 
-// countQueries are queries for all kinds of times, which end after now.
+// countQueries are queries for times of all lengths, whole steps or not.
 func countQueries(now ledger.Time) (list []ledger.CountQuery) {
 	const all = ledger.AllDimensions
 	week := ledger.Spans[len(ledger.Spans)-1]
 	for _, s := range ledger.Spans {
-		until := s.Step(now).Add(s.Long)
+		until := s.StepAt(now).Add(s.Length)
 		list = append(list,
-			ledger.CountQuery{Since: until.Add(-96 * s.Long), Until: until, Step: s.Long, By: all},
-			ledger.CountQuery{Since: until.Add(-5 * s.Long), Until: until, Step: 5 * s.Long, By: ledger.ByCountry | ledger.ByRule},
-			ledger.CountQuery{Since: now.Add(-3*s.Long - s.Long/3), Until: now.Add(-s.Long / 2), By: all, Times: true},
-			ledger.CountQuery{Since: now.Add(-10*s.Long - time.Second), Until: now.Add(time.Second), Step: s.Long})
+			ledger.CountQuery{Since: until.Add(-96 * s.Length), Until: until, Step: s.Length, By: all},
+			ledger.CountQuery{Since: until.Add(-5 * s.Length), Until: until, Step: 5 * s.Length, By: ledger.ByCountry | ledger.ByRule},
+			ledger.CountQuery{Since: now.Add(-3*s.Length - s.Length/3), Until: now.Add(-s.Length / 2), By: all, Times: true},
+			ledger.CountQuery{Since: now.Add(-10*s.Length - time.Second), Until: now.Add(time.Second), Step: s.Length})
 	}
 	return append(list,
 		ledger.CountQuery{By: all, Times: true},
 		ledger.CountQuery{},
-		ledger.CountQuery{Since: week.Step(now).Add(-2 * week.Long), Step: week.Long, Times: true},
+		ledger.CountQuery{Since: week.StepAt(now).Add(-2 * week.Length), Step: week.Length, Times: true},
 		ledger.CountQuery{By: ledger.ByInstance, Country: "GB", Times: true},
 		ledger.CountQuery{By: ledger.ByChannel, Instance: "a", Times: true},
 		ledger.CountQuery{By: ledger.ByKind, Kind: ledger.OTP},
 		ledger.CountQuery{State: ledger.Delivered, Times: true},
 		ledger.CountQuery{State: ledger.Expired, By: all},
 		ledger.CountQuery{State: ledger.Queued},
+		ledger.CountQuery{State: ledger.Sending, By: ledger.ByInstance, Instance: "a"},
 		ledger.CountQuery{Rule: "limit_phone", By: ledger.ByCountry},
 		ledger.CountQuery{Country: "' or true --"},
 		ledger.CountQuery{Rule: `\' or true --`},
@@ -47,8 +48,8 @@ func RequireCounts(t testing.TB, messages []ledger.Message, now ledger.Time, cou
 	t.Helper()
 	for i, q := range countQueries(now) {
 		counter := ledger.NewCounter(q, now)
-		for i := range messages {
-			counter.Add(&messages[i])
+		for m := range messages {
+			counter.Add(&messages[m])
 		}
 		got, err := count(t.Context(), q)
 		require.NoError(t, err)

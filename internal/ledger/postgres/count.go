@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/smshook/smshook/internal/ledger"
 )
@@ -11,7 +12,7 @@ type countQuestion struct {
 	Since    int64        `json:"since"`
 	Until    int64        `json:"until"`
 	Step     int64        `json:"step"`
-	Ranges   []countRange `json:"ranges"`
+	Periods  []period     `json:"periods"`
 	By       []string     `json:"by"`
 	Times    bool         `json:"times"`
 	Country  string       `json:"country,omitempty"`
@@ -21,7 +22,7 @@ type countQuestion struct {
 	State    ledger.State `json:"state,omitempty"`
 }
 
-type countRange struct {
+type period struct {
 	Span  int64 `json:"span"`
 	Since int64 `json:"since"`
 	Until int64 `json:"until"`
@@ -33,14 +34,15 @@ func (s *Store) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count,
 		return nil, nil
 	}
 	question := countQuestion{
-		Since: int64(q.Since), Step: q.Step.Microseconds(), By: append([]string{}, q.By.Names()...), Times: q.Times,
+		Since: int64(q.Since), Step: q.Step.Microseconds(), By: append([]string{}, q.By.Names()...), // an empty list, not null
+		Times:   q.Times,
 		Country: q.Country, Instance: q.Instance, Kind: q.Kind.String(), Rule: q.Rule, State: q.State,
 	}
-	for _, r := range q.Ranges(s.now()) {
-		question.Ranges = append(question.Ranges, countRange{r.Span.Microseconds(), int64(r.Since), int64(r.Until)})
-		question.Until = int64(r.Until)
+	for _, p := range q.Periods(s.now()) {
+		question.Periods = append(question.Periods, period{p.Span.Microseconds(), int64(p.Since), int64(p.Until)})
+		question.Until = int64(p.Until) // the end of the last one
 	}
-	if question.Ranges == nil {
+	if question.Periods == nil {
 		return nil, nil
 	}
 	var groups []struct {
@@ -49,7 +51,7 @@ func (s *Store) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count,
 		Measure, Bucket                                    int8
 		Messages, Segments                                 int
 	}
-	if err := s.ask(ctx, "counts", question, &groups); err != nil {
+	if err := s.ask(ctx, "count_groups", question, &groups); err != nil {
 		return nil, err
 	}
 	counts := make([]ledger.Count, 0, len(groups))
@@ -71,20 +73,28 @@ type rollUpQuestion struct {
 }
 
 type rollUpSpan struct {
-	Long int64 `json:"long"`
-	Keep int64 `json:"keep"`
+	Length  int64 `json:"length"`
+	KeptFor int64 `json:"kept_for"`
 }
 
-// rollUpBatch is how many messages are rolled up in one exchange.
-const rollUpBatch = 5000
+// rollUpBatch is how many messages are rolled up in one exchange, and rollUpTime how long exchanges follow each other: then the rest is left for the
+// next sweep.
+const (
+	rollUpBatch = 1000
+	rollUpTime  = 200 * time.Millisecond
+)
 
 // rollUp adds messages to the kept counts that are old enough, and reports whether there are more.
 func (s *Store) rollUp(ctx context.Context) (more bool, err error) {
 	q := rollUpQuestion{After: ledger.RollUpAfter.Microseconds(), Batch: rollUpBatch}
 	for _, span := range ledger.Spans {
-		q.Spans = append(q.Spans, rollUpSpan{span.Long.Microseconds(), span.Keep.Microseconds()})
+		q.Spans = append(q.Spans, rollUpSpan{span.Length.Microseconds(), span.KeptFor().Microseconds()})
 	}
-	var a struct{ More bool }
-	err = s.ask(ctx, "roll_up", q, &a)
-	return a.More, err
+	for begun := time.Now(); ; {
+		var a struct{ More bool }
+		err := s.ask(ctx, "roll_up", q, &a)
+		if err != nil || !a.More || time.Since(begun) > rollUpTime {
+			return a.More, err
+		}
+	}
 }

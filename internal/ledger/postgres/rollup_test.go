@@ -84,9 +84,21 @@ func TestCountsFollowMessages(t *testing.T) {
 				require.NoError(t, err)
 				check()
 			}
-			var wrong int
-			require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from smshook.rollup where messages <= 0").Scan(&wrong))
-			require.Zero(t, wrong, "no count is empty")
+			number := func(query string) (n int64) {
+				require.NoError(t, conn.QueryRow(t.Context(), query).Scan(&n))
+				return n
+			}
+			d.Exec(t, "update smshook.test_clock set at = smshook.clock() + interval '1 minute'")
+			_, _, err := one.Sweep(t.Context())
+			require.NoError(t, err)
+			require.InDelta(t, int64(now().Add(-ledger.RollUpAfter)), number("select until from smshook.rolled_up"), 61e6)
+			require.Positive(t, number("select count(*) from smshook.rollup"))
+			require.Zero(t, number("select count(*) from smshook.rollup where messages <= 0"), "no count is empty")
+			require.Zero(t, number("select count(*) from smshook.rollup_change"))
+			require.Zero(t, number("select count(*) from smshook.rollup where span = 60000000 and at < smshook.micros() - 4 * 3600000000"))
+			check()
+			d.Exec(t, "delete from smshook.message where id in (select id from smshook.message order by id limit 20)")
+			check()
 			d.Exec(t, "truncate smshook.message")
 			check()
 		})
@@ -104,4 +116,30 @@ func allMessages(t *testing.T, s ledger.Store) (all []ledger.Message) {
 		}
 		all, q.Before = append(all, page...), page[len(page)-1].Place()
 	}
+}
+
+// Changes are added to the rollup although no message is due.
+func TestChangesAreRolledUp(t *testing.T) {
+	d, one, _ := replicas(t, func(s *postgres.Settings) { s.Keep = 90 * 24 * time.Hour })
+	d.Exec(t, `insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind, segments,
+			state, result) select 'old ' || i, 1, i, false, i, i, 1, 1, '', 'GB', '', smshook.micros() - 86400000000 - i, 0, 60000000, 0, false, 'otp', 1, 'accepted', 'accepted' from generate_series(1, 2500) i`)
+	sweep := func() {
+		for more := true; more; {
+			var err error
+			more, _, err = one.Sweep(t.Context())
+			require.NoError(t, err)
+		}
+	}
+	sweep()
+	d.Exec(t, "delete from smshook.message")
+	sweep()
+	conn := connect(t, d.Superuser())
+	var left, counted int
+	require.NoError(t, conn.QueryRow(t.Context(), "select (select count(*) from smshook.rollup_change), (select sum(messages) from smshook.rollup where span = 604800000000)").Scan(&left, &counted))
+	require.Equal(t, []int{500, 500}, []int{left, counted}, "few changes wait for the next messages")
+	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from smshook.rollup where messages <= 0").Scan(&left))
+	require.Zero(t, left)
+	counts, err := one.Count(t.Context(), ledger.CountQuery{})
+	require.NoError(t, err)
+	require.Empty(t, counts)
 }

@@ -26,6 +26,8 @@ const (
 	// queryTime is how long a query may take. The caller waits less, see [ledger.Shared]: pgx closes a connection whose query is
 	// cancelled, and while the database is slow, new connections would make it slower.
 	queryTime = 2 * time.Second
+	// readTime is how long a query of a [Reader] may take, for which a person waits: as long as counts are not rolled up, messages are read one by one.
+	readTime = time.Minute
 	// lease is how long a replica is taken for alive without a sign of it, and renewEvery how often it gives one.
 	lease      = 2 * time.Second
 	renewEvery = lease / 4
@@ -61,6 +63,7 @@ type Store struct {
 	pool        *pgxpool.Pool
 	me          int32 // names this replica in the database; another one after each start
 	started     time.Time
+	queryTime   time.Duration
 	pooled      atomic.Bool
 	noCache     bool
 	counters    atomic.Bool // the last sweep has left counters that are over
@@ -102,7 +105,11 @@ type Reader struct{ store *Store }
 // OpenReader returns a reader of a database, with one connection. Close has to be called.
 func OpenReader(address string) (Reader, error) {
 	store, err := newStore(address, Settings{Connections: 1, Clock: time.Now})
-	return Reader{store}, err
+	if err != nil {
+		return Reader{}, err
+	}
+	store.queryTime = readTime
+	return Reader{store}, nil
 }
 
 // Messages is described at [ledger.Ledger].
@@ -138,6 +145,7 @@ func newStore(address string, s Settings) (*Store, error) {
 		settings:    s,
 		me:          rand.Int32(),
 		started:     time.Now(),
+		queryTime:   queryTime,
 		noCache:     s.NoCache || noCache || config.ConnConfig.Port == transactionPort || config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeExec,
 		hints:       hints{byID: map[string]hint{}},
 		claiming:    make(chan struct{}, 1),
@@ -223,7 +231,7 @@ func (s *Store) mode() pgx.QueryExecMode {
 	return pgx.QueryExecModeCacheStatement
 }
 
-// ask calls a function of the schema. If ctx ends, it returns at once; the query goes on, for [queryTime] at most. There are no more such
+// ask calls a function of the schema. If ctx ends, it returns at once; the query goes on, for queryTime at most. There are no more such
 // queries than connections, since each has one.
 func (s *Store) ask(ctx context.Context, function string, question, answer any) error {
 	text, err := json.Marshal(question)
@@ -238,7 +246,7 @@ func (s *Store) ask(ctx context.Context, function string, question, answer any) 
 	answered := make(chan error, 1)
 	var reply string
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTime)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.queryTime)
 		defer cancel()
 		defer conn.Release()
 		answered <- conn.QueryRow(ctx, "select smshook."+function+"($1::text::jsonb)::text", s.mode(), string(text)).Scan(&reply)

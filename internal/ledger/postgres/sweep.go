@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/smshook/smshook/internal/ledger"
 )
@@ -65,6 +66,9 @@ func (s *Store) Sweep(ctx context.Context) (more bool, news ledger.News, err err
 	if err != nil {
 		return a.More || left, news, err
 	}
-	due, err := s.rollUp(ctx)
-	return a.More || left || due, news, err
+	more, err = s.rollUp(ctx)
+	if errors.Is(err, context.DeadlineExceeded) { // counts are right without it: a slow one doesn't make the database slow for those who send
+		more, err = true, nil
+	}
+	return a.More || left || more, news, err
 }

@@ -16,66 +16,69 @@ func (r *Reader) Count(ctx context.Context, q ledger.CountQuery) ([]ledger.Count
 	}
 	now := ledger.At(r.clock())
 	counter := ledger.NewCounter(q, now)
-	at, err := r.db.BeginTx(ctx, nil) // all that is read is of one moment
+	tx, err := r.db.BeginTx(ctx, nil) // all that is read is of one moment
 	if err != nil {
 		return nil, reason(err)
 	}
-	defer func() { _ = at.Rollback() }() // it has only read
-	if err := count(ctx, at, q, counter, now); err != nil {
+	defer func() { _ = tx.Rollback() }() // it has only read
+	if err := count(ctx, tx, q, counter, now); err != nil {
 		return nil, reason(err)
 	}
 	return counter.Counts(), nil
 }
 
-// count counts the messages of a query: those whose state time can change, those in steps that are rolled up, and the others.
-func count(ctx context.Context, at *sql.Tx, q ledger.CountQuery, counter *ledger.Counter, now ledger.Time) error {
+// count counts the messages of a query: those in steps that are rolled up, the others one by one, what has changed, and those that are queued or
+// being sent.
+func count(ctx context.Context, tx *sql.Tx, q ledger.CountQuery, counter *ledger.Counter, now ledger.Time) error {
 	var rolledUp ledger.Time
-	if err := at.QueryRowContext(ctx, "select until from rolled_up").Scan((*int64)(&rolledUp)); err != nil {
+	if err := tx.QueryRowContext(ctx, "select until from rolled_up").Scan((*int64)(&rolledUp)); err != nil {
 		return err
 	}
-	ranges := q.Ranges(now)
-	for _, r := range ranges {
-		single := r.Since
-		if r.Span != 0 {
-			if err := addRollup(ctx, at, q, counter, r); err != nil {
+	periods := q.Periods(now)
+	for _, p := range periods {
+		from := p.Since
+		if p.Span != 0 {
+			if err := addRollup(ctx, tx, q, counter, p); err != nil {
 				return err
 			}
-			single = max(single, rolledUp)
+			from = max(from, rolledUp)
 		}
-		if single >= r.Until {
+		if from >= p.Until {
 			continue
 		}
-		if _, err := addMessages(ctx, at, counter, single, r.Until); err != nil {
+		if err := addMessages(ctx, tx, counter, from, p.Until); err != nil {
 			return err
 		}
 	}
-	late, err := at.QueryContext(ctx, "select at, facts, n from rollup_late")
+	changes, err := tx.QueryContext(ctx, "select at, facts, n from rollup_change")
 	if err != nil {
 		return err
 	}
-	if _, err := addLate(late, counter, func(at ledger.Time) bool {
-		return slices.ContainsFunc(ranges, func(r ledger.Range) bool { return r.Span != 0 && r.Since <= at && at < r.Until })
+	if _, err := addChanges(changes, counter, func(at ledger.Time) bool {
+		return slices.ContainsFunc(periods, func(p ledger.Period) bool { return p.Span != 0 && p.Since <= at && at < p.Until })
 	}); err != nil {
 		return err
 	}
-	return addChanging(ctx, at, q, counter)
+	return addUnderWay(ctx, tx, q, counter)
 }
 
-// addRollup counts the messages of steps that are rolled up.
-func addRollup(ctx context.Context, at *sql.Tx, q ledger.CountQuery, counter *ledger.Counter, r ledger.Range) error {
-	columns, measures := "''", "(0)"
-	dimensions := q.By.Names()
-	if len(dimensions) > 0 {
-		columns = strings.Join(dimensions, ", ")
+// addRollup counts the messages of steps that are rolled up. Columns that aren't asked for are empty.
+func addRollup(ctx context.Context, tx *sql.Tx, q ledger.CountQuery, counter *ledger.Counter, p ledger.Period) error {
+	step, measures := "?1", "(0)"
+	if q.Step != 0 {
+		step = "?1 + (at - ?1) / ?2 * ?2"
 	}
 	if q.Times {
 		measures = "(0, 1, 2)"
 	}
-	step := "?1"
-	if q.Step != 0 {
-		step = "?1 + (at - ?1) / ?2 * ?2"
+	var columns []string
+	for _, name := range ledger.AllDimensions.Names() {
+		if !slices.Contains(q.By.Names(), name) {
+			name = "''"
+		}
+		columns = append(columns, name)
 	}
-	conditions, values := "", []any{int64(q.Since), q.Step.Microseconds(), r.Span.Microseconds(), int64(r.Since), int64(r.Until)}
+	conditions, values := "", []any{int64(q.Since), q.Step.Microseconds(), p.Span.Microseconds(), int64(p.Since), int64(p.Until)}
 	for _, f := range []struct{ condition, value string }{
 		{"country = ?", q.Country}, {"instance = ? and state <> 'failed'", q.Instance}, {"kind = ?", q.Kind.String()}, {"rule = ?", q.Rule}, {"state = ?", string(q.State)},
 	} {
@@ -83,23 +86,16 @@ func addRollup(ctx context.Context, at *sql.Tx, q ledger.CountQuery, counter *le
 			conditions, values = conditions+" and "+f.condition, append(values, f.value)
 		}
 	}
-	found, err := at.QueryContext(ctx, `select `+step+`, state, use, measure, bucket, sum(messages), sum(segments), `+columns+` from rollup
-		where span = ?3 and measure in `+measures+` and at >= ?4 and at < ?5`+conditions+` group by 1, 2, 3, 4, 5, `+columns, values...)
+	found, err := tx.QueryContext(ctx, `select `+step+`, `+strings.Join(columns, ", ")+`, state, use, measure, bucket, sum(messages), sum(segments) from rollup
+		where span = ?3 and measure in `+measures+` and at >= ?4 and at < ?5`+conditions+` group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10`, values...)
 	if err != nil {
 		return err
 	}
 	defer found.Close()
 	for found.Next() {
 		var c ledger.Count
-		var kind, none string
-		places := []any{(*int64)(&c.At), (*string)(&c.State), &c.Use, &c.Measure, &c.Bucket, &c.Messages, &c.Segments}
-		for _, name := range dimensions {
-			places = append(places, map[string]any{"country": &c.Country, "instance": &c.Instance, "channel": &c.Channel, "kind": &kind, "rule": &c.Rule}[name])
-		}
-		if len(dimensions) == 0 {
-			places = append(places, &none)
-		}
-		if err := found.Scan(places...); err != nil {
+		var kind string
+		if err := found.Scan((*int64)(&c.At), &c.Country, &c.Instance, &c.Channel, &kind, &c.Rule, (*string)(&c.State), &c.Use, &c.Measure, &c.Bucket, &c.Messages, &c.Segments); err != nil {
 			return errCorrupt
 		}
 		c.Kind, _ = ledger.ParseKind(kind)
@@ -108,10 +104,10 @@ func addRollup(ctx context.Context, at *sql.Tx, q ledger.CountQuery, counter *le
 	return found.Err()
 }
 
-// addChanging counts the messages whose state time can change. There are few of them.
-func addChanging(ctx context.Context, at *sql.Tx, q ledger.CountQuery, counter *ledger.Counter) error {
+// addUnderWay counts the messages that are queued or being sent. There are few of them.
+func addUnderWay(ctx context.Context, tx *sql.Tx, q ledger.CountQuery, counter *ledger.Counter) error {
 	for _, word := range []ledger.State{ledger.Queued, ledger.Sending} {
-		found, err := at.QueryContext(ctx, "select id, received_at, mfa, state from messages where word = ? and received_at >= ?", string(word), int64(q.Since))
+		found, err := tx.QueryContext(ctx, "select id, received_at, mfa, state from messages where word = ? and received_at >= ?", string(word), int64(q.Since))
 		if err != nil {
 			return err
 		}

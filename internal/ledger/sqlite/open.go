@@ -46,7 +46,7 @@ create table messages (
 	state        text    not null,
 	use          integer not null generated always as (coalesce(json_extract(state, '$.use'), 0)) stored,
 	segments     integer not null generated always as (coalesce(json_extract(state, '$.segments'), 0)) stored,
-	facts        text -- ledger.Facts; empty as long as time can change its state, and null if version 1 has written it
+	facts        text -- ledger.Facts; empty while it is queued or being sent, and null if version 1 has written it
 );
 create index messages_received_at on messages (received_at, id);
 create index messages_user        on messages (user, received_at, id);
@@ -77,8 +77,10 @@ create table counters (
 create index counters_until on counters (until);
 ` + queueSchema + learntSchema + rollupSchema
 
-// fromVersion1 makes a file of version 1 one of version 2.
-const fromVersion1 = "begin immediate; alter table messages add column facts text; " + rollupSchema + "pragma user_version = 2; commit"
+// fromVersion1 makes a file of version 1 one of this version. The version has to be in the file itself, and not only in the log beside it: there, peek
+// looks for it.
+var fromVersion1 = fmt.Sprintf("begin immediate; alter table messages add column facts text; %s; pragma user_version = %d; commit; pragma wal_checkpoint(truncate)",
+	rollupSchema, version)
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (

@@ -10,8 +10,8 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 )
 
-// rollupSchema is what keeps counts of messages, see [ledger.Spans]. The counts of messages that were received before rolled_up.until are in
-// the rollup. What changes in these later is in rollup_late until it is added: what a message was is subtracted, and what it is is added.
+// rollupSchema is what keeps counts of messages, see [ledger.Spans]. Messages that were received before rolled_up.until are in the rollup. A later
+// change adds rows to rollup_change: the old facts with n = -1, the new facts with n = 1. They are added to the rollup with the next messages.
 const rollupSchema = `
 create table rollup (
 	span     integer not null, -- in microseconds
@@ -31,30 +31,29 @@ create table rollup (
 ) without rowid;
 create table rolled_up (until integer not null);
 insert into rolled_up values (0);
-create table rollup_late (at integer not null, facts text not null, n integer not null);
+create table rollup_change (at integer not null, facts text not null, n integer not null);
 create trigger messages_inserted after insert on messages when new.received_at < (select until from rolled_up) begin
-	insert into rollup_late select new.received_at, new.facts, 1 where new.facts <> '';
+	insert into rollup_change select new.received_at, new.facts, 1 where new.facts <> '';
 end;
 create trigger messages_updated after update of facts, received_at on messages
 	when (old.facts is not new.facts or old.received_at <> new.received_at)
 		and (old.received_at < (select until from rolled_up) or new.received_at < (select until from rolled_up)) begin
-	insert into rollup_late select old.received_at, old.facts, -1 from rolled_up where old.received_at < until and old.facts <> '';
-	insert into rollup_late select new.received_at, new.facts, 1 from rolled_up where new.received_at < until and new.facts <> '';
+	insert into rollup_change select old.received_at, old.facts, -1 from rolled_up where old.received_at < until and old.facts <> '';
+	insert into rollup_change select new.received_at, new.facts, 1 from rolled_up where new.received_at < until and new.facts <> '';
 end;
 create trigger messages_deleted after delete on messages when old.received_at < (select until from rolled_up) begin
-	insert into rollup_late select old.received_at, old.facts, -1 where old.facts <> '';
+	insert into rollup_change select old.received_at, old.facts, -1 where old.facts <> '';
 end;
 `
 
-// factsOf returns the facts of a message as its row has them: nothing as long as time can change its state.
+// factsOf returns the facts of a message as its row has them: nothing while it is queued or being sent, since time can change that state.
 func factsOf(m *ledger.Message) string {
 	f := m.Facts(0)
 	if f.State == ledger.Queued || f.State == ledger.Sending {
 		return ""
 	}
-	numbers := []int{int(f.Use), int(f.Segments), int(f.ToDelivery), int(f.ToUse)}
 	fields := []string{f.Country, f.Instance, f.Channel, f.Kind.String(), f.Rule, string(f.State)}
-	for _, n := range numbers {
+	for _, n := range []int{int(f.Use), int(f.Segments), int(f.DeliveryBucket), int(f.UseBucket)} {
 		fields = append(fields, strconv.Itoa(n))
 	}
 	return strings.Join(fields, separator)
@@ -77,55 +76,54 @@ func parseFacts(text string) (f ledger.Facts, err error) {
 	kind, _ := ledger.ParseKind(fields[3])
 	return ledger.Facts{
 		Country: fields[0], Instance: fields[1], Channel: fields[2], Kind: kind, Rule: fields[4], State: ledger.State(fields[5]),
-		Use: ledger.Use(numbers[0]), Segments: uint8(numbers[1]), ToDelivery: int8(numbers[2]), ToUse: int8(numbers[3]),
+		Use: ledger.Use(numbers[0]), Segments: uint8(numbers[1]), DeliveryBucket: int8(numbers[2]), UseBucket: int8(numbers[3]),
 	}, nil
 }
 
-// rollUpBatch is how many messages are rolled up in one transaction: writes wait for it.
-const rollUpBatch = 5000
-
-// rollUp rolls up messages that are old enough, a batch of them, and what is late, and reports whether there is more.
+// rollUp rolls up messages that are old enough, a batch of them, and what has changed, and reports whether there is more.
 func (r *rows) rollUp(ctx context.Context, now ledger.Time, batch int) (more bool, err error) {
 	shortest := ledger.Spans[0]
-	var from ledger.Time
-	if err := r.conn.QueryRowContext(ctx, "select until from rolled_up").Scan((*int64)(&from)); err != nil {
+	var from, changes int64
+	err = r.conn.QueryRowContext(ctx, "select until, (select coalesce(max(rowid) - min(rowid) + 1, 0) from rollup_change) from rolled_up").Scan(&from, &changes)
+	if err != nil {
 		return false, err
 	}
-	until := shortest.Step(now.Add(-ledger.RollUpAfter))
-	if until <= from {
+	until := shortest.StepAt(now.Add(-ledger.RollUpAfter))
+	if until <= ledger.Time(from) && changes < int64(batch) { // so few changes wait for the next messages
 		return false, nil
 	}
 	err = r.in(ctx, func() error {
-		counter := ledger.NewCounter(ledger.CountQuery{Step: shortest.Long, By: ledger.AllDimensions, Times: true}, now)
-		late, err := r.takeLate(ctx, counter, batch)
+		counter := ledger.NewCounter(ledger.CountQuery{Step: shortest.Length, By: ledger.AllDimensions, Times: true}, now)
+		moreChanges, err := r.takeChanges(ctx, counter, batch)
 		if err != nil {
 			return err
 		}
-		if until, more, err = r.takeDue(ctx, counter, from, until, batch); err != nil {
+		counted, moreMessages, err := r.takeMessages(ctx, counter, ledger.Time(from), until, batch)
+		if err != nil {
 			return err
 		}
-		more = more || late
+		more = moreChanges || moreMessages
 		if err := r.addCounts(ctx, counter.Counts(), now); err != nil {
 			return err
 		}
-		_, err = r.conn.ExecContext(ctx, "update rolled_up set until = ?", int64(until))
+		_, err = r.conn.ExecContext(ctx, "update rolled_up set until = ?", int64(counted))
 		return err
 	})
 	return more && err == nil, err
 }
 
-// takeLate counts what is late, and removes it.
-func (r *rows) takeLate(ctx context.Context, counter *ledger.Counter, batch int) (more bool, err error) {
-	found, err := r.conn.QueryContext(ctx, "delete from rollup_late where rowid in (select rowid from rollup_late order by rowid limit ?) returning at, facts, n", batch)
+// takeChanges counts changes, the oldest first, and removes them.
+func (r *rows) takeChanges(ctx context.Context, counter *ledger.Counter, batch int) (more bool, err error) {
+	found, err := r.conn.QueryContext(ctx, "delete from rollup_change where rowid in (select rowid from rollup_change order by rowid limit ?) returning at, facts, n", batch)
 	if err != nil {
 		return false, err
 	}
-	n, err := addLate(found, counter, func(ledger.Time) bool { return true })
+	n, err := addChanges(found, counter, func(ledger.Time) bool { return true })
 	return n == batch, err
 }
 
-// addLate counts rows of rollup_late, those at the times that are asked for, and returns how many rows there were.
-func addLate(found *sql.Rows, counter *ledger.Counter, asked func(ledger.Time) bool) (rows int, err error) {
+// addChanges counts rows of rollup_change, those at the times that are asked for, and returns how many rows there were.
+func addChanges(found *sql.Rows, counter *ledger.Counter, asked func(ledger.Time) bool) (rows int, err error) {
 	defer found.Close()
 	for ; found.Next(); rows++ {
 		var at int64
@@ -145,8 +143,12 @@ func addLate(found *sql.Rows, counter *ledger.Counter, asked func(ledger.Time) b
 	return rows, found.Err()
 }
 
-// takeDue counts the messages that were received in a time, or the first of these, and returns until when it has counted all.
-func (r *rows) takeDue(ctx context.Context, counter *ledger.Counter, from, until ledger.Time, batch int) (counted ledger.Time, more bool, err error) {
+// takeMessages counts up to batch messages received from `from` on, and before until. It returns the time up to which all messages are counted.
+// Messages of one microsecond are never divided, so there may be more.
+func (r *rows) takeMessages(ctx context.Context, counter *ledger.Counter, from, until ledger.Time, batch int) (counted ledger.Time, more bool, err error) {
+	if until <= from {
+		return from, false, nil
+	}
 	var next int64
 	err = r.conn.QueryRowContext(ctx, "select received_at from messages where received_at >= ? and received_at < ? order by received_at limit 1 offset ?",
 		int64(from), int64(until), batch).Scan(&next)
@@ -156,16 +158,34 @@ func (r *rows) takeDue(ctx context.Context, counter *ledger.Counter, from, until
 	case !errors.Is(err, sql.ErrNoRows):
 		return from, false, err
 	}
-	without, err := addMessages(ctx, r.conn, counter, from, until)
-	if err != nil {
+	// Facts are written before rolled_up.until moves: after that, the trigger would note them as a change.
+	if err := r.fillFacts(ctx, from, until); err != nil {
 		return from, false, err
 	}
-	for n, facts := range without {
-		if _, err := r.conn.ExecContext(ctx, "update messages set facts = ? where n = ?", facts, n); err != nil {
-			return from, false, err
+	return until, more, addMessages(ctx, r.conn, counter, from, until)
+}
+
+// fillFacts gives facts to messages that version 1 has written.
+func (r *rows) fillFacts(ctx context.Context, since, until ledger.Time) error {
+	found, err := r.conn.QueryContext(ctx, "select id, received_at, mfa, state from messages where received_at >= ? and received_at < ? and facts is null", int64(since), int64(until))
+	if err != nil {
+		return err
+	}
+	messages, err := scanMessages(found)
+	if err != nil || len(messages) == 0 {
+		return err
+	}
+	fill, err := r.conn.PrepareContext(ctx, "update messages set facts = ? where id = ?")
+	if err != nil {
+		return err
+	}
+	defer fill.Close()
+	for i := range messages {
+		if _, err := fill.ExecContext(ctx, factsOf(&messages[i]), messages[i].ID); err != nil {
+			return err
 		}
 	}
-	return until, more, nil
+	return nil
 }
 
 // querier is a connection or a transaction.
@@ -173,68 +193,42 @@ type querier interface {
 	QueryContext(ctx context.Context, query string, values ...any) (*sql.Rows, error)
 }
 
-// addMessages counts the messages that were received in a time, but for those whose state time can change. It returns the facts of those rows that
-// have none, since an older version has written them.
-func addMessages(ctx context.Context, from querier, counter *ledger.Counter, since, until ledger.Time) (without map[int64]string, err error) {
-	found, err := from.QueryContext(ctx, "select received_at, coalesce(facts, '?') from messages where received_at >= ? and received_at < ?", int64(since), int64(until))
+// addMessages counts the messages that were received in a time, but for those that are queued or being sent.
+func addMessages(ctx context.Context, db querier, counter *ledger.Counter, since, until ledger.Time) error {
+	found, err := db.QueryContext(ctx, "select received_at, facts, case when facts is null then state end, mfa from messages where received_at >= ? and received_at < ?",
+		int64(since), int64(until))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer found.Close()
-	old := false
 	parsed := map[string]ledger.Facts{} // many messages have the same
 	for found.Next() {
 		var at int64
-		var text string
-		if err := found.Scan(&at, &text); err != nil {
-			return nil, errCorrupt
+		var facts, state sql.NullString
+		var mfa bool
+		if err := found.Scan(&at, &facts, &state, &mfa); err != nil {
+			return errCorrupt
 		}
-		if text == "?" {
-			old = true
-			continue
-		}
-		if text == "" {
-			continue
-		}
-		f, known := parsed[text]
-		if !known {
-			if f, err = parseFacts(text); err != nil {
-				return nil, err
+		if !facts.Valid { // version 1 has written it
+			m, err := decode("", ledger.Time(at), mfa, state.String)
+			if err != nil {
+				return err
 			}
-			parsed[text] = f
+			facts.String = factsOf(&m)
+		}
+		if facts.String == "" {
+			continue
+		}
+		f, known := parsed[facts.String]
+		if !known {
+			if f, err = parseFacts(facts.String); err != nil {
+				return err
+			}
+			parsed[facts.String] = f
 		}
 		counter.AddFacts(ledger.Time(at), f, 1)
 	}
-	if err := found.Err(); err != nil || !old {
-		return nil, err
-	}
-	return addOldMessages(ctx, from, counter, since, until)
-}
-
-// addOldMessages counts those of them that an older version has written.
-func addOldMessages(ctx context.Context, from querier, counter *ledger.Counter, since, until ledger.Time) (without map[int64]string, err error) {
-	found, err := from.QueryContext(ctx, "select n, id, received_at, mfa, state from messages where received_at >= ? and received_at < ? and facts is null", int64(since), int64(until))
-	if err != nil {
-		return nil, err
-	}
-	defer found.Close()
-	without = map[int64]string{}
-	for found.Next() {
-		var n, at int64
-		var id, state string
-		var mfa bool
-		if err := found.Scan(&n, &id, &at, &mfa, &state); err != nil {
-			return nil, errCorrupt
-		}
-		m, err := decode(id, ledger.Time(at), mfa, state)
-		if err != nil {
-			return nil, err
-		}
-		if without[n] = factsOf(&m); without[n] != "" {
-			counter.AddFacts(m.ReceivedAt, m.Facts(0), 1)
-		}
-	}
-	return without, found.Err()
+	return found.Err()
 }
 
 // addCounts adds counts of the shortest span's steps to the rollup, and removes what is of no more use.
@@ -252,16 +246,20 @@ func (r *rows) addCounts(ctx context.Context, counts []ledger.Count, now ledger.
 	}
 	defer remove.Close()
 	for _, s := range ledger.Spans {
-		counter := ledger.NewCounter(ledger.CountQuery{Step: s.Long, By: ledger.AllDimensions}, now)
+		oldest := ledger.Time(0)
+		if s.KeptFor() > 0 {
+			oldest = now.Add(-s.KeptFor())
+		}
+		counter := ledger.NewCounter(ledger.CountQuery{Step: s.Length, By: ledger.AllDimensions}, now)
 		for _, c := range counts {
 			counter.AddCount(c)
 		}
 		counts = counter.Counts()
 		for _, c := range counts {
-			if s.Outdated(c.At, now) {
+			if c.At < oldest {
 				continue
 			}
-			key := []any{s.Long.Microseconds(), int(c.Measure), int64(c.At), c.Country, c.Instance, c.Channel, c.Kind.String(), c.Rule, string(c.State), int(c.Use), int(c.Bucket)}
+			key := []any{s.Length.Microseconds(), int(c.Measure), int64(c.At), c.Country, c.Instance, c.Channel, c.Kind.String(), c.Rule, string(c.State), int(c.Use), int(c.Bucket)}
 			var left int
 			if err := add.QueryRowContext(ctx, append(key, c.Messages, c.Segments)...).Scan(&left); err != nil {
 				return err
@@ -272,11 +270,8 @@ func (r *rows) addCounts(ctx context.Context, counts []ledger.Count, now ledger.
 				}
 			}
 		}
-		if s.Keep == 0 {
-			continue
-		}
-		if _, err := r.conn.ExecContext(ctx, "delete from rollup where span = ? and measure in (0, 1, 2) and at < ?",
-			s.Long.Microseconds(), int64(now.Add(-s.Keep-s.Keep/8))); err != nil {
+		// All measures are named, so that the primary key can be used.
+		if _, err := r.conn.ExecContext(ctx, "delete from rollup where span = ? and measure in (0, 1, 2) and at < ?", s.Length.Microseconds(), int64(oldest)); err != nil {
 			return err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/smshook/smshook/internal/ledger"
 	"github.com/smshook/smshook/internal/ledger/ledgertest"
+	"github.com/smshook/smshook/internal/policy"
 	"github.com/smshook/smshook/providers"
 )
 
@@ -56,7 +57,7 @@ func TestCountsFollowMessages(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
 			path := filepath.Join(t.TempDir(), "smshook.db")
-			now := ledger.At(time.Now())
+			now := ledger.At(time.Date(2026, 3, 19, 10, 7, 30, 0, time.UTC))
 			db, conn, err := open(t.Context(), path, false)
 			require.NoError(t, err)
 			defer db.Close()
@@ -118,9 +119,21 @@ func TestCountsFollowMessages(t *testing.T) {
 				now = now.Add(time.Duration(r.IntN(100)) * []time.Duration{time.Second, time.Minute, time.Hour}[r.IntN(3)])
 				check()
 			}
-			var zeros int
-			require.NoError(t, conn.QueryRowContext(t.Context(), "select count(*) from rollup where messages = 0 or messages < 0").Scan(&zeros))
-			require.Zero(t, zeros, "no count is empty")
+			for more := true; more; {
+				more, err = w.rollUp(t.Context(), now, 100)
+				require.NoError(t, err)
+			}
+			number := func(query string, values ...any) (n int64) {
+				require.NoError(t, conn.QueryRowContext(t.Context(), query, values...).Scan(&n))
+				return n
+			}
+			require.EqualValues(t, ledger.Spans[0].StepAt(now.Add(-ledger.RollUpAfter)), number("select until from rolled_up"))
+			require.Positive(t, number("select count(*) from rollup"))
+			require.Zero(t, number("select count(*) from rollup where messages <= 0"), "no count is empty")
+			require.Less(t, number("select count(*) from rollup_change"), int64(100), "they wait for the next messages")
+			for _, s := range ledger.Spans[:3] {
+				require.Zero(t, number("select count(*) from rollup where span = ? and at < ?", s.Length.Microseconds(), int64(now.Add(-s.KeptFor()))))
+			}
 		})
 	}
 }
@@ -139,7 +152,7 @@ func TestRollUpInBatches(t *testing.T) {
 	require.NoError(t, err)
 	now := ledger.At(time.Now())
 	_, err = conn.ExecContext(t.Context(), `drop trigger messages_inserted; drop trigger messages_updated; drop trigger messages_deleted; drop table rollup; drop table rolled_up;
-		drop table rollup_late; alter table messages drop column facts; pragma user_version = 1;
+		drop table rollup_change; alter table messages drop column facts; pragma user_version = 1;
 		with recursive i(i) as (select 1 union all select i + 1 from i where i < 201)
 		insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
 		select i, ?1 + i / 120, 0, 0, 0, 0, 0, 0, '', '', '', '', 'refused', '{"result":2}' from i`, int64(now.Add(-24*time.Hour)))
@@ -174,4 +187,36 @@ func TestRollUpInBatches(t *testing.T) {
 		require.Equal(t, 201, counts[0].Messages)
 	}
 	require.Equal(t, []int{0, 119, 201, 201}, rolled, "those of one microsecond are rolled up at once")
+
+	_, err = conn.ExecContext(t.Context(), "delete from messages")
+	require.NoError(t, err)
+	calls := 1
+	for ; ; calls++ {
+		more, err := w.rollUp(t.Context(), now, 50)
+		require.NoError(t, err)
+		if !more {
+			break
+		}
+	}
+	require.Equal(t, 5, calls, "changes are added although no message is due")
+	var left, counts int
+	require.NoError(t, conn.QueryRowContext(t.Context(), "select (select count(*) from rollup_change), (select count(*) from rollup)").Scan(&left, &counts))
+	require.Equal(t, []int{1, 4}, []int{left, counts}, "a change waits for the next messages; its message is in all spans but the shortest")
+}
+
+// The ledger rolls up what is old enough, without being asked.
+func TestALedgerRollsUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smshook.db")
+	l, _ := opened(t, path)
+	send(t, l, "1")
+	require.NoError(t, l.Close())
+	l, err := Open(Options{Path: path, Settings: ledger.Settings{ResendWindow: 10 * time.Minute}, Keep: time.Hour, Sealer: ledger.NewSealer(providers.NewSecret("x")),
+		Counter: policy.NewMemory(), Clock: func() time.Time { return time.Now().Add(30 * time.Minute) }, Report: func(error, uint64) {}})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		var n int
+		require.NoError(t, l.reader.db.QueryRowContext(t.Context(), "select coalesce(sum(messages), 0) from rollup where span = 60000000 and measure = 0").Scan(&n))
+		return n == 1
+	}, 20*time.Second, 50*time.Millisecond)
+	require.NoError(t, l.Close())
 }

@@ -13,6 +13,9 @@ const (
 	tidyEvery = time.Second
 	// truncateEvery is how long wiped contents, sealed as they are, can stay in the file's log.
 	truncateEvery = time.Minute
+	// rollUpTime is how long messages are rolled up each second, and rollUpBatch how many of them in one transaction.
+	rollUpTime  = 50 * time.Millisecond
+	rollUpBatch = 500
 	// retryAfter is how long the writer waits after a failure.
 	retryAfter  = time.Second
 	reportEvery = time.Minute
@@ -148,12 +151,22 @@ func (w *writer) tidy(ctx context.Context) {
 		}
 		w.queue.items -= forgotten
 	}
-	if _, err := w.rows.rollUp(ctx, ledger.At(w.options.Clock()), rollUpBatch); err != nil {
-		w.note(err)
-		return
-	}
 	if w.wiped && time.Since(w.truncated) >= truncateEvery {
 		w.truncate(ctx)
+	}
+	w.rollUp(ctx)
+}
+
+// rollUp rolls up messages. Writes wait meanwhile: what isn't done in time is left for the next second.
+func (w *writer) rollUp(ctx context.Context) {
+	for begun := time.Now(); time.Since(begun) < rollUpTime; {
+		more, err := w.rows.rollUp(ctx, ledger.At(w.options.Clock()), rollUpBatch)
+		if err != nil {
+			w.note(err)
+		}
+		if !more {
+			return
+		}
 	}
 }
 
