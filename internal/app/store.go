@@ -111,6 +111,7 @@ func (a *App) openPostgres(c config.Config, s *store) error {
 		Clock:       time.Now,
 		Sealer:      s.sealer,
 		Settling:    a.settling,
+		RollingUp:   a.rollingUp,
 	})
 	if err != nil {
 		return err
@@ -153,6 +154,15 @@ func (a *App) settling(off string) {
 		return
 	}
 	a.log.Warn().Str("reason", off).Msg("Auth's tables don't say whether codes are used: a user's next call says it of their last code")
+}
+
+// rollingUp logs whether the database can keep counts of messages.
+func (a *App) rollingUp(problem string) {
+	if problem == "" {
+		a.log.Info().Msg("counts of messages are kept again")
+		return
+	}
+	a.log.Warn().Str("error", problem).Msg("counts of messages can't be kept: they are right all the same, and slow")
 }
 
 // flushTime is how long the end of the program waits for what has to be written to the database.

@@ -9,7 +9,7 @@ import (
 	"github.com/smshook/smshook/internal/ledger"
 )
 
-// call is a call for a message, as smshook.begin and smshook.write take it.
+// call is a call for a message, as smshook.begin_message and smshook.write take it.
 type call struct {
 	ID         string   `json:"id"`
 	Me         int32    `json:"me"`
@@ -121,9 +121,9 @@ func (s *Store) Begin(ctx context.Context, c ledger.Call, waitedFor string) (beg
 		question.WaitedFor = &waitedFor
 	}
 	var a beginAnswer
-	err = s.ask(ctx, "begin", question, &a)
+	err = s.ask(ctx, "begin_message", question, &a)
 	if errors.Is(err, errTwice) { // a call of another flow with the same ID was first: this one is a repeat of it
-		err = s.ask(ctx, "begin", question, &a)
+		err = s.ask(ctx, "begin_message", question, &a)
 	}
 	if err != nil {
 		return begun, behind, err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -77,16 +78,48 @@ type rollUpSpan struct {
 	KeptFor int64 `json:"kept_for"`
 }
 
-// rollUpBatch is how many messages are rolled up in one exchange, and rollUpTime how long exchanges follow each other: then the rest is left for the
-// next sweep.
+// Between leastRollUp and mostRollUp messages are rolled up in one exchange: fewer if the database is slow. Exchanges follow each other for
+// rollUpTime, and the rest is left for the next sweep.
 const (
-	rollUpBatch = 1000
+	leastRollUp = 31
+	mostRollUp  = 1000
 	rollUpTime  = 200 * time.Millisecond
 )
 
-// rollUp adds messages to the kept counts that are old enough, and reports whether there are more.
-func (s *Store) rollUp(ctx context.Context) (more bool, err error) {
-	q := rollUpQuestion{After: ledger.RollUpAfter.Microseconds(), Batch: rollUpBatch}
+// rollUp adds messages to the kept counts that are old enough, and reports whether there are more. Counts are right without it, and slow: so an error
+// is told, and is none of the sweep, after which the database would count as away.
+func (s *Store) rollUp(ctx context.Context) (more bool) {
+	batch := s.rollUpBatch.Load()
+	if batch == 0 {
+		batch = mostRollUp
+	}
+	more, err := s.rollUpBatches(ctx, int(batch))
+	s.rollUpBatch.Store(min(2*batch, mostRollUp))
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.rollUpBatch.Store(max(batch/4, leastRollUp))
+		more = true
+	}
+	s.noteRollingUp(err)
+	return more
+}
+
+// noteRollingUp tells the operator when it changes whether messages can be rolled up.
+func (s *Store) noteRollingUp(err error) {
+	problem := ""
+	if err != nil {
+		problem = err.Error()
+	}
+	s.mu.Lock()
+	changed := s.rollingUp != problem
+	s.rollingUp = problem
+	s.mu.Unlock()
+	if changed && s.settings.RollingUp != nil {
+		s.settings.RollingUp(problem)
+	}
+}
+
+func (s *Store) rollUpBatches(ctx context.Context, batch int) (more bool, err error) {
+	q := rollUpQuestion{After: ledger.RollUpAfter.Microseconds(), Batch: batch}
 	for _, span := range ledger.Spans {
 		q.Spans = append(q.Spans, rollUpSpan{span.Length.Microseconds(), span.KeptFor().Microseconds()})
 	}

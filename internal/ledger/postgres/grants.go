@@ -10,7 +10,7 @@ import (
 
 // functions are those of the schema that the role smshook may call.
 var functions = []string{
-	"agree", "begin", "cancel", "check_hook", "claim", "count", "count_groups", "depth", "end", "erase", "flag", "held", "hello", "item", "keep_learnt", "learnt",
+	"agree", "begin_message", "cancel", "check_hook", "claim", "count", "count_groups", "depth", "end", "erase", "flag", "held", "hello", "item", "keep_learnt", "learnt",
 	"leave", "message", "messages", "put", "receipt", "refuse", "renew", "roll_up", "save", "settle", "sweep", "undecided", "write",
 }
 

@@ -1,10 +1,13 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -164,7 +167,7 @@ func TestGrants(t *testing.T) {
 		return names
 	}
 	require.Equal(t, postgres.Functions, allowed(), "functions in grants.go is sorted, and has each function that the role smshook may call")
-	d.Exec(t, "revoke execute on function smshook.begin, smshook.save from smshook")
+	d.Exec(t, "revoke execute on function smshook.begin_message, smshook.save from smshook")
 	_, err := postgres.Check(t.Context(), d.URL("smshook", password))
 	require.EqualError(t, err, "the role may not call begin, save in the schema smshook: let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again")
 	d.Exec(t, "revoke usage on schema smshook from smshook")
@@ -323,4 +326,60 @@ func TestNothingIsStoredInClear(t *testing.T) {
 	var contents int
 	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from smshook.content").Scan(&contents))
 	require.Zero(t, contents)
+}
+
+// A plain dump of the schema can be restored with psql: it reads no name of ours for the start of a function's body.
+func TestAPlainDumpIsRestored(t *testing.T) {
+	dump, missing := exec.LookPath("pg_dump")
+	if missing != nil {
+		t.Skip("no pg_dump is installed here")
+	}
+	d, one, _ := replicas(t)
+	c := call("1", "user")
+	begun, _ := begin(t, one, c, "")
+	require.Equal(t, sendIt, begun)
+	_, _, err := one.End(t.Context(), accepted("1"))
+	require.NoError(t, err)
+	text, err := exec.CommandContext(t.Context(), dump, "-n", "smshook", d.Superuser()).Output()
+	require.NoError(t, err)
+	d.Exec(t, "drop schema smshook cascade")
+	restore := exec.CommandContext(t.Context(), "psql", "-q", "-v", "ON_ERROR_STOP=1", d.Superuser())
+	restore.Stdin = bytes.NewReader(text)
+	out, err := restore.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	restored := open(t, d, settings(time.Now))
+	again, _ := begin(t, restored, c, "")
+	require.True(t, again.Repeat, "what was known still is")
+}
+
+// Replicas of version 5 that run go on: what they call is there. Where none runs, nothing of it is left.
+func TestFromVersion5(t *testing.T) {
+	for _, running := range []bool{true, false} {
+		t.Run(fmt.Sprint("running: ", running), func(t *testing.T) {
+			d := pgtest.New(t, pgtest.Template{Name: "empty", Prepare: func(*pgtest.Database) error { return nil }})
+			for version := 1; version <= 5; version++ {
+				text, err := os.ReadFile(fmt.Sprintf("sql/%04d.sql", version))
+				require.NoError(t, err)
+				d.Exec(t, "begin; "+string(text)+"; commit")
+			}
+			d.Exec(t, `insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind, segments,
+				state, result) values ('1', 1, 1, false, 1, 1, 1, 1, '', 'GB', '', 1, 0, 60000000, 0, false, 'otp', 1, 'accepted', 'accepted')`)
+			if running {
+				d.Exec(t, "insert into smshook.replica values (1, 0, false)")
+			}
+			before, err := postgres.Migrate(t.Context(), d.Superuser())
+			require.NoError(t, err)
+			require.Equal(t, 5, before)
+			d.Exec(t, "alter role smshook password '"+password+"'")
+			_, err = connect(t, d.URL("smshook", password)).Exec(t.Context(), "select smshook.begin('{}')")
+			want := "42883" // undefined_function
+			if running {
+				want = "23502" // not_null_violation: it is called
+			}
+			require.ErrorContains(t, err, want)
+			counts, err := open(t, d, settings(time.Now)).Count(t.Context(), ledger.CountQuery{})
+			require.NoError(t, err)
+			require.Len(t, counts, 1)
+		})
+	}
 }

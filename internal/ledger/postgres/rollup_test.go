@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/smshook/smshook/internal/ledger"
@@ -142,4 +143,123 @@ func TestChangesAreRolledUp(t *testing.T) {
 	counts, err := one.Count(t.Context(), ledger.CountQuery{})
 	require.NoError(t, err)
 	require.Empty(t, counts)
+}
+
+// A change is counted, whatever the transaction is in which it is made, and whatever the clock does.
+func TestChangesInOtherTransactions(t *testing.T) {
+	const minute = "update smshook.test_clock set at = smshook.clock() + interval '%s minutes'"
+	prepare := func(t *testing.T) (d *pgtest.Database, one *postgres.Store, insert func(conn *pgx.Conn, from, to int), sweep func()) {
+		d, one, _ = replicas(t, func(s *postgres.Settings) { s.Keep = 90 * 24 * time.Hour })
+		insert = func(conn *pgx.Conn, from, to int) {
+			_, err := conn.Exec(t.Context(), fmt.Sprintf(`insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, range, received_at, asked_at,
+				life, owner, proven, kind, segments, state, result) select 'm' || i, 1, i, false, i, i, 1, 1, '', 'GB', '', smshook.micros(), 0, 60000000, 0, false, 'otp', 1, 'accepted', 'accepted'
+				from generate_series(%d, %d) i`, from, to))
+			require.NoError(t, err)
+		}
+		sweep = func() {
+			for range 3 {
+				_, _, err := one.Sweep(t.Context())
+				require.NoError(t, err)
+			}
+		}
+		return d, one, insert, sweep
+	}
+	counted := func(t *testing.T, s *postgres.Store) (n int) {
+		counts, err := s.Count(t.Context(), ledger.CountQuery{})
+		require.NoError(t, err)
+		for _, c := range counts {
+			n += c.Messages
+		}
+		return n
+	}
+
+	t.Run("a long one", func(t *testing.T) {
+		d, one, insert, sweep := prepare(t)
+		conn, long := connect(t, d.Superuser()), connect(t, d.Superuser())
+		insert(conn, 1, 100)
+		tx, err := long.Begin(t.Context())
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "delete from smshook.message where id in (select id from smshook.message limit 30)")
+		require.NoError(t, err)
+		insert(long, 101, 110)
+		d.Exec(t, fmt.Sprintf(minute, "12"))
+		sweep()
+		require.NoError(t, tx.Commit(t.Context()))
+		require.Equal(t, 80, counted(t, one))
+		d.Exec(t, fmt.Sprintf(minute, "12"))
+		sweep()
+		require.Equal(t, 80, counted(t, one))
+		var until int64
+		require.NoError(t, conn.QueryRow(t.Context(), "select smshook.micros() - until from smshook.rolled_up").Scan(&until))
+		require.Less(t, until, int64(12*60*1e6), "messages are rolled up once it has ended")
+	})
+	t.Run("one that sees the database as it was", func(t *testing.T) {
+		d, one, insert, sweep := prepare(t)
+		conn, other := connect(t, d.Superuser()), connect(t, d.Superuser())
+		insert(conn, 1, 100)
+		d.Exec(t, fmt.Sprintf(minute, "12"))
+		remove := func(between func()) error {
+			tx, err := other.BeginTx(t.Context(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
+			require.NoError(t, err)
+			defer func() { _ = tx.Rollback(t.Context()) }()
+			_, err = tx.Exec(t.Context(), "select from smshook.message")
+			require.NoError(t, err)
+			between()
+			if _, err = tx.Exec(t.Context(), "delete from smshook.message where id in (select id from smshook.message limit 10)"); err != nil {
+				return err
+			}
+			return tx.Commit(t.Context())
+		}
+		require.ErrorContains(t, remove(sweep), "40001", "it is to be tried again")
+		require.NoError(t, remove(func() {}))
+		require.Equal(t, 90, counted(t, one))
+	})
+	t.Run("a clock that was ahead", func(t *testing.T) {
+		d, one, insert, sweep := prepare(t)
+		conn := connect(t, d.Superuser())
+		insert(conn, 1, 100)
+		d.Exec(t, fmt.Sprintf(minute, "60"))
+		sweep()
+		d.Exec(t, fmt.Sprintf(minute, "-60"))
+		insert(conn, 101, 200)
+		sweep()
+		require.Equal(t, 200, counted(t, one))
+		d.Exec(t, "delete from smshook.message where id in (select id from smshook.message order by id desc limit 10)")
+		d.Exec(t, fmt.Sprintf(minute, "240"))
+		sweep()
+		require.Equal(t, 190, counted(t, one))
+	})
+}
+
+// What keeps messages from being rolled up is told, and keeps nothing else.
+func TestARollUpThatFails(t *testing.T) {
+	var told []string
+	d, one, _ := replicas(t, func(s *postgres.Settings) { s.RollingUp = func(problem string) { told = append(told, problem) } })
+	d.Exec(t, "alter table smshook.rolled_up rename to gone")
+	for range 2 {
+		_, _, err := one.Sweep(t.Context())
+		require.NoError(t, err)
+	}
+	d.Exec(t, "alter table smshook.gone rename to rolled_up")
+	_, _, err := one.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Len(t, told, 2)
+	require.Contains(t, told[0], "rolled_up")
+	require.Empty(t, told[1])
+}
+
+// The schema's own role can't read tables through what it asks.
+func TestCountGroupsTakesNumbersAlone(t *testing.T) {
+	d := pgtest.New(t, migrated)
+	conn := connect(t, d.URL("smshook", password))
+	_, err := conn.Exec(t.Context(), `create domain pg_temp."x\" as bigint`)
+	require.NoError(t, err)
+	for _, q := range []string{
+		`{"since":0,"until":"x\\\" '5' --","step":0,"times":false,"by":[],"periods":[]}`,
+		`{"since":0,"until":5,"step":0,"times":false,"by":[],"periods":[{"span":0,"since":0,"until":"x\\\" '5' --"}]}`,
+		`{"since":0,"until":5,"step":0,"times":false,"by":[],"periods":[{"span":"x\\\" '5' --","since":0,"until":5}]}`,
+	} {
+		_, err := conn.Exec(t.Context(), "select smshook.count_groups($1::text::jsonb)", q)
+		require.ErrorContains(t, err, "22P02", "%s", q) // invalid input syntax for type bigint
+	}
 }

@@ -49,6 +49,9 @@ type Settings struct {
 	// Settling is called when it becomes known, or changes, whether the database can judge from Auth's tables if codes were used. off says
 	// why it can't; then the next call of a user tells. It must not block, and may be nil.
 	Settling func(off string)
+	// RollingUp is called when it changes whether counts can be kept. The problem says why they can't, and is empty if they can. It must not
+	// block, and may be nil.
+	RollingUp func(problem string)
 }
 
 // Sealer encrypts the contents of messages, and decrypts those of the message with an ID.
@@ -73,16 +76,18 @@ type Store struct {
 	refusal     refusal
 	accounts    accounts
 	sweeps      atomic.Uint64
+	rollUpBatch atomic.Int32 // how many messages are rolled up at once; 0 before the first time
 	wakeups     wakeups
 	claiming    chan struct{} // full while items are being claimed
 	claims      claims
 	stop        context.CancelFunc
 	stopped     chan struct{}
 
-	mu       sync.Mutex
-	ready    bool
-	hash     hasher
-	settling *string // why the database can't judge; nil before that is known
+	mu        sync.Mutex
+	ready     bool
+	hash      hasher
+	settling  *string // why the database can't judge; nil before that is known
+	rollingUp string  // why counts can't be kept
 }
 
 var _ ledger.Store = (*Store)(nil)

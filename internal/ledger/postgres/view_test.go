@@ -60,7 +60,7 @@ func TestView(t *testing.T) {
 		{"authenticated", aUser, "select range from smshook.message", "denied"},
 		{"authenticated", aUser, "select * from smshook.content", "denied"},
 		{"authenticated", aUser, "select * from smshook.hash_key", "denied"},
-		{"authenticated", aUser, "select smshook.begin('{}')", "denied"},
+		{"authenticated", aUser, "select smshook.begin_message('{}')", "denied"},
 		{"authenticated", aUser, "select smshook.messages('{\"limit\": 1}')", "denied"},
 		{"authenticated", aUser, "select smshook.settle('{}')", "denied"},
 		{"anon", aUser, view, "denied"},

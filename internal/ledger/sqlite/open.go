@@ -77,10 +77,8 @@ create table counters (
 create index counters_until on counters (until);
 ` + queueSchema + learntSchema + rollupSchema
 
-// fromVersion1 makes a file of version 1 one of this version. The version has to be in the file itself, and not only in the log beside it: there, peek
-// looks for it.
-var fromVersion1 = fmt.Sprintf("begin immediate; alter table messages add column facts text; %s; pragma user_version = %d; commit; pragma wal_checkpoint(truncate)",
-	rollupSchema, version)
+// fromVersion1 makes a file of version 1 one of this version.
+var fromVersion1 = fmt.Sprintf("alter table messages add column facts text; %s; pragma user_version = %d", rollupSchema, version)
 
 // The errors of a file that can't be used. They say what to do, and are safe to log.
 var (
@@ -206,11 +204,20 @@ func upgrade(ctx context.Context, conn *sql.Conn) error {
 	if _, err := conn.ExecContext(ctx, "pragma journal_mode = wal; "+learntSchema); err != nil {
 		return err
 	}
-	is, err := versionOf(ctx, conn)
-	if err != nil || is == version {
+	if is, err := versionOf(ctx, conn); err != nil || is == version {
 		return err
 	}
-	_, err = conn.ExecContext(ctx, fromVersion1)
+	err := (&rows{conn: conn}).in(ctx, func() error {
+		if is, err := versionOf(ctx, conn); err != nil || is == version { // another process has done it
+			return err
+		}
+		_, err := conn.ExecContext(ctx, fromVersion1)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, "pragma wal_checkpoint(truncate)") // peek looks for the version in the file itself, and not in the log beside it
 	return err
 }
 

@@ -83,16 +83,20 @@ func parseFacts(text string) (f ledger.Facts, err error) {
 // rollUp rolls up messages that are old enough, a batch of them, and what has changed, and reports whether there is more.
 func (r *rows) rollUp(ctx context.Context, now ledger.Time, batch int) (more bool, err error) {
 	shortest := ledger.Spans[0]
-	var from, changes int64
-	err = r.conn.QueryRowContext(ctx, "select until, (select coalesce(max(rowid) - min(rowid) + 1, 0) from rollup_change) from rolled_up").Scan(&from, &changes)
-	if err != nil {
+	until := shortest.StepAt(now.Add(-ledger.RollUpAfter))
+	due := func() (from int64, due bool, err error) {
+		var changes int64
+		err = r.conn.QueryRowContext(ctx, "select until, (select coalesce(max(rowid) - min(rowid) + 1, 0) from rollup_change) from rolled_up").Scan(&from, &changes)
+		return from, until > ledger.Time(from) || changes >= int64(batch), err // few changes wait for the next messages
+	}
+	if _, due, err := due(); err != nil || !due {
 		return false, err
 	}
-	until := shortest.StepAt(now.Add(-ledger.RollUpAfter))
-	if until <= ledger.Time(from) && changes < int64(batch) { // so few changes wait for the next messages
-		return false, nil
-	}
 	err = r.in(ctx, func() error {
+		from, due, err := due() // another process may have rolled them up meanwhile
+		if err != nil || !due {
+			return err
+		}
 		counter := ledger.NewCounter(ledger.CountQuery{Step: shortest.Length, By: ledger.AllDimensions, Times: true}, now)
 		moreChanges, err := r.takeChanges(ctx, counter, batch)
 		if err != nil {

@@ -263,7 +263,7 @@ $$;
 
 -- Answers a call: see ledger.Ledger.Begin. The caller's clock is translated into that of the database. Locks are taken in this order everywhere:
 -- flow, message, name, counters.
-create function smshook.begin(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
+create function smshook."begin"(p jsonb) returns jsonb language plpgsql security definer set search_path = '' as $$
 declare
   now      bigint := smshook.micros();
   shift    bigint := now - (p->>'now')::bigint;

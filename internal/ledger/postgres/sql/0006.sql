@@ -1,6 +1,16 @@
 -- Version 6 of the schema: counts of messages are kept, so that no question about many messages reads them one by one.
 set local role smshook_owner;
 
+-- psql takes the word begin in the name of a function for the start of its body, and so can't restore a plain dump. Replicas of version 5 call the
+-- function by its old name.
+alter function smshook."begin"(jsonb) rename to begin_message;
+do $do$ begin
+  if exists (select from smshook.replica) then
+    create function smshook."begin"(p jsonb) returns jsonb language sql security definer set search_path = '' as $$ select smshook.begin_message(p) $$;
+    grant execute on function smshook."begin"(jsonb) to smshook;
+  end if;
+end $do$;
+
 -- How many messages there are of each group, as ledger.Group has them, for each step of each of ledger.Spans. Messages that were received before
 -- rolled_up.until are in it.
 create table smshook.rollup (
@@ -19,8 +29,13 @@ create table smshook.rollup (
   segments bigint not null,
   primary key (span, measure, at, country, instance, channel, kind, rule, state, use, bucket)
 ) with (fillfactor = 80);
-create table smshook.rolled_up (until bigint not null) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
-insert into smshook.rolled_up values (0);
+create table smshook.rolled_up (
+  until    bigint not null,
+  seen_at  bigint not null,                -- then all transactions that had written before had IDs below seen_xid
+  seen_xid xid8 not null,
+  safe_at  bigint not null                 -- all transactions that had written before have ended
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
+insert into smshook.rolled_up values (0, smshook.micros(), pg_current_xact_id(), 0);
 
 -- What counts tell of a message: ledger.Facts.
 create type smshook.message_facts as (
@@ -57,8 +72,8 @@ $$;
 -- their own, so that Postgres can inline them.
 create function smshook.facts(m smshook.message) returns setof smshook.message_facts language sql stable as $$
   select m.received_at, m.country, case when m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end,
-    case when m.instance = '' then '' when m.attempts->0->>'instance' = m.instance then m.attempts->0->>'channel'
-      else coalesce((select a->>'channel' from jsonb_array_elements(m.attempts) a where a->>'instance' = m.instance limit 1), '') end,
+    coalesce(case when m.instance = '' then '' when m.attempts->0->>'instance' = m.instance then m.attempts->0->>'channel'
+      else (select a->>'channel' from jsonb_array_elements(m.attempts) a where a->>'instance' = m.instance limit 1) end, ''),
     m.kind, m.rule, m.state, m.use, m.segments::int, case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
     case when m.use = 'used' and m.used_at > 0 then smshook.bucket(m.used_at - m.asked_at) end
   where m.state not in ('queued', 'sending')
@@ -72,7 +87,8 @@ returns table (measure smallint, use_of text, bucket smallint, segments_of bigin
 $$;
 
 -- Notes a change of a message that is rolled up. roll_up takes the same lock for itself: it adds either the message after the change, or the
--- message before it, and then the change is noted.
+-- message before it, and then the change is noted. A transaction that sees the database as it was, and not as it is, fails if it would read an old
+-- rolled_up.until: as such transactions do, and then they are tried again.
 create function smshook.note_change() returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   until bigint;
@@ -81,6 +97,9 @@ begin
     return null;
   end if;
   perform pg_advisory_xact_lock_shared(20822, 3);
+  if current_setting('transaction_isolation') in ('repeatable read', 'serializable') then
+    perform from smshook.rolled_up for share;
+  end if;
   until := (select r.until from smshook.rolled_up r);
   if TG_OP <> 'INSERT' and old.received_at < until then
     insert into smshook.rollup_change (n, facts) select -1, f from smshook.facts(old) f;
@@ -91,8 +110,9 @@ begin
   return null;
 end $$;
 
--- Only messages older than 10 minutes are rolled up. Changes are noted from 5 minutes on, so that transactions that began before have ended. The
--- condition is in the trigger, so that sending a new message does not call the function. It is short, since Postgres reads it anew for each statement.
+-- Only messages older than 10 minutes are rolled up. Changes are noted from 5 minutes on: the condition is in the trigger, so that sending a new
+-- message does not call the function. It is short, since Postgres reads it anew for each statement. All may call what is in it.
+grant execute on function smshook.micros(), smshook.clock() to public;
 create trigger inserted after insert on smshook.message for each row when (new.received_at < smshook.micros() - 300000000) execute function smshook.note_change();
 create trigger updated after update on smshook.message for each row when (old.received_at < smshook.micros() - 300000000) execute function smshook.note_change();
 create trigger deleted after delete on smshook.message for each row when (old.received_at < smshook.micros() - 300000000) execute function smshook.note_change();
@@ -113,7 +133,8 @@ declare
   now     bigint := smshook.micros();
   batch   int := (p->>'batch')::int;
   step    bigint := (p->'spans'->0->>'length')::bigint; -- of the shortest span
-  since   bigint := (select r.until from smshook.rolled_up r);
+  rolled  smshook.rolled_up;
+  since   bigint := (select u.until from smshook.rolled_up u);
   upto    bigint := now - (p->>'after')::bigint;
   changes bigint := (select max(c.place) - min(c.place) + 1 from smshook.rollup_change c);
   next    bigint;
@@ -123,15 +144,30 @@ begin
     raise exception 'changes of messages that are younger than 5 minutes are not noted';
   end if;
   upto := upto - upto % step;
-  if upto <= since and coalesce(changes, 0) < batch then
+  if upto <= since and since <= now - 300000000 and coalesce(changes, 0) < batch then
     return '{"more": false}'; -- so few changes wait for the next messages
   end if;
   if not pg_try_advisory_xact_lock(20822, 1) or not pg_try_advisory_xact_lock(20822, 3) then
     return '{"more": false}'; -- one replica at a time; and those who note changes are soon done
   end if;
   perform set_config('synchronous_commit', 'off', true);
-  since := (select r.until from smshook.rolled_up r);
-  upto := greatest(upto, since);
+  select * into rolled from smshook.rolled_up;
+  since := rolled.until;
+  if since > now - 300000000 then -- the clock was ahead, and changes were not noted since: all is counted anew
+    delete from smshook.rollup;
+    delete from smshook.rollup_change;
+    update smshook.rolled_up set until = 0, seen_at = now, seen_xid = pg_current_xact_id(), safe_at = 0;
+    return '{"more": true}';
+  end if;
+  -- A change that wasn't noted was made when the message was younger than 5 minutes: its transaction must have ended.
+  if rolled.seen_xid <= pg_snapshot_xmin(pg_current_snapshot()) then
+    rolled.safe_at := rolled.seen_at;
+  end if;
+  if rolled.safe_at = rolled.seen_at or rolled.seen_xid > pg_current_xact_id() then -- the latter is the ID of another cluster, from a dump
+    rolled.seen_at := now; rolled.seen_xid := pg_current_xact_id();
+  end if;
+  upto := least(upto, rolled.safe_at - 300000000);
+  upto := greatest(upto - upto % step, since);
   next := (select m.received_at from smshook.message m where m.received_at >= since and m.received_at < upto order by m.received_at offset batch limit 1);
   if next is not null then upto := greatest(next, since + 1); end if;
   places := array(select c.place from smshook.rollup_change c order by c.place limit batch);
@@ -164,7 +200,7 @@ begin
     select (s->>'length')::bigint as length, (s->>'kept_for')::bigint as kept_for from jsonb_array_elements(p->'spans') s) s
   where s.kept_for > 0 and r.span = s.length and r.measure in (0, 1, 2) and r.at < now - s.kept_for;
   delete from smshook.rollup_change c where c.place = any(places);
-  update smshook.rolled_up r set until = upto where r.until <> upto;
+  update smshook.rolled_up set until = upto, seen_at = rolled.seen_at, seen_xid = rolled.seen_xid, safe_at = rolled.safe_at;
   return jsonb_build_object('more', next is not null or cardinality(places) = batch);
 end $$;
 
@@ -185,9 +221,9 @@ declare
   one_by_one text := 'select 0 as n, f.* from smshook.message m, smshook.facts(m) f where false';
   steps      text := '';                -- that are rolled up
   changed    text := 'false';
+  period     record;
   since_one  bigint;
   name       text;
-  r          jsonb;
   counted    jsonb;
 begin
   if step > 0 then at := format('(c.at - %1$s) / %2$s * %2$s + %1$s', since, step); end if;
@@ -199,24 +235,26 @@ begin
   if p ? 'kind'     then filter := filter || format(' and c.kind = %L', p->>'kind'); end if;
   if p ? 'rule'     then filter := filter || format(' and c.rule = %L', p->>'rule'); end if;
   if p ? 'state'    then filter := filter || format(' and c.state = %L', p->>'state'); end if;
-  for r in select x from jsonb_array_elements(p->'periods') x loop
-    since_one := (r->>'since')::bigint;
-    if (r->>'span')::bigint > 0 then
+  for period in select x.* from jsonb_to_recordset(p->'periods') x(span bigint, since bigint, until bigint) loop
+    since_one := period.since;
+    if period.span > 0 then
       steps := steps || format(' union all select %s as at%s, c.state, c.use, c.measure, c.bucket, c.messages, c.segments
-        from smshook.rollup c where c.span = %s and c.measure = any(%L) and c.at >= %s and c.at < %s%s', at, names, r->'span',
-        case when times then '{0,1,2}' else '{0}' end, r->'since', r->'until', filter);
-      changed := changed || format(' or (c.facts).at >= %s and (c.facts).at < %s', r->'since', r->'until');
+        from smshook.rollup c where c.span = %s and c.measure = any(%L) and c.at >= %s and c.at < %s%s', at, names, period.span,
+        case when times then '{0,1,2}' else '{0}' end, period.since, period.until, filter);
+      changed := changed || format(' or (c.facts).at >= %s and (c.facts).at < %s', period.since, period.until);
       since_one := greatest(since_one, rolled_up);
     end if;
-    if since_one < (r->>'until')::bigint then
+    if since_one < period.until then
       one_by_one := one_by_one || format(' union all select 1, f.* from smshook.message m, smshook.facts(m) f where m.received_at >= %s and m.received_at < %s',
-        since_one, r->'until');
+        since_one, period.until);
     end if;
   end loop;
   one_by_one := one_by_one || format(' union all select c.n, (c.facts).* from smshook.rollup_change c where %s', changed);
   one_by_one := one_by_one || format(' union all select 1, m.received_at, m.country, m.instance, '''', m.kind, m.rule,
-    case when m.state = ''queued'' and m.received_at + m.life <= %s then ''expired'' else m.state end, m.use, m.segments, null, null
-    from smshook.message m where m.state in (''queued'', ''sending'') and m.received_at >= %s and m.received_at < %s', now, since, p->'until');
+    case when m.state = ''queued'' and m.received_at + m.life <= %s then ''expired'' else m.state end, m.use, m.segments,
+    case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
+    case when m.use = ''used'' and m.used_at > 0 then smshook.bucket(m.used_at - m.asked_at) end
+    from smshook.message m where m.state in (''queued'', ''sending'') and m.received_at >= %s and m.received_at < %s', now, since, (p->>'until')::bigint);
   one_by_one := format('select %1$s as at%2$s, c.state, c.use, %3$s, sum(c.n) as n, sum(c.n * c.segments) as segments from (%4$s) c where true%5$s group by 1%2$s, c.state, c.use%6$s',
     at, names, case when times then 'c.delivery_bucket, c.use_bucket' else 'null::smallint as delivery_bucket, null::smallint as use_bucket' end, one_by_one, filter,
     case when times then ', c.delivery_bucket, c.use_bucket' else '' end);
