@@ -1,6 +1,8 @@
 package sqlite
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
@@ -148,24 +150,15 @@ func must(text string, err error) string {
 // A file of version 1 becomes one of this version, and its messages are rolled up, a batch at a time. Many of them may have come at once.
 func TestRollUpInBatches(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "smshook.db")
-	db, conn, err := open(t.Context(), path, false)
-	require.NoError(t, err)
 	now := ledger.At(time.Now())
-	_, err = conn.ExecContext(t.Context(), `drop trigger messages_inserted; drop trigger messages_updated; drop trigger messages_deleted; drop table rollup; drop table rolled_up;
-		drop table rollup_change; alter table messages drop column facts; pragma user_version = 1;
-		with recursive i(i) as (select 1 union all select i + 1 from i where i < 201)
-		insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
-		select i, ?1 + i / 120, 0, 0, 0, 0, 0, 0, '', '', '', '', 'refused', '{"result":2}' from i`, int64(now.Add(-24*time.Hour)))
-	require.NoError(t, err)
+	makeOld(t, path, 201, now.Add(-24*time.Hour), 120)
 	reader, err := read(path, func() time.Time { return now.Time() })
 	require.NoError(t, err)
 	_, err = reader.Count(t.Context(), ledger.CountQuery{})
 	require.Equal(t, errOlder, err)
 	require.NoError(t, reader.Close())
-	require.NoError(t, conn.Close())
-	require.NoError(t, db.Close())
 
-	db, conn, err = open(t.Context(), path, false)
+	db, conn, err := open(t.Context(), path, false)
 	require.NoError(t, err)
 	defer db.Close()
 	defer conn.Close()
@@ -219,4 +212,49 @@ func TestALedgerRollsUp(t *testing.T) {
 		return n == 1
 	}, 20*time.Second, 50*time.Millisecond)
 	require.NoError(t, l.Close())
+}
+
+// Two processes that have a file of version 1 at once, as they are told not to, make one of this version of it, and count each message once.
+func TestTwoProcessesRollUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "smshook.db")
+	now := ledger.At(time.Now())
+	makeOld(t, path, 1000, now.Add(-24*time.Hour), 1)
+	failed := make(chan error, 2)
+	for range 2 {
+		go func() {
+			failed <- func() error {
+				db, conn, err := open(context.Background(), path, false)
+				if err != nil {
+					return err
+				}
+				r := &rows{conn: conn}
+				for more := true; more && err == nil; {
+					more, err = r.rollUp(context.Background(), now, 10)
+				}
+				return errors.Join(err, conn.Close(), db.Close())
+			}()
+		}()
+	}
+	require.NoError(t, <-failed)
+	require.NoError(t, <-failed)
+	reader, err := read(path, func() time.Time { return now.Time() })
+	require.NoError(t, err)
+	defer reader.Close()
+	counts, err := reader.Count(t.Context(), ledger.CountQuery{})
+	require.NoError(t, err)
+	require.Equal(t, []ledger.Count{{Group: ledger.Group{State: ledger.Refused}, Messages: 1000}}, counts)
+}
+
+// makeOld makes a file of version 1 with messages that were refused, some of them in each microsecond.
+func makeOld(t *testing.T, path string, messages int, since ledger.Time, inEach int) {
+	db, conn, err := open(t.Context(), path, false)
+	require.NoError(t, err)
+	_, err = conn.ExecContext(t.Context(), fmt.Sprintf(`drop trigger messages_inserted; drop trigger messages_updated; drop trigger messages_deleted; drop table rollup; drop table rolled_up;
+		drop table rollup_change; alter table messages drop column facts; pragma user_version = 1;
+		with recursive i(i) as (select 1 union all select i + 1 from i where i < %d)
+		insert into messages (id, received_at, user, number, mfa, last_sign_in, stored, expires_at, country, instance, kind, rule, word, state)
+		select i, %d + i / %d, 0, 0, 0, 0, 0, 0, '', '', '', '', 'refused', '{"result":2}' from i`, messages, since, inEach))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	require.NoError(t, db.Close())
 }
