@@ -169,7 +169,7 @@ func TestGrants(t *testing.T) {
 	require.Equal(t, postgres.Functions, allowed(), "functions in grants.go is sorted, and has each function that the role smshook may call")
 	d.Exec(t, "revoke execute on function smshook.begin_message, smshook.save from smshook")
 	_, err := postgres.Check(t.Context(), d.URL("smshook", password))
-	require.EqualError(t, err, "the role may not call begin, save in the schema smshook: let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again")
+	require.EqualError(t, err, "the role may not call begin_message, save in the schema smshook: let SMSHOOK_STORE name the role smshook, or run `smshook migrate`, which gives that role its rights again")
 	d.Exec(t, "revoke usage on schema smshook from smshook")
 	before, err := postgres.Migrate(t.Context(), d.Administrator())
 	require.NoError(t, err)

@@ -87,8 +87,8 @@ returns table (measure smallint, use_of text, bucket smallint, segments_of bigin
 $$;
 
 -- Notes a change of a message that is rolled up. roll_up takes the same lock for itself: it adds either the message after the change, or the
--- message before it, and then the change is noted. A transaction that sees the database as it was, and not as it is, fails if it would read an old
--- rolled_up.until: as such transactions do, and then they are tried again.
+-- message before it, and then the change is noted. A transaction of a stricter isolation level than the
+-- default may see an old rolled_up.until. Then it fails with 40001, and has to be tried again, as such transactions have to be in any case.
 create function smshook.note_change() returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   until bigint;
@@ -111,8 +111,7 @@ begin
 end $$;
 
 -- Only messages older than 10 minutes are rolled up. Changes are noted from 5 minutes on: the condition is in the trigger, so that sending a new
--- message does not call the function. It is short, since Postgres reads it anew for each statement. All may call what is in it.
-grant execute on function smshook.micros(), smshook.clock() to public;
+-- message does not call the function. It is short, since Postgres reads it anew for each statement.
 create trigger inserted after insert on smshook.message for each row when (new.received_at < smshook.micros() - 300000000) execute function smshook.note_change();
 create trigger updated after update on smshook.message for each row when (old.received_at < smshook.micros() - 300000000) execute function smshook.note_change();
 create trigger deleted after delete on smshook.message for each row when (old.received_at < smshook.micros() - 300000000) execute function smshook.note_change();
