@@ -13,7 +13,7 @@ type Span struct {
 var Spans = []Span{
 	{time.Minute, 3 * time.Hour},
 	{15 * time.Minute, 3 * 24 * time.Hour},
-	{2 * time.Hour, 21 * 24 * time.Hour},
+	{2 * time.Hour, 0},
 	{24 * time.Hour, 0},
 	{7 * 24 * time.Hour, 0},
 }
