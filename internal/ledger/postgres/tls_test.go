@@ -42,7 +42,7 @@ func TestUnverified(t *testing.T) {
 	}
 }
 
-// tlsDatabase answers like a database that wants TLS, and ends each connection after the handshake. It returns its address and its certificate,
+// tlsDatabase answers like a database that wants TLS, and ends each connection after the first message. It returns its address and its certificate,
 // which is for example.com and 127.0.0.1.
 func tlsDatabase(t *testing.T) (address string, certificate []byte) {
 	https := httptest.NewTLSServer(nil)
@@ -59,8 +59,9 @@ func tlsDatabase(t *testing.T) (address string, certificate []byte) {
 			// SSLRequest: https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL
 			io.ReadFull(conn, make([]byte, 8))
 			io.WriteString(conn, "S")
-			tls.Server(conn, &tls.Config{Certificates: https.TLS.Certificates}).Handshake()
-			conn.Close()
+			encrypted := tls.Server(conn, &tls.Config{Certificates: https.TLS.Certificates})
+			encrypted.Read(make([]byte, 1024)) // the start-up message; bytes left unread would have Close reset the connection
+			encrypted.Close()
 		}
 	}()
 	return listener.Addr().String(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: https.Certificate().Raw})
