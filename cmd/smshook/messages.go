@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -80,15 +79,13 @@ func (sh *shell) erase(ctx context.Context, c command, who string) int {
 	return exitOK
 }
 
-var uuid = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
 // person tells the id of a user and a number apart: ids have letters. The error doesn't quote what was given.
 func person(who string) (user, number string, err error) {
 	if number = typed(who); strings.HasPrefix(number, "+") {
 		return "", number, nil
 	}
-	if id := strings.ToLower(who); uuid.MatchString(id) {
-		return id, "", nil
+	if providers.UUID.MatchString(who) {
+		return strings.ToLower(who), "", nil
 	}
 	if strings.ContainsFunc(who, unicode.IsLetter) {
 		return who, "", nil
