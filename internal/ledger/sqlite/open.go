@@ -44,8 +44,6 @@ create table messages (
 	rule         text    not null,
 	word         text    not null, -- the State of the record, without regard to the time
 	state        text    not null,
-	use          integer not null generated always as (coalesce(json_extract(state, '$.use'), 0)) stored,
-	segments     integer not null generated always as (coalesce(json_extract(state, '$.segments'), 0)) stored,
 	facts        text -- ledger.Facts; empty while it is queued or being sent, and null if version 1 has written it
 );
 create index messages_received_at on messages (received_at, id);
