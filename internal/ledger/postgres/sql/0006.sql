@@ -68,16 +68,17 @@ create function smshook.bucket(took bigint) returns smallint language sql immuta
     6300000000,8000000000,10000000000,12500000000,16000000000,20000000000,25000000000,31500000000,40000000000,50000000000,63000000000,80000000000}'::bigint[])::smallint
 $$;
 
--- The facts of a message: none while it is queued or being sent, since time can change that state. This function and the next have no search path of
--- their own, so that Postgres can inline them.
-create function smshook.facts(m smshook.message) returns setof smshook.message_facts language sql stable as $$
+-- The facts of a message at a time. Messages that are queued or being sent are not rolled up, since time can change that state. This function and the next
+-- have no search path of their own, so that Postgres can inline them.
+create function smshook.facts(m smshook.message, now bigint) returns setof smshook.message_facts language sql stable as $$
   select m.received_at, m.country, case when m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end,
     coalesce(case when m.instance = '' then '' when m.attempts->0->>'instance' = m.instance then m.attempts->0->>'channel'
       else (select a->>'channel' from jsonb_array_elements(m.attempts) a where a->>'instance' = m.instance limit 1) end, ''),
-    m.kind, m.rule, m.state, m.use, m.segments::int, case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
+    m.kind, m.rule, case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end, m.use, m.segments::int, case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
     case when m.use = 'used' and m.used_at > 0 then smshook.bucket(m.used_at - m.asked_at) end
-  where m.state not in ('queued', 'sending')
 $$;
+
+create function smshook.under_way(m smshook.message) returns boolean language sql immutable as $$ select m.state in ('queued', 'sending') $$;
 
 -- What facts add to each measure.
 create function smshook.measures(use text, segments bigint, delivery_bucket smallint, use_bucket smallint)
@@ -93,7 +94,7 @@ create function smshook.note_change() returns trigger language plpgsql security 
 declare
   until bigint;
 begin
-  if TG_OP = 'UPDATE' and (select f from smshook.facts(old) f) is not distinct from (select f from smshook.facts(new) f) then
+  if TG_OP = 'UPDATE' and (select f from smshook.facts(old, 0) f) is not distinct from (select f from smshook.facts(new, 0) f) then
     return null;
   end if;
   perform pg_advisory_xact_lock_shared(20822, 3);
@@ -101,11 +102,11 @@ begin
     perform from smshook.rolled_up for share;
   end if;
   until := (select r.until from smshook.rolled_up r);
-  if TG_OP <> 'INSERT' and old.received_at < until then
-    insert into smshook.rollup_change (n, facts) select -1, f from smshook.facts(old) f;
+  if TG_OP <> 'INSERT' and old.received_at < until and not smshook.under_way(old) then
+    insert into smshook.rollup_change (n, facts) select -1, f from smshook.facts(old, 0) f;
   end if;
-  if TG_OP <> 'DELETE' and new.received_at < until then
-    insert into smshook.rollup_change (n, facts) select 1, f from smshook.facts(new) f;
+  if TG_OP <> 'DELETE' and new.received_at < until and not smshook.under_way(new) then
+    insert into smshook.rollup_change (n, facts) select 1, f from smshook.facts(new, 0) f;
   end if;
   return null;
 end $$;
@@ -177,7 +178,7 @@ begin
   ), counted as materialized (
     select f.at - f.at % step as at, f.country, f.instance, f.channel, f.kind, f.rule, f.state, f.use, f.segments, f.delivery_bucket, f.use_bucket, sum(f.n) as n
     from (
-      select 1 as n, f.* from smshook.message m, smshook.facts(m) f where m.received_at >= since and m.received_at < upto
+      select 1 as n, f.* from smshook.message m, smshook.facts(m, 0) f where m.received_at >= since and m.received_at < upto and not smshook.under_way(m)
       union all
       select c.n, (c.facts).* from smshook.rollup_change c where c.place = any(places)) f
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
@@ -217,7 +218,7 @@ declare
   at         text := since::text;       -- when the step of a message begins
   names      text := '';                -- of what is asked for
   filter     text := '';
-  one_by_one text := 'select 0 as n, f.* from smshook.message m, smshook.facts(m) f where false';
+  one_by_one text := 'select 0 as n, f.* from smshook.message m, smshook.facts(m, 0) f where false';
   steps      text := '';                -- that are rolled up
   changed    text := 'false';
   period     record;
@@ -244,16 +245,13 @@ begin
       since_one := greatest(since_one, rolled_up);
     end if;
     if since_one < period.until then
-      one_by_one := one_by_one || format(' union all select 1, f.* from smshook.message m, smshook.facts(m) f where m.received_at >= %s and m.received_at < %s',
-        since_one, period.until);
+      one_by_one := one_by_one || format(' union all select 1, f.* from smshook.message m, smshook.facts(m, 0) f where m.received_at >= %s and m.received_at < %s
+        and not smshook.under_way(m)', since_one, period.until);
     end if;
   end loop;
   one_by_one := one_by_one || format(' union all select c.n, (c.facts).* from smshook.rollup_change c where %s', changed);
-  one_by_one := one_by_one || format(' union all select 1, m.received_at, m.country, m.instance, '''', m.kind, m.rule,
-    case when m.state = ''queued'' and m.received_at + m.life <= %s then ''expired'' else m.state end, m.use, m.segments,
-    case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
-    case when m.use = ''used'' and m.used_at > 0 then smshook.bucket(m.used_at - m.asked_at) end
-    from smshook.message m where m.state in (''queued'', ''sending'') and m.received_at >= %s and m.received_at < %s', now, since, (p->>'until')::bigint);
+  one_by_one := one_by_one || format(' union all select 1, f.* from smshook.message m, smshook.facts(m, %s) f
+    where m.state in (''queued'', ''sending'') and m.received_at >= %s and m.received_at < %s', now, since, (p->>'until')::bigint);
   one_by_one := format('select %1$s as at%2$s, c.state, c.use, %3$s, sum(c.n) as n, sum(c.n * c.segments) as segments from (%4$s) c where true%5$s group by 1%2$s, c.state, c.use%6$s',
     at, names, case when times then 'c.delivery_bucket, c.use_bucket' else 'null::smallint as delivery_bucket, null::smallint as use_bucket' end, one_by_one, filter,
     case when times then ', c.delivery_bucket, c.use_bucket' else '' end);
