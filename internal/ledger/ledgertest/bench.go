@@ -68,7 +68,7 @@ func BenchmarkCounts(b *testing.B, days int, count func(context.Context, ledger.
 	since := func(ago time.Duration) ledger.Time { return ledger.At(now.Add(-ago)) }
 	const tables, both = ledger.ByCountry | ledger.ByInstance | ledger.ByRule, ledger.ByCountry | ledger.ByInstance
 	of := func(q ledger.CountQuery, by ledger.Dimensions) ledger.CountQuery {
-		q.Step, q.By = 0, by
+		q.Step, q.By, q.Times = 0, by, true
 		return q
 	}
 	for _, bb := range []struct {
