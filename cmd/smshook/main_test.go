@@ -374,7 +374,9 @@ func garbage(t *testing.T, text string) string {
 			if err != nil {
 				return
 			}
-			conn.Read(make([]byte, 4096))
+			if r, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				io.Copy(io.Discard, r.Body) // a connection closed over unread bytes is reset
+			}
 			conn.Write([]byte(text + "\r\n\r\n"))
 			conn.Close()
 		}
