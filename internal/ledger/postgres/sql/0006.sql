@@ -68,16 +68,17 @@ create function smshook.bucket(took bigint) returns smallint language sql immuta
     6300000000,8000000000,10000000000,12500000000,16000000000,20000000000,25000000000,31500000000,40000000000,50000000000,63000000000,80000000000}'::bigint[])::smallint
 $$;
 
--- The facts of a message at a time. Messages that are queued or being sent are not rolled up, since time can change that state. This function and the next
--- have no search path of their own, so that Postgres can inline them.
+-- The facts of a message at a time. This function and the next two have no search path of their own, so that Postgres can inline them.
 create function smshook.facts(m smshook.message, now bigint) returns setof smshook.message_facts language sql stable as $$
   select m.received_at, m.country, case when m.state = 'failed' then coalesce(m.attempts->-1->>'instance', '') else m.instance end,
     coalesce(case when m.instance = '' then '' when m.attempts->0->>'instance' = m.instance then m.attempts->0->>'channel'
       else (select a->>'channel' from jsonb_array_elements(m.attempts) a where a->>'instance' = m.instance limit 1) end, ''),
-    m.kind, m.rule, case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end, m.use, m.segments::int, case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
+    m.kind, m.rule, case when m.state = 'queued' and m.received_at + m.life <= now then 'expired' else m.state end, m.use, m.segments::int,
+    case when m.delivered_at > 0 then smshook.bucket(m.delivered_at - m.received_at) end,
     case when m.use = 'used' and m.used_at > 0 then smshook.bucket(m.used_at - m.asked_at) end
 $$;
 
+-- Messages that are queued or being sent are not rolled up, since time can change that state.
 create function smshook.under_way(m smshook.message) returns boolean language sql immutable as $$ select m.state in ('queued', 'sending') $$;
 
 -- What facts add to each measure.
