@@ -136,13 +136,42 @@ func TestChangesAreRolledUp(t *testing.T) {
 	sweep()
 	conn := connect(t, d.Superuser())
 	var left, counted int
-	require.NoError(t, conn.QueryRow(t.Context(), "select (select count(*) from smshook.rollup_change), (select sum(messages) from smshook.rollup where span = 604800000000)").Scan(&left, &counted))
-	require.Equal(t, []int{500, 500}, []int{left, counted}, "few changes wait for the next messages")
+	require.NoError(t, conn.QueryRow(t.Context(), "select (select count(*) from smshook.rollup_change), (select coalesce(sum(messages), 0) from smshook.rollup where span = 604800000000)").Scan(&left, &counted))
+	require.Equal(t, left, counted)
+	require.Less(t, left, 1000, "only few changes wait for the next messages")
 	require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from smshook.rollup where messages <= 0").Scan(&left))
 	require.Zero(t, left)
 	counts, err := one.Count(t.Context(), ledger.CountQuery{})
 	require.NoError(t, err)
 	require.Empty(t, counts)
+}
+
+// A roll-up reads what it changes, and not all there is: also before Postgres has statistics of its tables.
+func TestARollUpReadsLittle(t *testing.T) {
+	d := pgtest.New(t, migrated)
+	conn := connect(t, d.Superuser())
+	d.Exec(t, "update smshook.rolled_up set until = smshook.micros() - 10 * 86400000000, safe_at = smshook.micros(), seen_at = smshook.micros()")
+	pages := func() float64 {
+		// one message to add, and one change
+		d.Exec(t, `insert into smshook.message (id, version, flow, mfa, user_key, number_key, sign_in, known, number, country, range, received_at, asked_at, life, owner, proven, kind, segments,
+			state, result) select gen_random_uuid()::text, 1, 0, false, 1, 1, 1, 1, '', 'GB', '', smshook.micros() - days * 86400000000, 0, 60000000, 0, false, 'otp', 1, 'accepted', 'accepted'
+			from unnest('{5, 11}'::bigint[]) days`)
+		var plans []struct{ Plan map[string]any }
+		require.NoError(t, conn.QueryRow(t.Context(), `explain (analyze, buffers, format json) select smshook.roll_up('{"after": 600000000, "batch": 31,
+			"spans": [{"length": 60000000, "kept_for": 86400000000}, {"length": 7200000000, "kept_for": 0}]}')`).Scan(&plans))
+		var left int
+		require.NoError(t, conn.QueryRow(t.Context(), "select count(*) from smshook.rollup_change").Scan(&left))
+		require.Zero(t, left)
+		d.Exec(t, "update smshook.rolled_up set until = smshook.micros() - 10 * 86400000000")
+		return plans[0].Plan["Shared Hit Blocks"].(float64) + plans[0].Plan["Shared Read Blocks"].(float64)
+	}
+	var few float64
+	for range 10 { // by then, Postgres has planned the statements for tables that are nearly empty
+		few = pages()
+	}
+	d.Exec(t, `insert into smshook.rollup (span, measure, at, country, instance, channel, kind, rule, state, use, bucket, messages, segments)
+		select span, 0, smshook.micros() - i * span / 1000, 'GB', '', '', 'otp', '', 'accepted', '', 0, 1, 1 from generate_series(1, 50000) i, unnest('{60000000, 7200000000}'::bigint[]) span`)
+	require.Less(t, pages(), 2*few)
 }
 
 // A change is counted, whatever the transaction is in which it is made, and whatever the clock does.

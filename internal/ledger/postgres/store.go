@@ -76,7 +76,7 @@ type Store struct {
 	refusal     refusal
 	accounts    accounts
 	sweeps      atomic.Uint64
-	rollUpBatch atomic.Int32 // how many messages are rolled up at once; 0 before the first time
+	rollUpSize  atomic.Int32 // how many messages are rolled up at once; 0 before the first time
 	wakeups     wakeups
 	claiming    chan struct{} // full while items are being claimed
 	claims      claims

@@ -140,12 +140,14 @@ declare
   changes bigint := (select max(c.place) - min(c.place) + 1 from smshook.rollup_change c);
   next    bigint;
   places  bigint[];
+  finest  bigint; -- the shortest span that has counts of what is added
+  kept    record;
 begin
   if (p->>'after')::bigint < 600000000 then
     raise exception 'changes of messages that are younger than 5 minutes are not noted';
   end if;
   upto := upto - upto % step;
-  if upto <= since and since <= now - 300000000 and coalesce(changes, 0) < batch then
+  if upto <= since and since <= now - 300000000 and coalesce(changes, 0) < 1000 then
     return '{"more": false}'; -- so few changes wait for the next messages
   end if;
   if not pg_try_advisory_xact_lock(20822, 1) or not pg_try_advisory_xact_lock(20822, 3) then
@@ -173,33 +175,37 @@ begin
   if next is not null then upto := greatest(next, since + 1); end if;
   places := array(select c.place from smshook.rollup_change c order by c.place limit batch);
 
+  finest := (select min((s->>'length')::bigint) from jsonb_array_elements(p->'spans') s where (s->>'kept_for')::bigint = 0
+    or now - (s->>'kept_for')::bigint <= greatest(upto, (select max((c.facts).at) from smshook.rollup_change c where c.place = any(places))));
+
   with spans as (
     select (s->>'length')::bigint as length, case when (s->>'kept_for')::bigint > 0 then now - (s->>'kept_for')::bigint else 0 end as oldest
     from jsonb_array_elements(p->'spans') s
   ), counted as materialized (
-    select f.at - f.at % step as at, f.country, f.instance, f.channel, f.kind, f.rule, f.state, f.use, f.segments, f.delivery_bucket, f.use_bucket, sum(f.n) as n
+    select x.measure, f.at - f.at % finest as at, f.country, f.instance, f.channel, f.kind, f.rule, f.state, x.use_of, x.bucket, sum(f.n) as n, sum(f.n * x.segments_of) as segments
     from (
       select 1 as n, f.* from smshook.message m, smshook.facts(m, 0) f where m.received_at >= since and m.received_at < upto and not smshook.under_way(m)
       union all
-      select c.n, (c.facts).* from smshook.rollup_change c where c.place = any(places)) f
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+      select c.n, (c.facts).* from smshook.rollup_change c where c.place = any(places)) f, lateral smshook.measures(f.use, f.segments, f.delivery_bucket, f.use_bucket) x
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
   )
   insert into smshook.rollup as r (span, measure, at, country, instance, channel, kind, rule, state, use, bucket, messages, segments)
-  select s.length, x.measure, c.at - c.at % s.length, c.country, c.instance, c.channel, c.kind, c.rule, c.state, x.use_of, x.bucket, sum(c.n), sum(c.n * x.segments_of)
-  from counted c, spans s, lateral smshook.measures(c.use, c.segments, c.delivery_bucket, c.use_bucket) x
+  select s.length, c.measure, c.at - c.at % s.length, c.country, c.instance, c.channel, c.kind, c.rule, c.state, c.use_of, c.bucket, sum(c.n), sum(c.segments)
+  from counted c, spans s
   where c.at - c.at % s.length >= s.oldest
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
   on conflict (span, measure, at, country, instance, channel, kind, rule, state, use, bucket) do update
   set messages = r.messages + excluded.messages, segments = r.segments + excluded.segments;
 
-  -- All measures are named, so that the primary key can be used.
-  delete from smshook.rollup r using (
-    select distinct (s->>'length')::bigint as length, (c.facts).at - (c.facts).at % (s->>'length')::bigint as at
-    from smshook.rollup_change c, jsonb_array_elements(p->'spans') s where c.place = any(places)) c
-  where r.span = c.length and r.measure in (0, 1, 2) and r.at = c.at and r.messages = 0;
-  delete from smshook.rollup r using (
-    select (s->>'length')::bigint as length, (s->>'kept_for')::bigint as kept_for from jsonb_array_elements(p->'spans') s) s
-  where s.kept_for > 0 and r.span = s.length and r.measure in (0, 1, 2) and r.at < now - s.kept_for;
+  -- Each step and measure is looked for by the primary key: "offset 0" keeps the planner from reading all rows.
+  delete from smshook.rollup r where r.ctid = any(array(
+    select empty.ctid from (
+      select distinct (s->>'length')::bigint as length, measure, (c.facts).at - (c.facts).at % (s->>'length')::bigint as at
+      from smshook.rollup_change c, jsonb_array_elements(p->'spans') s, generate_series(0, 2) measure where c.place = any(places)) step, lateral (
+      select r.ctid from smshook.rollup r where r.span = step.length and r.measure = step.measure and r.at = step.at and r.messages = 0 offset 0) empty));
+  for kept in select (s->>'length')::bigint as length, (s->>'kept_for')::bigint as kept_for, measure from jsonb_array_elements(p->'spans') s, generate_series(0, 2) measure loop
+    delete from smshook.rollup r where kept.kept_for > 0 and r.span = kept.length and r.measure = kept.measure and r.at < now - kept.kept_for;
+  end loop;
   delete from smshook.rollup_change c where c.place = any(places);
   update smshook.rolled_up set until = upto, seen_at = rolled.seen_at, seen_xid = rolled.seen_xid, safe_at = rolled.safe_at;
   return jsonb_build_object('more', next is not null or cardinality(places) = batch);
