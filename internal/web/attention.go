@@ -26,7 +26,7 @@ const (
 )
 
 // attentions lists what needs an operator, the worst first.
-func attentions(live Live, counts []ledger.Count, s sample, w window, observe bool) (list []attention) {
+func attentions(live Live, queues []Queue, counts []ledger.Count, s sample, w window, observe bool) (list []attention) {
 	if live.Store.Away {
 		list = append(list, attention{Bad: true, Title: "The database can't be reached",
 			Detail: fmt.Sprintf("Messages are sent all the same. Limits, repeats and flows hold for each replica alone. %d messages wait to be written.", live.Store.Owed),
@@ -37,7 +37,7 @@ func attentions(live Live, counts []ledger.Count, s sample, w window, observe bo
 			Detail: "What waited in it to be sent is held, since the other one may send it.",
 			Do:     "If nothing sends it from the other one, run smshook migrate -resume.", Link: "setup"})
 	}
-	for _, q := range live.Queues {
+	for _, q := range queues {
 		if q.Oldest >= oldQueue {
 			list = append(list, attention{Bad: true, Title: fmt.Sprintf("The queue of %s is old: %s waiting", q.Name, count(q.Waiting)),
 				Detail: "The oldest has been due for " + took(q.Oldest) + ".",

@@ -38,32 +38,33 @@ func TestAttentions(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		live    Live
+		queues  []Queue
 		counts  []ledger.Count
 		sample  sample
 		observe bool
 		want    []string
 	}{
-		{"all is well", calm, groups("GB", many(1000, ledger.Delivered, ledger.Used, "")), none, false, nil},
-		{"nothing happened", calm, nil, none, false, nil},
-		{"the database", with(func(l *Live) { l.Store.Away = true }), nil, none, false, []string{"The database can't be reached"}},
-		{"a copy", with(func(l *Live) { l.Store.Held = true }), nil, none, false, []string{"The database is a copy of another one"}},
-		{"a queue", with(func(l *Live) { l.Queues = []Queue{{"hook", 5, 9 * time.Second}, {"event", 3, 10 * time.Second}} }), nil, none, false, []string{"The queue of event is old: 3 waiting"}},
-		{"a breaker", with(func(l *Live) { l.Instances[1].Breaker = "half-open" }), nil, none, false, []string{"b fails: its circuit breaker is half-open"}},
-		{"an account before its breaker", with(func(l *Live) { l.Instances[0].Breaker, l.Instances[0].Account = "open", &Problem{} }), nil, none, false, []string{"a refuses the account"}},
-		{"many failures", calm, nil, failing, false, []string{"a fails often: 2 of its last 10 attempts"}},
-		{"too few to say", calm, nil, few, false, nil},
-		{"a limit", calm, groups("GB", many(10, ledger.Refused, 0, "limit_phone"), many(100, ledger.Delivered, ledger.Used, "")), none, false,
+		{"all is well", calm, nil, groups("GB", many(1000, ledger.Delivered, ledger.Used, "")), none, false, nil},
+		{"nothing happened", calm, nil, nil, none, false, nil},
+		{"the database", with(func(l *Live) { l.Store.Away = true }), nil, nil, none, false, []string{"The database can't be reached"}},
+		{"a copy", with(func(l *Live) { l.Store.Held = true }), nil, nil, none, false, []string{"The database is a copy of another one"}},
+		{"a queue", calm, []Queue{{"hook", 5, 9 * time.Second}, {"event", 3, 10 * time.Second}}, nil, none, false, []string{"The queue of event is old: 3 waiting"}},
+		{"a breaker", with(func(l *Live) { l.Instances[1].Breaker = "half-open" }), nil, nil, none, false, []string{"b fails: its circuit breaker is half-open"}},
+		{"an account before its breaker", with(func(l *Live) { l.Instances[0].Breaker, l.Instances[0].Account = "open", &Problem{} }), nil, nil, none, false, []string{"a refuses the account"}},
+		{"many failures", calm, nil, nil, failing, false, []string{"a fails often: 2 of its last 10 attempts"}},
+		{"too few to say", calm, nil, nil, few, false, nil},
+		{"a limit", calm, nil, groups("GB", many(10, ledger.Refused, 0, "limit_phone"), many(100, ledger.Delivered, ledger.Used, "")), none, false,
 			[]string{"limit_phone refuses messages: 10 in the last hour"}},
-		{"a list does its work", calm, groups("GB", many(10, ledger.Refused, 0, "blocked_types"), many(100, ledger.Delivered, ledger.Used, "")), none, false, nil},
-		{"a limit observes", calm, groups("GB", many(10, ledger.Delivered, ledger.Used, "limit_ip")), none, true, []string{"limit_ip would have refused 10 messages in the last hour"}},
-		{"the guard observes", calm, groups("GB", many(10, ledger.Delivered, ledger.Used, "guard")), none, false, []string{"guard would have refused 10 messages in the last hour"}},
-		{"unused codes", calm, groups("MT", many(19, ledger.Delivered, ledger.Unused, ""), many(1, ledger.Delivered, ledger.Used, "")), none, false,
+		{"a list does its work", calm, nil, groups("GB", many(10, ledger.Refused, 0, "blocked_types"), many(100, ledger.Delivered, ledger.Used, "")), none, false, nil},
+		{"a limit observes", calm, nil, groups("GB", many(10, ledger.Delivered, ledger.Used, "limit_ip")), none, true, []string{"limit_ip would have refused 10 messages in the last hour"}},
+		{"the guard observes", calm, nil, groups("GB", many(10, ledger.Delivered, ledger.Used, "guard")), none, false, []string{"guard would have refused 10 messages in the last hour"}},
+		{"unused codes", calm, nil, groups("MT", many(19, ledger.Delivered, ledger.Unused, ""), many(1, ledger.Delivered, ledger.Used, "")), none, false,
 			[]string{"MT looks like an attack (SMS pumping)"}},
-		{"too few unused codes", calm, groups("MT", many(19, ledger.Delivered, ledger.Unused, "")), none, false, nil},
-		{"delivery trouble is no attack", calm, groups("MT", many(500, ledger.Undelivered, ledger.UseUnknown, "")), none, false, nil},
+		{"too few unused codes", calm, nil, groups("MT", many(19, ledger.Delivered, ledger.Unused, "")), none, false, nil},
+		{"delivery trouble is no attack", calm, nil, groups("MT", many(500, ledger.Undelivered, ledger.UseUnknown, "")), none, false, nil},
 	} {
 		var titles []string
-		for _, a := range attentions(tt.live, tt.counts, tt.sample, windows[0], tt.observe) {
+		for _, a := range attentions(tt.live, tt.queues, tt.counts, tt.sample, windows[0], tt.observe) {
 			titles = append(titles, a.Title)
 			require.NotEmpty(t, a.Do, a.Title)
 		}

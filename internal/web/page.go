@@ -193,8 +193,7 @@ func (p *Page) count(w window) figures {
 
 func (p *Page) showOverview(w http.ResponseWriter, r *http.Request) {
 	f, live := p.figures(windowOf(r.URL.Query().Get("window"))), p.Source.Live()
-	live.Queues = p.Source.Queues()
-	list := attentions(live, f.Counts, f.Sample, f.Window, p.Source.Setup().Observe)
+	list := attentions(live, p.Source.Queues(), f.Counts, f.Sample, f.Window, p.Source.Setup().Observe)
 	p.answer(w, r, "overview", "Overview", overview(p.base(), f, live, list))
 }
 

@@ -38,7 +38,6 @@ type Source interface {
 type Live struct {
 	Instances []Instance
 	Store     Store
-	Queues    []Queue // for the overview alone: they are not what Live says
 }
 
 // Queue is what waits to be done, of one kind.
