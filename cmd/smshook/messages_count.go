@@ -17,27 +17,14 @@ import (
 type outcome struct {
 	by []string
 	ledger.Totals
-	toDelivery, toUse ledger.Buckets
 }
 
-// conversion is the share of the codes that were used, of those of which it is known; -1 if that is none. A code that a newer one replaced says
-// nothing.
+// conversion is the share of the codes that were used, of those of which it is known; -1 if that is none.
 func (c *outcome) conversion() float64 {
-	if c.Used+c.Unused == 0 {
+	if c.Known() == 0 {
 		return -1
 	}
-	return float64(c.Used) / float64(c.Used+c.Unused)
-}
-
-func (c *outcome) add(n ledger.Count) {
-	switch n.Measure {
-	case ledger.MeasureDelivery:
-		c.toDelivery.Add(n.Bucket, n.Messages)
-	case ledger.MeasureUse:
-		c.toUse.Add(n.Bucket, n.Messages)
-	default:
-		c.Add(n)
-	}
+	return float64(c.Used) / float64(c.Known())
 }
 
 // showCounts shows what became of messages, by some of their properties.
@@ -68,7 +55,7 @@ func (l *listing) showCounts(ctx context.Context) error {
 		if groups[key] == nil {
 			groups[key] = &outcome{by: by}
 		}
-		groups[key].add(n)
+		groups[key].Add(n)
 	}
 	var list []*outcome
 	for _, c := range groups {
@@ -89,7 +76,7 @@ func (l *listing) showCounts(ctx context.Context) error {
 			by = append(by, dash(value))
 		}
 		fmt.Fprintf(out, "%s\t%d\t%d\t%d\t%d\t%d\t%s\t%s\t%s\n", strings.Join(by, "\t"), c.Messages, c.Accepted, c.Delivered, c.Used, c.Unused,
-			number(100*c.conversion(), "%.1f %%"), number(inSeconds(c.toDelivery.Median()), "%.1f s"), number(inSeconds(c.toUse.Median()), "%.1f s"))
+			number(100*c.conversion(), "%.1f %%"), number(inSeconds(c.ToDelivery.Median()), "%.1f s"), number(inSeconds(c.ToUse.Median()), "%.1f s"))
 	}
 	return out.Flush()
 }
@@ -133,7 +120,7 @@ func (l *listing) countsAsJSON(names []string, list []*outcome) error {
 	for _, c := range list {
 		row := map[string]any{
 			"messages": c.Messages, "sent": c.Accepted, "delivered": c.Delivered, "used": c.Used, "unused": c.Unused, "conversion": positive(c.conversion()),
-			"median_delivery_s": positive(inSeconds(c.toDelivery.Median())), "median_use_s": positive(inSeconds(c.toUse.Median())),
+			"median_delivery_s": positive(inSeconds(c.ToDelivery.Median())), "median_use_s": positive(inSeconds(c.ToUse.Median())),
 		}
 		for i, name := range names {
 			row[name] = c.by[i]

@@ -1,6 +1,6 @@
 package ledger
 
-// Totals are how many messages came to what.
+// Totals are how many messages came to what, and how long that took.
 type Totals struct {
 	Messages    int
 	Waiting     int // queued, or being sent
@@ -15,13 +15,26 @@ type Totals struct {
 	Unused      int
 	Replaced    int
 	Segments    int // of those that were accepted
+
+	ToDelivery, ToUse Buckets // from the call; they need counts with Times, or are empty
 }
 
-// Add adds the messages of a count. Other measures are ignored.
+// Known is how many codes are known to be used or not. A code that a newer one replaced says nothing.
+func (t *Totals) Known() int { return t.Used + t.Unused }
+
+// Add adds a count.
 func (t *Totals) Add(c Count) {
-	if c.Measure != MeasureMessages {
-		return
+	switch c.Measure {
+	case MeasureMessages:
+		t.addMessages(c)
+	case MeasureDelivery:
+		t.ToDelivery.Add(c.Bucket, c.Messages)
+	case MeasureUse:
+		t.ToUse.Add(c.Bucket, c.Messages)
 	}
+}
+
+func (t *Totals) addMessages(c Count) {
 	n := c.Messages
 	t.Messages += n
 	switch c.State {

@@ -416,7 +416,7 @@ func tiles(f figures) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = tile("Used", t.Conversion().words(), count(t.Used)+" of "+count(t.Used+t.Unused)+" known", "accent").Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = tile("Used", t.Conversion().words(), count(t.Used)+" of "+count(t.Known())+" known", "accent").Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -53,7 +53,7 @@ func (t totals) Sent() share { return share{t.Accepted, t.Accepted + t.Failed} }
 func (t totals) OnPhones() share { return share{t.Delivered, t.Reported} }
 
 // Conversion is how many of the codes whose use is known were used. A code that a newer one replaced doesn't count.
-func (t totals) Conversion() share { return share{t.Used, t.Used + t.Unused} }
+func (t totals) Conversion() share { return share{t.Used, t.Known()} }
 
 // percent is the share in percent; -1 if it is unknown.
 func (s share) percent() float64 {
@@ -67,7 +67,6 @@ func (s share) percent() float64 {
 type row struct {
 	Key, Second string
 	totals
-	ToDelivery ledger.Buckets
 }
 
 // by groups counts, the largest group first.
@@ -84,9 +83,6 @@ func by(counts []ledger.Count, key func(ledger.Count) (first, second string, ok 
 			rows[[2]string{first, second}] = r
 		}
 		r.Add(c)
-		if c.Measure == ledger.MeasureDelivery {
-			r.ToDelivery.Add(c.Bucket, c.Messages)
-		}
 	}
 	list := make([]row, 0, len(rows))
 	for _, r := range rows {
