@@ -89,8 +89,8 @@ returns table (measure smallint, use_of text, bucket smallint, segments_of bigin
 $$;
 
 -- Notes a change of a message that is rolled up. roll_up takes the same lock for itself: it adds either the message after the change, or the
--- message before it, and then the change is noted. A transaction of a stricter isolation level than the
--- default may see an old rolled_up.until. Then it fails with 40001, and has to be tried again, as such transactions have to be in any case.
+-- message before it, and then the change is noted. A transaction of a stricter isolation level than the default may see an old rolled_up.until.
+-- Then it fails with 40001, and has to be tried again, as such transactions have to be in any case.
 create function smshook.note_change() returns trigger language plpgsql security definer set search_path = '' as $$
 declare
   until bigint;
@@ -133,7 +133,8 @@ set enable_sort = off set enable_seqscan = off set work_mem = '16MB' set jit = o
 declare
   now     bigint := smshook.micros();
   batch   int := (p->>'batch')::int;
-  step    bigint := (p->'spans'->0->>'length')::bigint; -- of the shortest span
+  lengths bigint[] := array(select (s->>'length')::bigint from jsonb_array_elements(p->'spans') s); -- of the spans, the shortest first
+  oldest  bigint[] := array(select case when (s->>'kept_for')::bigint > 0 then now - (s->>'kept_for')::bigint else 0 end from jsonb_array_elements(p->'spans') s);
   rolled  smshook.rolled_up;
   since   bigint := (select u.until from smshook.rolled_up u);
   upto    bigint := now - (p->>'after')::bigint;
@@ -141,12 +142,12 @@ declare
   next    bigint;
   places  bigint[];
   finest  bigint; -- the shortest span that has counts of what is added
-  kept    record;
+  kept    record; -- a span, and a measure
 begin
   if (p->>'after')::bigint < 600000000 then
     raise exception 'changes of messages that are younger than 5 minutes are not noted';
   end if;
-  upto := upto - upto % step;
+  upto := upto - upto % lengths[1];
   if upto <= since and since <= now - 300000000 and coalesce(changes, 0) < 1000 then
     return '{"more": false}'; -- so few changes wait for the next messages
   end if;
@@ -170,18 +171,14 @@ begin
     rolled.seen_at := now; rolled.seen_xid := pg_current_xact_id();
   end if;
   upto := least(upto, rolled.safe_at - 300000000);
-  upto := greatest(upto - upto % step, since);
+  upto := greatest(upto - upto % lengths[1], since);
   next := (select m.received_at from smshook.message m where m.received_at >= since and m.received_at < upto order by m.received_at offset batch limit 1);
   if next is not null then upto := greatest(next, since + 1); end if;
   places := array(select c.place from smshook.rollup_change c order by c.place limit batch);
+  finest := (select min(s.length) from unnest(lengths, oldest) s(length, oldest)
+    where s.oldest <= greatest(upto, (select max((c.facts).at) from smshook.rollup_change c where c.place = any(places))));
 
-  finest := (select min((s->>'length')::bigint) from jsonb_array_elements(p->'spans') s where (s->>'kept_for')::bigint = 0
-    or now - (s->>'kept_for')::bigint <= greatest(upto, (select max((c.facts).at) from smshook.rollup_change c where c.place = any(places))));
-
-  with spans as (
-    select (s->>'length')::bigint as length, case when (s->>'kept_for')::bigint > 0 then now - (s->>'kept_for')::bigint else 0 end as oldest
-    from jsonb_array_elements(p->'spans') s
-  ), counted as materialized (
+  with counted as materialized (
     select x.measure, f.at - f.at % finest as at, f.country, f.instance, f.channel, f.kind, f.rule, f.state, x.use_of, x.bucket, sum(f.n) as n, sum(f.n * x.segments_of) as segments
     from (
       select 1 as n, f.* from smshook.message m, smshook.facts(m, 0) f where m.received_at >= since and m.received_at < upto and not smshook.under_way(m)
@@ -191,7 +188,7 @@ begin
   )
   insert into smshook.rollup as r (span, measure, at, country, instance, channel, kind, rule, state, use, bucket, messages, segments)
   select s.length, c.measure, c.at - c.at % s.length, c.country, c.instance, c.channel, c.kind, c.rule, c.state, c.use_of, c.bucket, sum(c.n), sum(c.segments)
-  from counted c, spans s
+  from counted c, unnest(lengths, oldest) s(length, oldest)
   where c.at - c.at % s.length >= s.oldest
   group by 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
   on conflict (span, measure, at, country, instance, channel, kind, rule, state, use, bucket) do update
@@ -200,11 +197,11 @@ begin
   -- Each step and measure is looked for by the primary key: "offset 0" keeps the planner from reading all rows.
   delete from smshook.rollup r where r.ctid = any(array(
     select empty.ctid from (
-      select distinct (s->>'length')::bigint as length, measure, (c.facts).at - (c.facts).at % (s->>'length')::bigint as at
-      from smshook.rollup_change c, jsonb_array_elements(p->'spans') s, generate_series(0, 2) measure where c.place = any(places)) step, lateral (
+      select distinct length, measure, (c.facts).at - (c.facts).at % length as at
+      from smshook.rollup_change c, unnest(lengths) length, generate_series(0, 2) measure where c.place = any(places)) step, lateral (
       select r.ctid from smshook.rollup r where r.span = step.length and r.measure = step.measure and r.at = step.at and r.messages = 0 offset 0) empty));
-  for kept in select (s->>'length')::bigint as length, (s->>'kept_for')::bigint as kept_for, measure from jsonb_array_elements(p->'spans') s, generate_series(0, 2) measure loop
-    delete from smshook.rollup r where kept.kept_for > 0 and r.span = kept.length and r.measure = kept.measure and r.at < now - kept.kept_for;
+  for kept in select * from unnest(lengths, oldest) s(length, oldest), generate_series(0, 2) measure loop
+    delete from smshook.rollup r where r.span = kept.length and r.measure = kept.measure and r.at < kept.oldest;
   end loop;
   delete from smshook.rollup_change c where c.place = any(places);
   update smshook.rolled_up set until = upto, seen_at = rolled.seen_at, seen_xid = rolled.seen_xid, safe_at = rolled.safe_at;
@@ -258,7 +255,7 @@ begin
   end loop;
   one_by_one := one_by_one || format(' union all select c.n, (c.facts).* from smshook.rollup_change c where %s', changed);
   one_by_one := one_by_one || format(' union all select 1, f.* from smshook.message m, smshook.facts(m, %s) f
-    where m.state in (''queued'', ''sending'') and m.received_at >= %s and m.received_at < %s', now, since, (p->>'until')::bigint);
+    where smshook.under_way(m) and m.received_at >= %s and m.received_at < %s', now, since, (p->>'until')::bigint);
   one_by_one := format('select %1$s as at%2$s, c.state, c.use, %3$s, sum(c.n) as n, sum(c.n * c.segments) as segments from (%4$s) c where true%5$s group by 1%2$s, c.state, c.use%6$s',
     at, names, case when times then 'c.delivery_bucket, c.use_bucket' else 'null::smallint as delivery_bucket, null::smallint as use_bucket' end, one_by_one, filter,
     case when times then ', c.delivery_bucket, c.use_bucket' else '' end);
