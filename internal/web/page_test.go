@@ -56,6 +56,16 @@ func TestFiguresAreCountedOnce(t *testing.T) {
 	})
 }
 
+// The overview asks how deep the queues are.
+func TestAnOldQueueIsShown(t *testing.T) {
+	s := seeded(1)
+	s.queues = []Queue{{"hook", 5, time.Minute}}
+	answer := httptest.NewRecorder()
+	(&Page{Source: s}).Handler().ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/", nil))
+	require.Equal(t, http.StatusOK, answer.Code)
+	require.Contains(t, answer.Body.String(), "The queue of hook is old: 5 waiting")
+}
+
 // written counts events that a stream has written.
 type written struct {
 	*httptest.ResponseRecorder

@@ -21,6 +21,7 @@ type stage struct {
 	messages []ledger.Message // the newest first
 	numbers  map[string]string
 	live     Live
+	queues   []Queue
 	setup    Setup
 	away     bool
 	sent     []string
@@ -65,7 +66,7 @@ func (s *stage) Live() Live {
 	return s.live
 }
 
-func (s *stage) Queues() []Queue { return nil }
+func (s *stage) Queues() []Queue { return s.queues }
 
 func (s *stage) Setup() Setup { return s.setup }
 
